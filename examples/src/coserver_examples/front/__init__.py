@@ -1,0 +1,1 @@
+"""The page with one button for each example."""

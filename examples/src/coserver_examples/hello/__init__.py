@@ -1,0 +1,1 @@
+"""The smallest example: a job that makes one document."""

@@ -1,0 +1,73 @@
+"""Every error that coserver raises on purpose.
+
+CoserverError
+├── ConfigurationError      a setting is missing or wrong
+├── StoreError
+│   ├── SchemaError         the tables are missing or of another version
+│   └── StoreUnavailable    the database can't be reached
+├── AddError                a job can't be queued
+│   ├── UnknownQueue
+│   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
+├── JobNotFound
+├── WrongState              the job can't be retried or cancelled as it stands now
+├── TaskError
+│   ├── UnknownTask
+│   └── InvalidTask         a plugin that doesn't keep the contract
+└── Unsigned                a signature or token is missing, wrong or out of date
+"""
+
+
+class CoserverError(Exception):
+    """The root of all errors raised on purpose; its text says what, which, and what to do."""
+
+
+class ConfigurationError(CoserverError):
+    """A setting is missing or wrong; the text names its key."""
+
+
+class StoreError(CoserverError):
+    """The store can't be used as it is."""
+
+
+class SchemaError(StoreError):
+    """The tables are missing or of another version; the text names the command that mends it."""
+
+
+class StoreUnavailable(StoreError):
+    """The database can't be reached."""
+
+
+class AddError(CoserverError):
+    """A job can't be queued."""
+
+
+class UnknownQueue(AddError):
+    """No queue of that name is known; the text lists those that are."""
+
+
+class InvalidJob(AddError):
+    """The job itself is wrong: its arguments, its payload, a number out of range."""
+
+
+class JobNotFound(CoserverError):
+    """No job has that id, neither live nor in the history."""
+
+
+class WrongState(CoserverError):
+    """The job can't be changed that way in the state it is in."""
+
+
+class TaskError(CoserverError):
+    """Something is wrong with a task."""
+
+
+class UnknownTask(TaskError):
+    """No task has that name; the text lists those that are known."""
+
+
+class InvalidTask(TaskError):
+    """A plugin doesn't keep the contract of a task; the text names the plugin and the fault."""
+
+
+class Unsigned(CoserverError):
+    """A signature or a token is missing, wrong or out of date."""

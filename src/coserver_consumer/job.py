@@ -1,0 +1,140 @@
+"""The plain values of a job: its states, a job to be added, a job that was claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import uuid_utils
+
+
+class State(StrEnum):
+    """Where a job is in its life.
+
+    The first six are live (table ``coserver_job``), the others are history
+    (``coserver_history``).
+    """
+
+    STAGED = "staged"  # the request that queued it hasn't finished
+    SCHEDULED = "scheduled"  # due later
+    READY = "ready"  # may be claimed
+    BLOCKED = "blocked"  # waits for a limit or another job
+    RUNNING = "running"  # a consumer holds its lease
+    FINISHING = "finishing"  # its effect is being committed to the ZODB
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DROPPED = "dropped"  # its request never committed
+    UNKNOWN = "unknown"  # the evidence is gone: an operator decides
+
+    @property
+    def is_live(self) -> bool:
+        """True while something may still happen to the job by itself."""
+        return self in LIVE
+
+
+LIVE = frozenset(
+    {
+        State.STAGED,
+        State.SCHEDULED,
+        State.READY,
+        State.BLOCKED,
+        State.RUNNING,
+        State.FINISHING,
+    }
+)
+
+
+class RunKey(NamedTuple):
+    """What an ending must bear: the job and the fencing token of the attempt."""
+
+    job_id: str
+    run: int
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 as text: unique, and ordered by the time it was made."""
+    return str(uuid_utils.uuid7())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job as its producer describes it; ``Store`` functions write it as a row.
+
+    ``delay`` is in seconds from now by the database's clock; ``run_at`` is microseconds since
+    the epoch and wins over ``delay``. ``timeout`` is in seconds, None means no limit.
+    ``owner`` is a Plone user id, ``site`` the physical path of a Plone site, ``origin`` what of
+    the queuing request is restored for the job (language, virtual host, skin).
+    """
+
+    task: str
+    args: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=new_id)
+    queue: str = "default"
+    priority: int = 0
+    delay: float = 0
+    run_at: int | None = None
+    max_attempts: int = 5
+    timeout: float | None = None
+    payload: bytes | None = None
+    owner: str | None = None
+    site: str | None = None
+    origin: dict[str, Any] | None = None
+    title: str | None = None
+    unique_key: str | None = None
+    requires: tuple[str, ...] = ()
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the store has it. Times are microseconds since the epoch, by the database's clock.
+
+    ``args`` is what the row holds: nobody but the executor may take for granted that it is a
+    mapping, since any program can write rows.
+    """
+
+    id: str
+    queue: str
+    state: State
+    priority: int
+    run_at: int
+    run: int
+    attempt: int
+    max_attempts: int
+    rescues: int
+    task: str
+    args: Any
+    payload: bytes | None
+    owner: str | None
+    site: str | None
+    origin: Any
+    title: str | None
+    unique_key: str | None
+    requires: tuple[str, ...]
+    signature: str | None
+    timeout: float | None
+    consumer: str | None
+    created_at: int
+    started_at: int | None
+    deadline_at: int | None
+    cancel_at: int | None
+    progress: float | None
+    progress_text: str | None
+    batch: str | None
+    tid: int | None
+    # Only history rows have these.
+    ended_at: int | None = None
+    result: Any = None
+    error: str | None = None
+
+    @property
+    def key(self) -> RunKey:
+        """The job and its current run."""
+        return RunKey(self.id, self.run)
+
+    @property
+    def name(self) -> str:
+        """What a person reads: the title, or the task."""
+        return self.title or self.task

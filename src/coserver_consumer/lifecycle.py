@@ -1,0 +1,111 @@
+"""What follows from an outcome: the one place that decides a job's next state.
+
+Pure: no clock, no database. ``conclude`` reads a job and an outcome and returns an ``Ending``;
+``store.finish`` writes it, if the run still is the current one.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+
+from coserver_consumer.job import Job, RunKey, State
+from coserver_consumer.outcome import Cancelled, Completed, Failed, Outcome, Released, Snoozed
+from coserver_consumer.retry import Backoff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What is written of an attempt that ended.
+
+    ``state`` is a state of the history, or READY / SCHEDULED for a job that comes back after
+    ``delay`` seconds. ``counted`` False takes back the attempt that the claim counted.
+    ``error`` and ``traceback`` become a row of ``coserver_error``.
+    """
+
+    key: RunKey
+    state: State
+    result: Any = None
+    error: str | None = None
+    traceback: str | None = None
+    delay: float = 0
+    counted: bool = True
+
+
+def complete(job: Job, result: Any = None) -> Ending:
+    """The work is done."""
+    return Ending(key=job.key, state=State.COMPLETED, result=result)
+
+
+def fail(job: Job, failure: Failed) -> Ending:
+    """No further attempt will be made."""
+    return Ending(
+        key=job.key, state=State.FAILED, error=failure.error, traceback=failure.traceback
+    )
+
+
+def retry(job: Job, failure: Failed, delay: float) -> Ending:
+    """Another attempt follows after ``delay`` seconds."""
+    return Ending(
+        key=job.key,
+        state=State.SCHEDULED,
+        error=failure.error,
+        traceback=failure.traceback,
+        delay=delay,
+    )
+
+
+def snooze(job: Job, delay: float) -> Ending:
+    """The task wants to be run later."""
+    return Ending(key=job.key, state=State.SCHEDULED, delay=delay, counted=False)
+
+
+def cancel(job: Job, reason: str) -> Ending:
+    """The job ends on somebody's request."""
+    return Ending(key=job.key, state=State.CANCELLED, error=reason)
+
+
+def release(job: Job) -> Ending:
+    """The job goes back to its queue as if it had not been claimed."""
+    return Ending(key=job.key, state=State.READY, counted=False)
+
+
+def conclude(
+    job: Job,
+    outcome: Outcome,
+    *,
+    backoff: Backoff,
+    random: Callable[[], float] = random_module.random,
+) -> Ending:
+    """Return what follows from ``outcome`` for ``job``."""
+    match outcome:
+        case Completed():
+            return complete(job, outcome.result)
+        case Failed():
+            return _after_failure(job, outcome, backoff, random)
+        case Snoozed():
+            return snooze(job, outcome.delay)
+        case Cancelled():
+            return cancel(job, outcome.reason)
+        case Released():
+            return release(job)
+        case _:
+            assert_never(outcome)
+
+
+def heed_cancel(ending: Ending, *, asked: bool) -> Ending:
+    """Return the ending, or a cancellation if the job would come back though it is to be cancelled."""
+    if asked and ending.state.is_live:
+        return replace(ending, state=State.CANCELLED, error=ending.error or "cancelled")
+    return ending
+
+
+def _after_failure(
+    job: Job, failure: Failed, backoff: Backoff, random: Callable[[], float]
+) -> Ending:
+    if not failure.retry or job.attempt >= job.max_attempts:
+        return fail(job, failure)
+    wait = backoff.delay(job.attempt, random=random, at_least=failure.retry_after)
+    return retry(job, failure, wait)

@@ -1,0 +1,48 @@
+"""How an attempt ended, as a value. A task returns or raises; the executor makes one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The task did its work. ``result`` is JSON, capped by the store."""
+
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The attempt failed. ``retry`` False means another try would fail the same way.
+
+    ``retry_after`` (seconds) is a wish of the other side, from a Retry-After header.
+    """
+
+    error: str
+    traceback: str | None = None
+    retry: bool = True
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoozed:
+    """The task asks to be run again in ``delay`` seconds; the attempt isn't counted."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The attempt was stopped on request."""
+
+    reason: str = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The consumer gives the job back unfinished (it stops); the attempt isn't counted."""
+
+
+Outcome = Completed | Failed | Snoozed | Cancelled | Released

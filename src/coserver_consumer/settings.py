@@ -1,0 +1,127 @@
+"""The settings, as plain values.
+
+Zope and every consumer read the same settings, and a key is spelled the same everywhere:
+``http_timeout`` is ``--http-timeout``, ``COSERVER_HTTP_TIMEOUT``, and ``http_timeout`` or
+``http-timeout`` in the file.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.retry import Backoff
+
+SECRET_LENGTH = 32
+
+
+def setting(
+    description: str, *, default: Any = None, factory: Any = None, **limits: Any
+) -> Any:
+    """Declare one setting; ``limits`` are those of ``pydantic.Field``."""
+    metadata = {"description": description, **limits}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting. Times are in seconds, sizes in bytes."""
+
+    database: str = field(
+        repr=False, metadata={"description": "The queue's database, as a URL."}
+    )
+    secret: str | None = field(
+        default=None,
+        repr=False,
+        metadata={"description": "What Zope and its consumers share, to sign jobs."},
+    )
+    secret_file: Path | None = setting("A file that holds the secret, instead of `secret`.")
+    queues: tuple[str, ...] = setting(
+        "The queues to serve, first one first.", default=("default",), min_length=1
+    )
+    threads: int = setting("How many jobs to run at once.", default=4, ge=1)
+    zope_url: str = setting(
+        "The Zope instance that runs the jobs.", default="http://127.0.0.1:8080"
+    )
+    http_timeout: float = setting(
+        "How long a job without a timeout may wait for an answer.", default=300.0, gt=0
+    )
+    http_allow: tuple[str, ...] = setting(
+        "What the `http` task may call: hosts or beginnings of URLs.", default=()
+    )
+    capabilities: tuple[str, ...] = setting(
+        "What this consumer can do, beside its platform.", default=()
+    )
+    name: str = setting(
+        "What this consumer is called.",
+        factory=socket.gethostname,
+        min_length=1,
+        max_length=200,
+    )
+    grace: float = setting(
+        "How long running jobs may take to end when the consumer stops.", default=30.0, ge=0
+    )
+    heartbeat_every: float = setting(
+        "How often a consumer says that it lives.", default=10.0, gt=0
+    )
+    dead_after: float = setting(
+        "After how long a silence a consumer's jobs are given to others.", default=45.0, gt=0
+    )
+    max_rescues: int = setting(
+        "The rescue that fails a job, since it seems to kill its consumers.", default=3, ge=1
+    )
+    keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
+    max_payload: int = setting("The largest arguments and payload.", default=1_048_576, ge=1)
+    max_result: int = setting("The largest result that is kept.", default=65_536, ge=1)
+    poll_min: float = setting(
+        "The pause between two looks at a busy queue.", default=0.05, gt=0
+    )
+    poll_max: float = setting(
+        "The pause between two looks at an empty queue.", default=1.0, gt=0
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "The least weighty lines that are logged.", default="info"
+    )
+    backoff_base: float = setting(
+        "The longest wait before the second attempt; it doubles with each.",
+        default=15.0,
+        gt=0,
+    )
+    backoff_cap: float = setting("The longest wait before any attempt.", default=3600.0, gt=0)
+
+    @property
+    def secret_text(self) -> str:
+        """The secret; raises ``ConfigurationError`` if there is none or it is too short."""
+        if self.secret is not None:
+            return self.secret
+        if self.secret_file is not None:
+            return _read_secret(self.secret_file)
+        raise ConfigurationError(
+            "Setting 'secret' is missing: give the same secret to Zope and to every consumer, "
+            "as COSERVER_SECRET or in a file named by COSERVER_SECRET_FILE."
+        )
+
+    @property
+    def backoff(self) -> Backoff:
+        """How long to wait between attempts."""
+        return Backoff(base=self.backoff_base, cap=self.backoff_cap)
+
+
+def _read_secret(file: Path) -> str:
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Setting 'secret_file' is wrong: can't read {file}: {error.strerror}."
+        ) from None
+    if len(secret) < SECRET_LENGTH:
+        raise ConfigurationError(
+            f"Setting 'secret_file' is wrong: {file} holds {len(secret)} characters, "
+            f"wanted at least {SECRET_LENGTH}."
+        )
+    return secret

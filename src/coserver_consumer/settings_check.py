@@ -1,0 +1,185 @@
+"""Reads the settings from flags, the environment and a TOML file, and checks them.
+
+Run as a module it does so for ``config.load_settings_apart``: a question as JSON on standard
+input, the answer as JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.settings import SECRET_LENGTH, Settings
+
+PREFIX = "COSERVER_"
+FILE = Path("coserver.toml")
+DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
+WANTED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a number that isn't infinite",
+    "too_short": "at least one name",
+}
+
+Found = dict[str, Any]
+
+
+class _Rules(BaseSettings):
+    """What a type and a limit can't say about a setting."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        enable_decoding=False,
+        extra="forbid",
+        allow_inf_nan=False,
+    )
+
+    @field_validator("queues", "http_allow", "capabilities", mode="before", check_fields=False)
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        """Take ``"a, b"`` for ``["a", "b"]``: the environment and zope.conf know only text."""
+        return re.findall(r"[^,\s]+", value) if isinstance(value, str) else value
+
+    @field_validator("database", check_fields=False)
+    @classmethod
+    def _know_dialect(cls, value: str) -> str:
+        scheme, separator, _ = value.partition("://")
+        if not separator or scheme.partition("+")[0] not in DIALECTS:
+            raise ValueError(f"a URL that begins with one of {', '.join(DIALECTS)} and ://")
+        return value
+
+    @field_validator("zope_url", check_fields=False)
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parts = urlsplit(value.rstrip("/"))
+        whole = f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme not in ("http", "https") or "@" in value or value.rstrip("/") != whole:
+            raise ValueError("scheme, host and port, such as http://127.0.0.1:8080")
+        return whole
+
+    @field_validator("secret", check_fields=False)
+    @classmethod
+    def _is_long_enough(cls, value: str | None) -> str | None:
+        if value is not None and len(value) < SECRET_LENGTH:
+            raise ValueError(f"at least {SECRET_LENGTH} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> _Rules:
+        found = self.model_dump()
+        if found["poll_min"] > found["poll_max"]:
+            raise ValueError("poll_min can't be more than poll_max")
+        if found["heartbeat_every"] * 2 > found["dead_after"]:
+            raise ValueError(
+                "dead_after must be at least twice heartbeat_every, "
+                "or one late heartbeat costs a consumer its jobs"
+            )
+        return self
+
+
+def _make_model() -> type[_Rules]:
+    """Return the pydantic model of ``Settings``, so that each setting is declared once."""
+    types = get_type_hints(Settings)
+    described: dict[str, Any] = {}
+    for setting in fields(Settings):
+        default = ... if setting.default is MISSING else setting.default
+        if setting.default_factory is not MISSING:
+            default = setting.default_factory()
+        limited = Field(default, **setting.metadata)
+        described[setting.name] = (types[setting.name], limited)
+    return create_model("CheckedSettings", __base__=_Rules, **described)
+
+
+def check_settings(path: Path | None, flags: Found) -> Found:
+    """Return a checked value for every setting; raise ``ConfigurationError`` for a wrong one."""
+    model = _make_model()
+    file = _find_file(path)
+    sources = {
+        "the flags": _spell_keys({k: v for k, v in flags.items() if v is not None}),
+        "the environment": EnvSettingsSource(model)(),
+        str(file): _spell_keys(_read_toml(file)) if file else {},
+    }
+    found: Found = {}
+    for said in reversed(sources.values()):
+        found |= said
+    try:
+        return model(**found).model_dump()
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, sources)) from None
+
+
+def _find_file(path: Path | None) -> Path | None:
+    if path is not None:
+        return path
+    if named := os.environ.get(PREFIX + "CONFIG"):
+        return Path(named)
+    return FILE if FILE.is_file() else None
+
+
+def _read_toml(file: Path) -> Found:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"Can't read settings file {file}: {error.strerror}."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"Settings file {file} isn't TOML: {error}.") from None
+
+
+def _spell_keys(said: Found) -> Found:
+    return {key.replace("-", "_"): value for key, value in said.items()}
+
+
+def _explain(error: ValidationError, sources: dict[str, Found]) -> str:
+    """Put pydantic's first fault into one line that never holds a secret."""
+    fault = error.errors(include_url=False)[0]
+    if not fault["loc"]:
+        return f"The settings don't fit together: {fault['ctx']['error']}."
+    key = str(fault["loc"][0])
+    if fault["type"] == "missing":
+        return (
+            f"Setting '{key}' is missing: give it as --{key.replace('_', '-')}, "
+            f"as {PREFIX}{key.upper()} or in {FILE}."
+        )
+    origin = next(name for name, said in sources.items() if key in said)
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(sorted(setting.name for setting in fields(Settings)))
+        return f"Unknown setting '{key}' in {origin}; known are: {known}."
+    said = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    wanted = WANTED.get(fault["type"], said)
+    return f"Setting '{key}' in {origin} is wrong: got {_show(key, fault['input'])}, wanted {wanted}."
+
+
+def _show(key: str, value: Any) -> str:
+    if key == "database" and "://" in str(value):
+        return f"a URL that begins with {str(value).partition('://')[0]!r}"
+    return "something that isn't shown" if key in ("secret", "database") else repr(value)
+
+
+def _answer(question: str) -> str:
+    asked = json.loads(question)
+    try:
+        path = Path(asked["path"]) if asked["path"] else None
+        return json.dumps(check_settings(path, asked["flags"]), default=str)
+    except ConfigurationError as error:
+        return json.dumps({"error": str(error)})
+
+
+if __name__ == "__main__":
+    print(_answer(sys.stdin.read()))

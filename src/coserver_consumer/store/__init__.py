@@ -1,0 +1,77 @@
+"""The store: every SQL statement, on SQLite, PostgreSQL and MariaDB / MySQL.
+
+Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
+one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, ``claiming``,
+``ending``, ``history``; then ``leases``, ``changing``, ``reading``, ``queues``, ``pruning``.
+"""
+
+from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, stage
+from coserver_consumer.store.batches import promote
+from coserver_consumer.store.changing import cancel, report, retry, wake
+from coserver_consumer.store.claiming import claim
+from coserver_consumer.store.clock import SECOND
+from coserver_consumer.store.ending import finish
+from coserver_consumer.store.engine import open_engine, prepare, read, write
+from coserver_consumer.store.faults import is_outage
+from coserver_consumer.store.leases import (
+    ConsumerInfo,
+    Heartbeat,
+    Rescue,
+    heartbeat,
+    register,
+    rescue,
+    unregister,
+)
+from coserver_consumer.store.pruning import prune
+from coserver_consumer.store.queues import Consumer, add_queue, consumers, queues
+from coserver_consumer.store.reading import (
+    AttemptError,
+    attempts,
+    counts,
+    find,
+    get,
+    get_running,
+    now,
+)
+from coserver_consumer.store.upgrading import check_schema, upgrade
+
+__all__ = [
+    "MAX_PAYLOAD",
+    "SECOND",
+    "AttemptError",
+    "Consumer",
+    "ConsumerInfo",
+    "Heartbeat",
+    "Rescue",
+    "add",
+    "add_many",
+    "add_queue",
+    "attempts",
+    "cancel",
+    "check_schema",
+    "claim",
+    "consumers",
+    "counts",
+    "find",
+    "finish",
+    "get",
+    "get_running",
+    "heartbeat",
+    "is_outage",
+    "now",
+    "open_engine",
+    "prepare",
+    "promote",
+    "prune",
+    "queues",
+    "read",
+    "register",
+    "report",
+    "rescue",
+    "retry",
+    "stage",
+    "unregister",
+    "upgrade",
+    "wake",
+    "write",
+]

@@ -1,0 +1,83 @@
+"""What becomes of the jobs that a transaction staged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import Now
+from coserver_consumer.store.history import move_to_history, revive
+from coserver_consumer.store.sql import is_state
+
+DUE_STATE = sa.case(
+    (schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value
+)
+
+
+def promote(connection: Connection, batch: str, *, tid: int | None, keyed: bool = True) -> int:
+    """Let the jobs of a committed transaction run; return how many.
+
+    ``tid`` is the ZODB transaction's id as a number: no job of the batch reads an older database.
+    ``keyed`` False, for a batch without unique keys, saves a round trip. Jobs that were taken for
+    dropped come back. A job whose unique key is held by another live job ends as cancelled.
+    """
+    if not keyed:
+        promoted = _promote_staged(connection, batch, tid)
+        if promoted:
+            return promoted
+    revive(connection, _dropped(connection, batch), state=State.STAGED)
+    _cancel_duplicates(connection, batch)
+    return _promote_staged(connection, batch, tid)
+
+
+def _promote_staged(connection: Connection, batch: str, tid: int | None) -> int:
+    statement = (
+        sa.update(schema.job)
+        .where(schema.job.c.batch == batch, is_state(State.STAGED))
+        .values(state=DUE_STATE, tid=tid)
+    )
+    return connection.execute(statement).rowcount
+
+
+def _cancel_duplicates(connection: Connection, batch: str) -> None:
+    """End the staged jobs whose unique key another live job holds, or an earlier one of theirs."""
+    holder = schema.job.alias("holder")
+    held = (
+        sa.select(schema.job.c.id, holder.c.id.label("holder"))
+        .join(holder, holder.c.held_key == schema.job.c.unique_key)
+        .where(schema.job.c.batch == batch, is_state(State.STAGED))
+    )
+    duplicates = dict(connection.execute(held).tuples().all()) | _twins(connection, batch)
+    for job_id, holder_id in duplicates.items():
+        reason = f"Job {holder_id} holds the same unique key."
+        move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
+
+
+def _twins(connection: Connection, batch: str) -> dict[str, str]:
+    """Return the jobs of the batch whose key an earlier job of the same batch has."""
+    query = (
+        sa.select(schema.job.c.id, schema.job.c.unique_key)
+        .where(
+            schema.job.c.batch == batch,
+            is_state(State.STAGED),
+            schema.job.c.unique_key.is_not(None),
+        )
+        .order_by(schema.job.c.id)
+    )
+    first: dict[str, str] = {}
+    twins: dict[str, str] = {}
+    for job_id, key in connection.execute(query):
+        if first.setdefault(key, job_id) != job_id:
+            twins[job_id] = first[key]
+    return twins
+
+
+def _dropped(connection: Connection, batch: str) -> Any:
+    query = sa.select(schema.history.c.id).where(
+        schema.history.c.batch == batch, schema.history.c.state == State.DROPPED.value
+    )
+    return connection.execute(query).scalars().all()

@@ -1,0 +1,110 @@
+"""What people and loops change about jobs outside their attempts."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.errors import WrongState
+from coserver_consumer.job import Job, RunKey, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.adding import find_holder
+from coserver_consumer.store.clock import Now
+from coserver_consumer.store.history import move_to_history, revive
+from coserver_consumer.store.reading import get
+from coserver_consumer.store.sql import is_state, locked
+
+WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
+RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED)
+MAX_TEXT = 1024  # characters
+
+
+def cancel(connection: Connection, job_id: str, *, by: str | None = None) -> State:
+    """Cancel a job and return its state: cancelled, or running if its consumer was asked to stop.
+
+    Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
+    """
+    state = _lock(connection, job_id)
+    if state in WAITING:
+        reason = f"cancelled by {by}" if by else "cancelled"
+        move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
+        state = State.CANCELLED
+    elif state is State.RUNNING:
+        asked = sa.update(schema.job).where(schema.job.c.id == job_id)
+        connection.execute(asked.values(cancel_at=Now()))
+    else:
+        raise WrongState(f"Job {job_id} is {state}; only a live job can be cancelled.")
+    _audit(connection, "cancel", job_id, by)
+    return state
+
+
+def retry(connection: Connection, job_id: str, *, by: str | None = None) -> None:
+    """Run an ended job again with all its attempts before it, or a scheduled one now.
+
+    Raise ``JobNotFound``, or ``WrongState`` if it waits or runs already, never was committed, or
+    its unique key is held by another job meanwhile.
+    """
+    state = _lock(connection, job_id)
+    if state is State.SCHEDULED:
+        due = sa.update(schema.job).where(schema.job.c.id == job_id)
+        connection.execute(due.values(state=State.READY.value, run_at=Now()))
+    elif state in RETRIABLE:
+        _check_key(connection, get(connection, job_id))
+        revive(connection, [job_id], state=State.READY, run_at=Now())
+    else:
+        raise WrongState(
+            f"Job {job_id} is {state}; only an ended or scheduled job can be retried."
+        )
+    _audit(connection, "retry", job_id, by)
+
+
+def report(connection: Connection, key: RunKey, progress: float, text: str | None) -> bool:
+    """Write how far a run is, from 0 to 1; return False if it isn't the current run any more."""
+    job = schema.job.c
+    statement = (
+        sa.update(schema.job)
+        .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
+        .values(
+            progress=min(1.0, max(0.0, progress)),
+            progress_text=text[:MAX_TEXT] if text else None,
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def wake(connection: Connection, *, limit: int = 1000) -> int:
+    """Make the scheduled jobs ready whose time has come, the oldest first; return how many."""
+    job = schema.job.c
+    due = (
+        sa.select(job.id)
+        .where(is_state(State.SCHEDULED), job.run_at <= Now())
+        .order_by(job.run_at)
+        .limit(limit)
+    )
+    ids = connection.execute(locked(connection, due, skip=True)).scalars().all()
+    if ids:
+        woken = sa.update(schema.job).where(job.id.in_(ids))
+        connection.execute(woken.values(state=State.READY.value))
+    return len(ids)
+
+
+def _lock(connection: Connection, job_id: str) -> State:
+    """Return the job's state, its row locked if it is live."""
+    query = sa.select(schema.job.c.state).where(schema.job.c.id == job_id)
+    state = connection.execute(locked(connection, query)).scalar()
+    return State(state) if state else get(connection, job_id).state
+
+
+def _check_key(connection: Connection, job: Job) -> None:
+    if job.unique_key is None:
+        return
+    holder = find_holder(connection, job.unique_key)
+    if holder is not None:
+        raise WrongState(
+            f"Job {job.id} can't run again now: job {holder} has the same unique key "
+            f"'{job.unique_key}'."
+        )
+
+
+def _audit(connection: Connection, action: str, job_id: str, by: str | None) -> None:
+    connection.execute(sa.insert(schema.audit).values(who=by, action=action, job_id=job_id))

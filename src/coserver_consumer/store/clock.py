@@ -1,0 +1,80 @@
+"""The database's clock and its ids, as SQL expressions.
+
+Every time in the store is in microseconds since the epoch and comes from here, so that consumers
+on machines whose clocks differ agree on what is due. Nothing here depends on a session's time zone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
+
+SECOND = 1_000_000  # microseconds
+
+MILLISECONDS = {
+    "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    "postgresql": "(extract(epoch from clock_timestamp()) * 1000)::bigint",
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)",
+}
+MICROSECONDS = {
+    "sqlite": f"({MILLISECONDS['sqlite']} * 1000)",
+    "postgresql": "((extract(epoch from clock_timestamp()) * 1000000)::bigint)",
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)))",
+}
+
+
+class Now(ColumnElement[int]):
+    """The database's time now, in microseconds since the epoch."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+class NewId(ColumnElement[str]):
+    """A UUIDv7 (RFC 9562) made by the database, for rows that come without an id."""
+
+    inherit_cache = True
+
+
+@compiles(Now)
+def _now(element: Now, compiler: SQLCompiler, **kw: Any) -> str:
+    return MICROSECONDS[family(compiler.dialect.name)]
+
+
+@compiles(NewId, "sqlite")
+def _new_id_sqlite(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
+    milliseconds = f"printf('%012x', {MILLISECONDS['sqlite']})"
+    return (
+        f"(substr({milliseconds}, 1, 8) || '-' || substr({milliseconds}, 9, 4)"
+        " || '-7' || substr(lower(hex(randomblob(2))), 1, 3)"
+        " || '-' || substr('89ab', 1 + (random() & 3), 1)"
+        " || substr(lower(hex(randomblob(2))), 1, 3)"
+        " || '-' || lower(hex(randomblob(6))))"
+    )
+
+
+@compiles(NewId, "postgresql")
+def _new_id_postgresql(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
+    milliseconds = f"substring(int8send({MILLISECONDS['postgresql']}) from 3)"
+    stamped = f"overlay(uuid_send(gen_random_uuid()) placing {milliseconds} from 1 for 6)"
+    return f"(encode(set_bit(set_bit({stamped}, 52, 1), 53, 1), 'hex')::uuid)"
+
+
+@compiles(NewId, "mysql", "mariadb")
+def _new_id_mysql(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
+    milliseconds = f"LPAD(LOWER(HEX({MILLISECONDS['mysql']})), 12, '0')"
+    noise = "MD5(CONCAT(UUID(), RAND()))"
+    return (
+        f"(CONCAT(SUBSTR({milliseconds}, 1, 8), '-', SUBSTR({milliseconds}, 9, 4),"
+        f" '-7', SUBSTR({noise}, 1, 3), '-', ELT(1 + FLOOR(RAND() * 4), '8', '9', 'a', 'b'),"
+        f" SUBSTR({noise}, 1, 3), '-', SUBSTR({noise}, 1, 12)))"
+    )
+
+
+def family(dialect_name: str) -> str:
+    """Return sqlite, postgresql or mysql: MariaDB and MySQL are one family."""
+    return "mysql" if dialect_name == "mariadb" else dialect_name

@@ -1,0 +1,206 @@
+"""Engines on the three databases, with every timeout set, and transactions that are tried again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.store.clock import family
+from coserver_consumer.store.faults import is_transient
+
+T = TypeVar("T")
+
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+TRIES = 6
+FIRST_PAUSE = 0.02  # seconds; doubled from try to try, with jitter
+
+_prepared: WeakSet[Engine] = WeakSet()
+_preparing = Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long the database may keep us waiting, in seconds."""
+
+    connect: float = 5
+    lock: float = 5
+    statement: float = 30
+
+
+def open_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    connect_timeout: float = 5,
+    lock_timeout: float = 5,
+    statement_timeout: float = 30,
+) -> Engine:
+    """Return an engine on ``url``; nothing is connected yet. Timeouts are in seconds."""
+    timeouts = Timeouts(connect=connect_timeout, lock=lock_timeout, statement=statement_timeout)
+    address = _with_driver(url)
+    try:
+        engine = sa.create_engine(
+            address,
+            pool_pre_ping=family(address.get_backend_name()) != "sqlite",
+            pool_recycle=1800,
+            connect_args=_connect_args(address, timeouts),
+            **_pool(address, pool_size),
+        )
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(_driver_message(address, missing)) from missing
+    return prepare(engine, timeouts)
+
+
+def prepare(engine: Engine, timeouts: Timeouts | None = None) -> Engine:
+    """Set up an engine for the store, also one that was made elsewhere; a second call is nothing.
+
+    On SQLite: write-ahead log, full durability, and ``BEGIN IMMEDIATE``. Elsewhere: READ COMMITTED
+    with timeouts for locks and statements.
+    """
+    with _preparing:
+        if engine not in _prepared:
+            sessions = _Sessions(family(engine.dialect.name), timeouts or Timeouts())
+            event.listen(engine, "connect", sessions.connect)
+            if sessions.family == "sqlite":
+                event.listen(engine, "begin", _begin_sqlite)
+            _prepared.add(engine)
+    return engine
+
+
+def write(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Return what ``work`` returns, in a transaction of its own that is then committed.
+
+    A deadlock, a serialization failure, a busy SQLite or a lost race for a unique key is tried
+    again, so ``work`` may be called more than once.
+    """
+    pause = FIRST_PAUSE
+    for left in reversed(range(TRIES)):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not left or not is_transient(error):
+                raise
+        time.sleep(pause * (0.5 + random.random()))
+        pause *= 2
+    raise AssertionError("the last try returned or raised")
+
+
+def read(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Return what ``work`` returns, in a transaction that only reads."""
+    with engine.connect().execution_options(coserver_reads=True) as connection:
+        return work(connection)
+
+
+def _with_driver(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(
+            "The database's address isn't a URL; it looks like "
+            "postgresql://user@host/name, mysql://user@host/name or sqlite:///path."
+        ) from error
+    driver = DRIVERS.get(address.drivername)
+    return address.set(drivername=driver) if driver else address
+
+
+def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
+    extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(
+        family(address.get_backend_name())
+    )
+    how = f"pip install 'collective.coserver[{extra}]'" if extra else "install its driver"
+    return f"The driver for {address.drivername} isn't installed ({missing.name}); {how}."
+
+
+def _connect_args(address: sa.URL, timeouts: Timeouts) -> dict[str, Any]:
+    match family(address.get_backend_name()):
+        case "postgresql":
+            return {
+                "connect_timeout": max(2, round(timeouts.connect)),  # libpq takes 2 and more
+                "tcp_user_timeout": round((timeouts.statement + timeouts.connect) * 1000),
+                "application_name": "coserver",
+            }
+        case "mysql":
+            patience = max(1, round(timeouts.statement + timeouts.connect))
+            return {
+                "connect_timeout": max(1, round(timeouts.connect)),
+                "read_timeout": patience,
+                "write_timeout": patience,
+                "charset": "utf8mb4",
+            }
+        case _:
+            return {"timeout": timeouts.lock, "check_same_thread": False}
+
+
+def _pool(address: sa.URL, size: int) -> dict[str, Any]:
+    if family(address.get_backend_name()) == "sqlite" and address.database in (
+        None,
+        "",
+        ":memory:",
+    ):
+        raise ConfigurationError(
+            "A queue in memory would be seen by one process only; give SQLite a file: "
+            "sqlite:///path/to/queue.sqlite."
+        )
+    return {"pool_size": size, "max_overflow": size, "pool_timeout": 30, "pool_use_lifo": True}
+
+
+class _Sessions:
+    """Sets up each new connection of an engine."""
+
+    def __init__(self, family: str, timeouts: Timeouts) -> None:
+        self.family = family
+        self.timeouts = timeouts
+
+    def connect(self, connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for statement in getattr(self, f"_{self.family}")(connection):
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    def _sqlite(self, connection: Any) -> list[str]:
+        connection.isolation_level = None  # transactions are begun by _begin_sqlite
+        return [
+            f"PRAGMA busy_timeout = {round(self.timeouts.lock * 1000)}",
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+        ]
+
+    def _postgresql(self, _connection: Any) -> list[str]:
+        return [
+            f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
+            f"SET statement_timeout = {round(self.timeouts.statement * 1000)}",
+        ]
+
+    def _mysql(self, connection: Any) -> list[str]:
+        is_mariadb = "MariaDB" in connection.get_server_info()
+        seconds = self.timeouts.statement
+        return [
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            f"SET SESSION innodb_lock_wait_timeout = {max(1, round(self.timeouts.lock))}",
+            f"SET SESSION max_statement_time = {seconds}"
+            if is_mariadb
+            else f"SET SESSION max_execution_time = {round(seconds * 1000)}",
+        ]
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take SQLite's write lock at once: a lock that is upgraded later can't wait for its turn."""
+    reads = connection.get_execution_options().get("coserver_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,166 @@
+"""Leases: who runs what, who is alive, and what is taken back from the dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import RunKey, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.history import move_to_history
+from coserver_consumer.store.sql import is_state, locked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerInfo:
+    """What a consumer says of itself when it starts. ``id`` is random for each start."""
+
+    id: str
+    name: str
+    hostname: str
+    pid: int
+    queues: tuple[str, ...]
+    tasks: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    threads: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The store's answer: is the consumer still known, and which of its runs are to stop?"""
+
+    alive: bool
+    cancelled: frozenset[RunKey]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue:
+    """What one call of ``rescue`` did: jobs given back, jobs failed, consumers given up."""
+
+    returned: list[RunKey]
+    poisoned: list[RunKey]
+    consumers: list[str]
+
+
+def register(connection: Connection, consumer: ConsumerInfo) -> None:
+    """Make a consumer known; from now on its heartbeat counts."""
+    connection.execute(
+        sa.insert(schema.consumer).values(
+            id=consumer.id,
+            name=consumer.name,
+            hostname=consumer.hostname,
+            pid=consumer.pid,
+            version=consumer.version,
+            queues=list(consumer.queues),
+            tasks=list(consumer.tasks),
+            capabilities=list(consumer.capabilities),
+            threads=consumer.threads,
+        )
+    )
+
+
+def unregister(connection: Connection, consumer_id: str) -> None:
+    """Remove a consumer; what it still holds goes back to its queue."""
+    held = _held_by(schema.job.c.consumer == consumer_id)
+    rows = connection.execute(locked(connection, held)).all()
+    _take_back(connection, [row.id for row in rows], rescued=0)
+    connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == consumer_id))
+
+
+def heartbeat(connection: Connection, consumer_id: str, *, running: int = 0) -> Heartbeat:
+    """Renew the leases of a consumer. ``alive`` False: it was given up and must register anew."""
+    beat = (
+        sa.update(schema.consumer)
+        .where(schema.consumer.c.id == consumer_id)
+        .values(heartbeat_at=Now(), running=running)
+    )
+    alive = connection.execute(beat).rowcount == 1
+    job = schema.job.c
+    to_stop = sa.select(job.id, job.run).where(
+        job.consumer == consumer_id, is_state(State.RUNNING), job.cancel_at.is_not(None)
+    )
+    cancelled = frozenset(RunKey(*row) for row in connection.execute(to_stop))
+    return Heartbeat(alive=alive, cancelled=cancelled)
+
+
+def rescue(
+    connection: Connection,
+    *,
+    dead_after: float = 45,
+    max_rescues: int = 3,
+    limit: int = 100,
+) -> Rescue:
+    """Take up to ``limit`` jobs back from consumers without a heartbeat for ``dead_after`` seconds.
+
+    A job gets a new run, so that its old attempt can't end it, and the attempt isn't counted. At
+    its ``max_rescues``-th rescue it fails: it seems to kill its consumers.
+    """
+    dead = _is_dead(dead_after)
+    alive = sa.select(schema.consumer.c.id).where(~dead)
+    rows = connection.execute(
+        locked(
+            connection, _held_by(schema.job.c.consumer.not_in(alive)).limit(limit), skip=True
+        )
+    ).all()
+    poisoned = [row for row in rows if row.rescues + 1 >= max_rescues]
+    returned = [row for row in rows if row.rescues + 1 < max_rescues]
+    _take_back(connection, [row.id for row in returned], rescued=1)
+    _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
+    return Rescue(
+        returned=[RunKey(row.id, row.run) for row in returned],
+        poisoned=[RunKey(row.id, row.run) for row in poisoned],
+        consumers=_give_up(connection, dead),
+    )
+
+
+def _is_dead(dead_after: float) -> sa.ColumnElement[bool]:
+    return schema.consumer.c.heartbeat_at < Now() - round(dead_after * SECOND)
+
+
+def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    job = schema.job.c
+    return sa.select(job.id, job.run, job.rescues).where(
+        job.consumer.is_not(None), is_state(State.RUNNING), holder
+    )
+
+
+def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> None:
+    if not job_ids:
+        return
+    job = schema.job.c
+    connection.execute(
+        sa.update(schema.job)
+        .where(job.id.in_(job_ids))
+        .values(
+            state=State.READY.value,
+            run=job.run + 1,
+            attempt=job.attempt - 1,
+            rescues=job.rescues + rescued,
+            consumer=None,
+            deadline_at=None,
+        )
+    )
+
+
+def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> None:
+    if job_ids:
+        reason = (
+            f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
+        )
+        move_to_history(connection, job_ids, state=State.FAILED, error=reason)
+
+
+def _give_up(connection: Connection, dead: sa.ColumnElement[bool]) -> list[str]:
+    """Remove the dead consumers that hold nothing any more; return their ids."""
+    consumer, job = schema.consumer.c, schema.job.c
+    holds = sa.select(job.id).where(job.consumer == consumer.id).exists()
+    query = sa.select(consumer.id).where(dead, ~holds)
+    ids = list(connection.execute(locked(connection, query, skip=True)).scalars())
+    if ids:
+        connection.execute(sa.delete(schema.consumer).where(consumer.id.in_(ids)))
+    return ids

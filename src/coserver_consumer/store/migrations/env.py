@@ -1,0 +1,13 @@
+"""Alembic's environment: it runs on the connection that `upgrading.upgrade` hands it."""
+
+from alembic import context
+
+from coserver_consumer.store.schema import VERSION_TABLE, metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

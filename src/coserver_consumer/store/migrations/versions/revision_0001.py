@@ -1,0 +1,202 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from coserver_consumer.store.clock import NewId, Now, family
+from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Time
+
+revision = "0001"
+down_revision = None
+
+BIG_SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables and their indexes."""
+    _make_job()
+    _make_history()
+    _make_error()
+    _make_consumer()
+    _make_queue_and_audit()
+    _make_indexes()
+    if family(op.get_bind().dialect.name) == "mysql":
+        _make_full_indexes()
+    else:
+        _make_partial_indexes()
+
+
+def downgrade() -> None:
+    """Remove the tables with all that is in them."""
+    for table in ("job", "history", "error", "queue", "consumer", "audit"):
+        op.drop_table(f"coserver_{table}")
+
+
+def _job_columns() -> Iterator[sa.Column[Any]]:
+    yield sa.Column("id", Id, primary_key=True, server_default=NewId())
+    yield sa.Column("queue", Name, nullable=False, server_default="default")
+    yield sa.Column("state", sa.String(12), nullable=False, server_default="ready")
+    yield sa.Column("priority", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("run_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("run", sa.BigInteger, nullable=False, server_default="0")
+    yield sa.Column("attempt", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("max_attempts", sa.Integer, nullable=False, server_default="5")
+    yield sa.Column("rescues", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("task", Name, nullable=False)
+    yield sa.Column("args", Json, nullable=False, server_default=sa.text("('{}')"))
+    yield sa.Column("payload", Bytes)
+    yield sa.Column("owner", Name)
+    yield sa.Column("site", sa.String(1024))
+    yield sa.Column("origin", Json)
+    yield sa.Column("title", sa.String(1024))
+    yield sa.Column("unique_key", sa.String(255))
+    yield sa.Column("requires", sa.String(255))
+    yield sa.Column("signature", sa.String(128))
+    yield sa.Column("timeout", sa.Double)
+    yield sa.Column("consumer", Id)
+    yield sa.Column("created_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("started_at", Time)
+    yield sa.Column("deadline_at", Time)
+    yield sa.Column("cancel_at", Time)
+    yield sa.Column("progress", sa.Double)
+    yield sa.Column("progress_text", sa.String(1024))
+    yield sa.Column("batch", Id)
+    yield sa.Column("evidence", Json)
+    yield sa.Column("tid", sa.BigInteger)
+
+
+def _make_job() -> None:
+    op.create_table(
+        "coserver_job",
+        *_job_columns(),
+        sa.Column(
+            "rank", sa.BigInteger, sa.Computed("run_at - priority * 60000000", persisted=True)
+        ),
+        sa.Column(
+            "held_key",
+            sa.String(255),
+            sa.Computed(
+                "CASE WHEN state = 'staged' THEN NULL ELSE unique_key END", persisted=True
+            ),
+        ),
+    )
+
+
+def _make_history() -> None:
+    op.create_table(
+        "coserver_history",
+        *_job_columns(),
+        sa.Column("ended_at", Time, nullable=False, server_default=Now()),
+        sa.Column("result", Json),
+        sa.Column("error", LongText),
+    )
+
+
+def _make_error() -> None:
+    op.create_table(
+        "coserver_error",
+        sa.Column(
+            "id",
+            BIG_SERIAL,
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("job_id", Id, nullable=False),
+        sa.Column("run", sa.BigInteger, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("consumer", Id),
+        sa.Column("error", LongText, nullable=False),
+        sa.Column("traceback", LongText),
+        sa.Column("at", Time, nullable=False, server_default=Now()),
+    )
+
+
+def _make_consumer() -> None:
+    op.create_table(
+        "coserver_consumer",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("name", Name, nullable=False),
+        sa.Column("hostname", Name, nullable=False),
+        sa.Column("pid", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("queues", Json, nullable=False),
+        sa.Column("tasks", Json, nullable=False),
+        sa.Column("capabilities", Json, nullable=False),
+        sa.Column("threads", sa.Integer, nullable=False),
+        sa.Column("running", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("started_at", Time, nullable=False, server_default=Now()),
+        sa.Column("heartbeat_at", Time, nullable=False, server_default=Now()),
+    )
+
+
+def _make_queue_and_audit() -> None:
+    op.create_table(
+        "coserver_queue",
+        sa.Column("name", Name, primary_key=True),
+        sa.Column("created_at", Time, nullable=False, server_default=Now()),
+    )
+    op.create_table(
+        "coserver_audit",
+        sa.Column(
+            "id",
+            BIG_SERIAL,
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("at", Time, nullable=False, server_default=Now()),
+        sa.Column("who", Name),
+        sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("job_id", Id),
+    )
+    op.execute("INSERT INTO coserver_queue (name) VALUES ('default')")
+
+
+def _make_indexes() -> None:
+    op.create_index("coserver_job_unique", "coserver_job", ["held_key"], unique=True)
+    op.create_index("coserver_history_ended", "coserver_history", ["ended_at"])
+    op.create_index("coserver_error_job", "coserver_error", ["job_id"])
+
+
+def _make_partial_indexes() -> None:
+    _partial("job_claim", "job", ["queue", "rank", "id"], "state = 'ready'")
+    _partial("job_due", "job", ["run_at"], "state = 'scheduled'")
+    _partial("job_staged", "job", ["created_at"], "state = 'staged'")
+    _partial("job_lease", "job", ["consumer"], "consumer IS NOT NULL")
+    _partial("job_batch", "job", ["batch"], "batch IS NOT NULL")
+    _partial("job_owner", "job", ["owner", "id"], "owner IS NOT NULL")
+    _partial("history_state", "history", ["state", "id"], "state <> 'completed'")
+    _partial("history_owner", "history", ["owner", "id"], "owner IS NOT NULL")
+    _partial("history_batch", "history", ["batch"], "state = 'dropped'")
+
+
+def _partial(name: str, table: str, columns: list[str], where: str) -> None:
+    condition = sa.text(where)
+    op.create_index(
+        f"coserver_{name}",
+        f"coserver_{table}",
+        columns,
+        postgresql_where=condition,
+        sqlite_where=condition,
+    )
+
+
+def _make_full_indexes() -> None:
+    """Make what stands for the partial indexes where the database has none."""
+    _full("job_claim", "job", ["state", "queue", "rank", "id"])
+    _full("job_due", "job", ["state", "run_at"])
+    _full("job_staged", "job", ["state", "created_at"])
+    _full("job_lease", "job", ["consumer"])
+    _full("job_batch", "job", ["batch"])
+    _full("job_owner", "job", ["owner", "id"])
+    _full("history_state", "history", ["state", "id"])
+    _full("history_owner", "history", ["owner", "id"])
+    _full("history_batch", "history", ["batch"])
+
+
+def _full(name: str, table: str, columns: list[str]) -> None:
+    op.create_index(f"coserver_{name}_full", f"coserver_{table}", columns)

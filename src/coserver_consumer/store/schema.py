@@ -1,0 +1,181 @@
+"""The tables. They are a contract: any program may write jobs and read all of it.
+
+``coserver_job`` holds live jobs only, so that neither history nor anything that grows slows the
+claim. Every column but ``task`` has a default in the database. Times are microseconds since the
+epoch; see ``clock``. Alembic's migrations make the tables; a test holds them against this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from coserver_consumer.store.clock import NewId, Now
+from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Time
+
+REVISION = "0001"  # the Alembic revision that has these tables
+VERSION_TABLE = "coserver_version"
+MINUTE = 60_000_000  # microseconds
+
+metadata = sa.MetaData()
+
+
+def _job_columns() -> Iterator[sa.Column[Any]]:
+    """What a live job and its history have in common."""
+    yield sa.Column("id", Id, primary_key=True, server_default=NewId())
+    yield sa.Column("queue", Name, nullable=False, server_default="default")
+    yield sa.Column("state", sa.String(12), nullable=False, server_default="ready")
+    yield sa.Column("priority", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("run_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("run", sa.BigInteger, nullable=False, server_default="0")
+    yield sa.Column("attempt", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("max_attempts", sa.Integer, nullable=False, server_default="5")
+    yield sa.Column("rescues", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("task", Name, nullable=False)
+    yield sa.Column("args", Json, nullable=False, server_default=sa.text("('{}')"))
+    yield sa.Column("payload", Bytes)
+    yield sa.Column("owner", Name)
+    yield sa.Column("site", sa.String(1024))
+    yield sa.Column("origin", Json)
+    yield sa.Column("title", sa.String(1024))
+    yield sa.Column("unique_key", sa.String(255))
+    yield sa.Column("requires", sa.String(255))
+    yield sa.Column("signature", sa.String(128))
+    yield sa.Column("timeout", sa.Double)
+    yield sa.Column("consumer", Id)
+    yield sa.Column("created_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("started_at", Time)
+    yield sa.Column("deadline_at", Time)
+    yield sa.Column("cancel_at", Time)
+    yield sa.Column("progress", sa.Double)
+    yield sa.Column("progress_text", sa.String(1024))
+    yield sa.Column("batch", Id)
+    yield sa.Column("evidence", Json)
+    yield sa.Column("tid", sa.BigInteger)
+
+
+# Priority is a head start in time: each point is worth a minute of waiting, so nothing starves.
+RANK = f"run_at - priority * {MINUTE}"
+# A staged job holds its key only once its request has committed.
+HELD_KEY = "CASE WHEN state = 'staged' THEN NULL ELSE unique_key END"
+
+job = sa.Table(
+    "coserver_job",
+    metadata,
+    *_job_columns(),
+    sa.Column("rank", sa.BigInteger, sa.Computed(RANK, persisted=True)),
+    sa.Column("held_key", sa.String(255), sa.Computed(HELD_KEY, persisted=True)),
+)
+
+history = sa.Table(
+    "coserver_history",
+    metadata,
+    *_job_columns(),
+    sa.Column("ended_at", Time, nullable=False, server_default=Now()),
+    sa.Column("result", Json),
+    sa.Column("error", LongText),
+)
+
+error = sa.Table(
+    "coserver_error",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("job_id", Id, nullable=False),
+    sa.Column("run", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("consumer", Id),
+    sa.Column("error", LongText, nullable=False),
+    sa.Column("traceback", LongText),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
+)
+
+queue = sa.Table(
+    "coserver_queue",
+    metadata,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("created_at", Time, nullable=False, server_default=Now()),
+)
+
+consumer = sa.Table(
+    "coserver_consumer",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("hostname", Name, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("queues", Json, nullable=False),
+    sa.Column("tasks", Json, nullable=False),
+    sa.Column("capabilities", Json, nullable=False),
+    sa.Column("threads", sa.Integer, nullable=False),
+    sa.Column("running", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("started_at", Time, nullable=False, server_default=Now()),
+    sa.Column("heartbeat_at", Time, nullable=False, server_default=Now()),
+)
+
+audit = sa.Table(
+    "coserver_audit",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
+    sa.Column("who", Name),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("job_id", Id),
+)
+
+
+def _index(name: str, *columns: sa.Column[Any], where: str = "", unique: bool = False) -> None:
+    """Make an index, partial where the database has such; there its state needn't be a column."""
+    condition = sa.text(where) if where else None
+    sa.Index(
+        name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition
+    ).ddl_if(callable_=_is_partial_capable if where else None)
+
+
+def _full_index(name: str, *columns: sa.Column[Any]) -> None:
+    """Make the index that stands for a partial one on MariaDB and MySQL."""
+    sa.Index(name, *columns).ddl_if(callable_=_is_mysql)
+
+
+def _is_mysql(*_: Any, dialect: Any, **__: Any) -> bool:
+    return dialect.name in ("mysql", "mariadb")
+
+
+def _is_partial_capable(*_: Any, dialect: Any, **__: Any) -> bool:
+    return not _is_mysql(dialect=dialect)
+
+
+_index("coserver_job_claim", job.c.queue, job.c.rank, job.c.id, where="state = 'ready'")
+_index("coserver_job_due", job.c.run_at, where="state = 'scheduled'")
+_index("coserver_job_staged", job.c.created_at, where="state = 'staged'")
+_index("coserver_job_lease", job.c.consumer, where="consumer IS NOT NULL")
+_index("coserver_job_batch", job.c.batch, where="batch IS NOT NULL")
+_index("coserver_job_owner", job.c.owner, job.c.id, where="owner IS NOT NULL")
+_index("coserver_job_unique", job.c.held_key, unique=True)
+_index("coserver_history_ended", history.c.ended_at)
+_index("coserver_history_state", history.c.state, history.c.id, where="state <> 'completed'")
+_index("coserver_history_owner", history.c.owner, history.c.id, where="owner IS NOT NULL")
+_index("coserver_history_batch", history.c.batch, where="state = 'dropped'")
+_index("coserver_error_job", error.c.job_id)
+
+_full_index("coserver_job_claim_full", job.c.state, job.c.queue, job.c.rank, job.c.id)
+_full_index("coserver_job_due_full", job.c.state, job.c.run_at)
+_full_index("coserver_job_staged_full", job.c.state, job.c.created_at)
+_full_index("coserver_job_lease_full", job.c.consumer)
+_full_index("coserver_job_batch_full", job.c.batch)
+_full_index("coserver_job_owner_full", job.c.owner, job.c.id)
+_full_index("coserver_history_state_full", history.c.state, history.c.id)
+_full_index("coserver_history_owner_full", history.c.owner, history.c.id)
+_full_index("coserver_history_batch_full", history.c.batch)

@@ -1,0 +1,38 @@
+"""Pieces of SQL that several statements share."""
+
+from __future__ import annotations
+
+from typing import TypeVarTuple, Unpack
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Select
+from sqlalchemy.sql.expression import ColumnElement
+
+from coserver_consumer.job import State
+from coserver_consumer.store import schema
+
+
+Row = TypeVarTuple("Row")
+
+
+def is_state(*states: State) -> ColumnElement[bool]:
+    """Return the condition that a live job is in one of these states.
+
+    The names are written into the statement: with bound parameters the database couldn't tell
+    that its partial indexes serve.
+    """
+    names: list[ColumnElement[str]] = [
+        sa.literal_column(f"'{state.value}'", sa.String) for state in states
+    ]
+    if len(names) == 1:
+        return schema.job.c.state == names[0]
+    return schema.job.c.state.in_(names)
+
+
+def locked(
+    connection: Connection, query: Select[Unpack[Row]], *, skip: bool = False
+) -> Select[Unpack[Row]]:
+    """Return the query with its rows locked; SQLite's transaction holds the only lock there is."""
+    if connection.dialect.name == "sqlite":
+        return query
+    return query.with_for_update(skip_locked=skip)

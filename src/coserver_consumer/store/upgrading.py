@@ -1,0 +1,100 @@
+"""Making the tables, bringing them up to date, and telling whether they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from coserver_consumer.errors import SchemaError, StoreUnavailable
+from coserver_consumer.store.clock import family
+from coserver_consumer.store.faults import is_outage
+from coserver_consumer.store.schema import REVISION, VERSION_TABLE
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 0x636F73657276  # "coserv": PostgreSQL's advisory locks have numbers
+LOCK_PATIENCE = 60  # seconds
+
+Revisions = tuple[str | None, str]
+
+
+def upgrade(engine: Engine) -> Revisions:
+    """Make the tables or bring them up to date; return the revisions before and after.
+
+    Several processes may do so at once: they take turns.
+    """
+    try:
+        with engine.begin() as connection, _turn(connection):
+            before = find_revision(connection)
+            if before != REVISION:
+                _migrate(connection)
+            return before, REVISION
+    except DBAPIError as error:
+        raise _unavailable(engine, error) from error
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise ``SchemaError`` unless the tables are those of this version of the code."""
+    try:
+        with engine.connect() as connection:
+            found = find_revision(connection)
+    except DBAPIError as error:
+        raise _unavailable(engine, error) from error
+    if found is None:
+        raise SchemaError(
+            f"{_address(engine)} has no tables of coserver yet; run `coserver init`."
+        )
+    if found != REVISION:
+        raise SchemaError(
+            f"The tables in {_address(engine)} are of revision {found}, this version of coserver "
+            f"needs {REVISION}; run `coserver upgrade`, or install the newer version."
+        )
+
+
+def find_revision(connection: Connection) -> str | None:
+    """Return the revision of the tables, None if there are none."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = sa.table(VERSION_TABLE, sa.column("version_num", sa.String))
+    return connection.execute(sa.select(version.c.version_num)).scalar()
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # 12 MB that only these two commands need
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, "head")
+
+
+@contextmanager
+def _turn(connection: Connection) -> Iterator[None]:
+    """Keep other upgrades out. SQLite needs nothing: its transaction is exclusive already."""
+    if family(connection.dialect.name) == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        yield
+    elif family(connection.dialect.name) == "mysql":
+        connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("SELECT RELEASE_LOCK('coserver')")
+    else:
+        yield
+
+
+def _unavailable(engine: Engine, error: DBAPIError) -> Exception:
+    if not is_outage(error):
+        return error
+    return StoreUnavailable(f"{_address(engine)} can't be reached: {error.orig}")
+
+
+def _address(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)

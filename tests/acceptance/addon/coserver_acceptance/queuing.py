@@ -1,0 +1,76 @@
+"""Requests that queue jobs: plainly, and in every way that can go wrong."""
+
+import json
+import threading
+
+import transaction
+from collective.coserver import queue
+from plone import api
+from plone.protect.interfaces import IDisableCSRFProtection
+from Products.Five import BrowserView
+from zope.interface import alsoProvides
+
+MEETING = threading.Barrier(2)
+
+
+class Queue(BrowserView):
+    """Queues the job that the parameters describe, and answers with its id."""
+
+    def __call__(self) -> str:
+        """Queue ``view`` of this object with ``options`` (JSON)."""
+        form = self.request.form
+        return queue.add(self.context, view=form["view"], **json.loads(form["options"]))
+
+
+class QueueThenFail(BrowserView):
+    """Queues ten jobs, then fails."""
+
+    def __call__(self) -> str:
+        """Fail with the status 500; the page that shows it isn't the test's concern."""
+        for number in range(10):
+            queue.add(self.context, view="@@test-who-am-i", title=f"aborted {number}")
+        raise RuntimeError("This request was meant to fail.")
+
+
+class QueueAroundSavepoint(BrowserView):
+    """Queues a job before a savepoint, one that is rolled back, and one afterwards."""
+
+    def __call__(self) -> str:
+        """Answer with the three ids as JSON."""
+        before = self.queue_job("before")
+        savepoint = transaction.savepoint()
+        inside = self.queue_job("inside")
+        savepoint.rollback()
+        after = self.queue_job("after")
+        return json.dumps({"before": before, "inside": inside, "after": after})
+
+    def queue_job(self, when: str) -> str:
+        """Queue a job that says when it was queued."""
+        return queue.add(self.context, view="@@test-who-am-i", title=f"{when} the savepoint")
+
+
+class QueueAmidConflict(BrowserView):
+    """Two such requests at once read the same object before either writes it."""
+
+    def __call__(self) -> str:
+        """Answer with the job's id and how often the request was begun again."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        count = getattr(self.context, "test_count", 0)
+        if self.request.retry_count == 0:
+            MEETING.wait(timeout=30)
+        self.context.test_count = count + 1
+        job_id = queue.add(
+            self.context, view="@@test-who-am-i", title=self.request.form["title"]
+        )
+        return json.dumps({"job_id": job_id, "retries": self.request.retry_count})
+
+
+class MakeDocument(BrowserView):
+    """Makes a private document and queues its publication in the same transaction."""
+
+    def __call__(self) -> str:
+        """Answer with the job's id and the document's name as JSON."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        document = api.content.create(self.context, "Document", title="From the harbour")
+        job_id = queue.add(document, view="@@test-publish")
+        return json.dumps({"job_id": job_id, "name": document.getId()})

@@ -1,0 +1,64 @@
+"""Empty databases on real servers, one for each test that asks.
+
+``COSERVER_TEST_DATABASES`` says which kinds: any of sqlite, postgresql, mysql, with commas.
+``COSERVER_TEST_POSTGRESQL`` and ``COSERVER_TEST_MYSQL`` say where the servers are. A server that
+was asked for and doesn't answer is an error: nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+SERVERS = {
+    "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
+    "mysql": "mysql+pymysql://root@127.0.0.1:3306/mysql",
+}
+
+
+def asked_for() -> list[str]:
+    """Return the kinds of database the tests run on."""
+    kinds = os.environ.get("COSERVER_TEST_DATABASES", "sqlite").split(",")
+    unknown = set(kinds) - {"sqlite", *SERVERS}
+    if unknown:
+        raise ValueError(
+            f"COSERVER_TEST_DATABASES names {', '.join(sorted(unknown))}; "
+            "it takes sqlite, postgresql, mysql."
+        )
+    return kinds
+
+
+DATABASES = asked_for()
+
+
+@contextmanager
+def fresh_database(kind: str, directory: Path) -> Iterator[str]:
+    """Yield the URL of an empty database of that kind; it is removed afterwards."""
+    if kind == "sqlite":
+        yield f"sqlite:///{directory / f'queue-{uuid.uuid4().hex[:8]}.sqlite'}"
+        return
+    name = f"coserver_test_{uuid.uuid4().hex[:12]}"
+    _on_server(kind, f"CREATE DATABASE {name}")
+    try:
+        yield _server(kind).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _on_server(kind, f"DROP DATABASE {name}" + " WITH (FORCE)" * (kind == "postgresql"))
+
+
+def _server(kind: str) -> sa.URL:
+    address = os.environ.get(f"COSERVER_TEST_{kind.upper()}", SERVERS[kind])
+    return sa.make_url(address)
+
+
+def _on_server(kind: str, statement: str) -> None:
+    engine = sa.create_engine(_server(kind), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()

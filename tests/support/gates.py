@@ -1,0 +1,26 @@
+"""Gates: files by which a test holds a job in the middle and lets it go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.waiting import wait_for
+
+
+class Gates:
+    """The test's side; the job's side is ``coserver_acceptance.gates``."""
+
+    VARIABLE = "COSERVER_ACCEPTANCE_GATES"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True)
+
+    def wait_reached(self, name: str, attempt: int, *, within: float = 30) -> None:
+        """Return when that attempt stands at the gate."""
+        reached = self.directory / f"{name}.reached-{attempt}"
+        wait_for(reached.exists, what=f"{reached.name} to be there", within=within)
+
+    def open(self, name: str) -> None:
+        """Let every attempt through, those to come too."""
+        (self.directory / f"{name}.open").touch()

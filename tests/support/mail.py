@@ -1,0 +1,57 @@
+"""A real SMTP server on the loopback address that keeps what it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from demo.ports import HOST, free_port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail that came in, for one recipient."""
+
+    recipient: str
+    message: EmailMessage
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        return str(self.message.get_content())
+
+
+class Mailbox:
+    """Everything that came in, in that order; ``port`` is where the server listens."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.mails: list[Mail] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """Keep a mail, once for each recipient."""
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails += [Mail(recipient=to, message=message) for to in envelope.rcpt_tos]
+        return "250 OK"
+
+    def to_domain(self, domain: str) -> list[Mail]:
+        """Return the mails to addresses of that domain."""
+        return [mail for mail in self.mails if mail.recipient.endswith(f"@{domain}")]
+
+
+@contextmanager
+def serve_mail() -> Iterator[Mailbox]:
+    """Run an SMTP server in a thread and yield its mailbox."""
+    mailbox = Mailbox(free_port())
+    controller = Controller(mailbox, hostname=HOST, port=mailbox.port)
+    controller.start()
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
