@@ -31,6 +31,7 @@ from coserver_consumer.store.reading import (
     find,
     get,
     get_running,
+    held,
     now,
 )
 from coserver_consumer.store.upgrading import check_schema, upgrade
@@ -57,6 +58,7 @@ __all__ = [
     "get",
     "get_running",
     "heartbeat",
+    "held",
     "is_outage",
     "now",
     "open_engine",

@@ -32,12 +32,10 @@ def add_many(
     connection: Connection, jobs: Iterable[NewJob], *, max_payload: int = MAX_PAYLOAD
 ) -> list[str]:
     """Queue jobs and return their ids in the same order, as ``add`` does for one."""
-    jobs = list(jobs)
-    rows = [_to_row(connection, job, max_payload) for job in jobs]
+    rows = _to_rows(connection, list(jobs), max_payload)
     _insert(connection, [row for row in rows if row["unique_key"] is None])
     return [
-        row["id"] if row["unique_key"] is None else _insert_keyed(connection, row)
-        for row in rows
+        row["id"] if row["unique_key"] is None else _insert_keyed(connection, row) for row in rows
     ]
 
 
@@ -54,7 +52,7 @@ def stage(
     ``batch`` (a UUID) is the transaction's; ``evidence`` tells the resolver where to look for it.
     A staged job doesn't hold its unique key yet.
     """
-    rows = [_to_row(connection, job, max_payload) for job in jobs]
+    rows = _to_rows(connection, list(jobs), max_payload)
     told = {"state": State.STAGED.value, "batch": batch, "evidence": evidence}
     _insert(connection, [{**row, **told} for row in rows])
 
@@ -87,17 +85,27 @@ def find_holder(connection: Connection, unique_key: str) -> str | None:
 def _unless_held(dialect: str) -> Any:
     match family(dialect):
         case "postgresql":
-            return postgresql.insert(schema.job).on_conflict_do_nothing(
-                index_elements=["held_key"]
-            )
+            return postgresql.insert(schema.job).on_conflict_do_nothing(index_elements=["held_key"])
         case "sqlite":
             return sqlite.insert(schema.job).on_conflict_do_nothing(index_elements=["held_key"])
         case _:
             return mysql.insert(schema.job).on_duplicate_key_update(id=schema.job.c.id)
 
 
-def _to_row(connection: Connection, job: NewJob, max_payload: int) -> dict[str, Any]:
-    _check(job, max_payload)
+def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> list[dict[str, Any]]:
+    """Return the rows of jobs, all with the same columns.
+
+    The database's defaults say "at once": only when a job is for later must its clock be asked.
+    """
+    for job in jobs:
+        _check(job, max_payload)
+    if all(job.run_at is None and job.delay <= 0 for job in jobs):
+        return [_to_row(job) for job in jobs]
+    now: int = connection.execute(sa.select(Now())).scalar_one()
+    return [_to_row(job) | _due(job, now) for job in jobs]
+
+
+def _to_row(job: NewJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "queue": job.queue,
@@ -114,16 +122,11 @@ def _to_row(connection: Connection, job: NewJob, max_payload: int) -> dict[str, 
         "unique_key": job.unique_key,
         "requires": join_names(job.requires),
         "signature": job.signature,
-        **_due(connection, job),
     }
 
 
-def _due(connection: Connection, job: NewJob) -> dict[str, Any]:
-    """Return state and time. The database's defaults say "at once", so that costs no round trip."""
-    if job.run_at is None and job.delay <= 0:
-        return {}
-    now: int = connection.execute(sa.select(Now())).scalar_one()
-    run_at = job.run_at if job.run_at is not None else now + round(job.delay * SECOND)
+def _due(job: NewJob, now: int) -> dict[str, Any]:
+    run_at = job.run_at if job.run_at is not None else now + round(max(0, job.delay) * SECOND)
     return {"run_at": run_at, "state": (State.SCHEDULED if run_at > now else State.READY).value}
 
 

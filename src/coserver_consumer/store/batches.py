@@ -13,9 +13,7 @@ from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import move_to_history, revive
 from coserver_consumer.store.sql import is_state
 
-DUE_STATE = sa.case(
-    (schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value
-)
+DUE_STATE = sa.case((schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value)
 
 
 def promote(connection: Connection, batch: str, *, tid: int | None, keyed: bool = True) -> int:
@@ -51,8 +49,8 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
         .join(holder, holder.c.held_key == schema.job.c.unique_key)
         .where(schema.job.c.batch == batch, is_state(State.STAGED))
     )
-    duplicates = dict(connection.execute(held).tuples().all()) | _twins(connection, batch)
-    for job_id, holder_id in duplicates.items():
+    duplicates = {row.id: row.holder for row in connection.execute(held)}
+    for job_id, holder_id in (duplicates | _twins(connection, batch)).items():
         reason = f"Job {holder_id} holds the same unique key."
         move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
 

@@ -11,7 +11,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.adding import find_holder
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import move_to_history, revive
-from coserver_consumer.store.reading import get
+from coserver_consumer.store.reading import get, is_id
 from coserver_consumer.store.sql import is_state, locked
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
@@ -52,9 +52,7 @@ def retry(connection: Connection, job_id: str, *, by: str | None = None) -> None
         _check_key(connection, get(connection, job_id))
         revive(connection, [job_id], state=State.READY, run_at=Now())
     else:
-        raise WrongState(
-            f"Job {job_id} is {state}; only an ended or scheduled job can be retried."
-        )
+        raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     _audit(connection, "retry", job_id, by)
 
 
@@ -90,9 +88,12 @@ def wake(connection: Connection, *, limit: int = 1000) -> int:
 
 def _lock(connection: Connection, job_id: str) -> State:
     """Return the job's state, its row locked if it is live."""
-    query = sa.select(schema.job.c.state).where(schema.job.c.id == job_id)
-    state = connection.execute(locked(connection, query)).scalar()
-    return State(state) if state else get(connection, job_id).state
+    if is_id(job_id):
+        query = sa.select(schema.job.c.state).where(schema.job.c.id == job_id)
+        state = connection.execute(locked(connection, query)).scalar()
+        if state:
+            return State(state)
+    return get(connection, job_id).state
 
 
 def _check_key(connection: Connection, job: Job) -> None:

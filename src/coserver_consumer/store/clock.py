@@ -17,12 +17,12 @@ SECOND = 1_000_000  # microseconds
 
 MILLISECONDS = {
     "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
-    "postgresql": "(extract(epoch from clock_timestamp()) * 1000)::bigint",
+    "postgresql": "(extract(epoch from statement_timestamp()) * 1000)::bigint",
     "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)",
 }
 MICROSECONDS = {
     "sqlite": f"({MILLISECONDS['sqlite']} * 1000)",
-    "postgresql": "((extract(epoch from clock_timestamp()) * 1000000)::bigint)",
+    "postgresql": "((extract(epoch from statement_timestamp()) * 1000000)::bigint)",
     "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)))",
 }
 

@@ -120,9 +120,7 @@ def _with_driver(url: str) -> sa.URL:
 
 
 def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
-    extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(
-        family(address.get_backend_name())
-    )
+    extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(family(address.get_backend_name()))
     how = f"pip install 'collective.coserver[{extra}]'" if extra else "install its driver"
     return f"The driver for {address.drivername} isn't installed ({missing.name}); {how}."
 

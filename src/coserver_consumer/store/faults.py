@@ -51,8 +51,7 @@ def _is_nameless_psycopg(error: DBAPIError) -> bool:
     original = error.orig
     return (
         type(original).__module__.startswith("psycopg")
-        and type(original).__name__
-        in ("OperationalError", "ConnectionTimeout", "InterfaceError")
+        and type(original).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
         and getattr(original, "sqlstate", None) is None
     )
 

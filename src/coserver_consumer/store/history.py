@@ -29,15 +29,11 @@ def move_to_history(
 ) -> None:
     """End live jobs as ``state``. The caller holds their rows' locks and knows they may end."""
     moved = [
-        sa.literal(state.value, sa.String).label("state")
-        if name == "state"
-        else schema.job.c[name]
+        sa.literal(state.value, sa.String).label("state") if name == "state" else schema.job.c[name]
         for name in KEPT
     ]
     told = [
-        sa.literal(cap_result(result, max_result), schema.history.c.result.type).label(
-            "result"
-        ),
+        sa.literal(cap_result(result, max_result), schema.history.c.result.type).label("result"),
         sa.literal(cap_error(error), schema.history.c.error.type).label("error"),
     ]
     source = sa.select(*moved, *told).where(schema.job.c.id.in_(job_ids))
@@ -49,9 +45,7 @@ def move_to_history(
     connection.execute(sa.delete(schema.job).where(schema.job.c.id.in_(job_ids)))
 
 
-def revive(
-    connection: Connection, job_ids: Sequence[str], *, state: State, **changes: Any
-) -> int:
+def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **changes: Any) -> int:
     """Bring ended jobs back to life as ``state``, with all their attempts before them.
 
     The run goes on from where it was, so that no old attempt can end the new one. ``changes``

@@ -103,9 +103,7 @@ def rescue(
     dead = _is_dead(dead_after)
     alive = sa.select(schema.consumer.c.id).where(~dead)
     rows = connection.execute(
-        locked(
-            connection, _held_by(schema.job.c.consumer.not_in(alive)).limit(limit), skip=True
-        )
+        locked(connection, _held_by(schema.job.c.consumer.not_in(alive)).limit(limit), skip=True)
     ).all()
     poisoned = [row for row in rows if row.rescues + 1 >= max_rescues]
     returned = [row for row in rows if row.rescues + 1 < max_rescues]
@@ -149,9 +147,7 @@ def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> N
 
 def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> None:
     if job_ids:
-        reason = (
-            f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
-        )
+        reason = f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
         move_to_history(connection, job_ids, state=State.FAILED, error=reason)
 
 

@@ -56,9 +56,7 @@ def add_queue(connection: Connection, name: str) -> None:
 
 def consumers(connection: Connection) -> list[Consumer]:
     """Return the consumers, the longest running first."""
-    query = sa.select(schema.consumer, Now().label("now")).order_by(
-        schema.consumer.c.started_at
-    )
+    query = sa.select(schema.consumer, Now().label("now")).order_by(schema.consumer.c.started_at)
     found = []
     for row in connection.execute(query).mappings():
         values = dict(row)

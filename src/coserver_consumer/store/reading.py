@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -69,10 +70,20 @@ def now(connection: Connection) -> int:
 
 def get(connection: Connection, job_id: str) -> Job:
     """Return a job, live or ended; raise ``JobNotFound``."""
-    job = _get_live(connection, job_id) or _get_ended(connection, job_id)
+    job = None
+    if is_id(job_id):
+        job = _get_live(connection, job_id) or _get_ended(connection, job_id)
     if job is None:
         raise JobNotFound(f"No job has the id {job_id}: it never was committed, or was pruned.")
     return job
+
+
+def is_id(text: str) -> bool:
+    """Return True if the text can be the id of a job."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def get_running(connection: Connection, key: RunKey) -> Job | None:
@@ -82,6 +93,14 @@ def get_running(connection: Connection, key: RunKey) -> Job | None:
     )
     row = connection.execute(query).mappings().one_or_none()
     return to_job(row) if row else None
+
+
+def held(connection: Connection, consumer_id: str) -> list[Job]:
+    """Return the jobs that a consumer holds the leases of."""
+    query = sa.select(*live_columns()).where(
+        schema.job.c.consumer == consumer_id, is_state(State.RUNNING)
+    )
+    return [to_job(row) for row in connection.execute(query).mappings()]
 
 
 def find(

@@ -136,46 +136,28 @@ audit = sa.Table(
 )
 
 
-def _index(name: str, *columns: sa.Column[Any], where: str = "", unique: bool = False) -> None:
-    """Make an index, partial where the database has such; there its state needn't be a column."""
-    condition = sa.text(where) if where else None
-    sa.Index(
-        name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition
-    ).ddl_if(callable_=_is_partial_capable if where else None)
+def _index(
+    name: str, *columns: sa.Column[Any], where: str | None = None, unique: bool = False
+) -> None:
+    """Make an index, partial where the database has such; elsewhere it leads with the state."""
+    condition = None if where is None else sa.text(where)
+    sa.Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
-def _full_index(name: str, *columns: sa.Column[Any]) -> None:
-    """Make the index that stands for a partial one on MariaDB and MySQL."""
-    sa.Index(name, *columns).ddl_if(callable_=_is_mysql)
-
-
-def _is_mysql(*_: Any, dialect: Any, **__: Any) -> bool:
-    return dialect.name in ("mysql", "mariadb")
-
-
-def _is_partial_capable(*_: Any, dialect: Any, **__: Any) -> bool:
-    return not _is_mysql(dialect=dialect)
-
-
-_index("coserver_job_claim", job.c.queue, job.c.rank, job.c.id, where="state = 'ready'")
-_index("coserver_job_due", job.c.run_at, where="state = 'scheduled'")
-_index("coserver_job_staged", job.c.created_at, where="state = 'staged'")
-_index("coserver_job_lease", job.c.consumer, where="consumer IS NOT NULL")
-_index("coserver_job_batch", job.c.batch, where="batch IS NOT NULL")
-_index("coserver_job_owner", job.c.owner, job.c.id, where="owner IS NOT NULL")
-_index("coserver_job_unique", job.c.held_key, unique=True)
-_index("coserver_history_ended", history.c.ended_at)
-_index("coserver_history_state", history.c.state, history.c.id, where="state <> 'completed'")
-_index("coserver_history_owner", history.c.owner, history.c.id, where="owner IS NOT NULL")
-_index("coserver_history_batch", history.c.batch, where="state = 'dropped'")
+_live, _ended = job.c, history.c
+_index(
+    "coserver_job_claim",
+    *(_live.state, _live.queue, _live.rank, _live.id),
+    where="state = 'ready'",
+)
+_index("coserver_job_due", _live.state, _live.run_at, where="state = 'scheduled'")
+_index("coserver_job_staged", _live.state, _live.created_at, where="state = 'staged'")
+_index("coserver_job_lease", _live.consumer, where="consumer IS NOT NULL")
+_index("coserver_job_batch", _live.batch, where="batch IS NOT NULL")
+_index("coserver_job_owner", _live.owner, _live.id, where="owner IS NOT NULL")
+_index("coserver_job_unique", _live.held_key, unique=True)
+_index("coserver_history_ended", _ended.ended_at)
+_index("coserver_history_state", _ended.state, _ended.id, where="state <> 'completed'")
+_index("coserver_history_owner", _ended.owner, _ended.id, where="owner IS NOT NULL")
+_index("coserver_history_batch", _ended.batch, where="state = 'dropped'")
 _index("coserver_error_job", error.c.job_id)
-
-_full_index("coserver_job_claim_full", job.c.state, job.c.queue, job.c.rank, job.c.id)
-_full_index("coserver_job_due_full", job.c.state, job.c.run_at)
-_full_index("coserver_job_staged_full", job.c.state, job.c.created_at)
-_full_index("coserver_job_lease_full", job.c.consumer)
-_full_index("coserver_job_batch_full", job.c.batch)
-_full_index("coserver_job_owner_full", job.c.owner, job.c.id)
-_full_index("coserver_history_state_full", history.c.state, history.c.id)
-_full_index("coserver_history_owner_full", history.c.owner, history.c.id)
-_full_index("coserver_history_batch_full", history.c.batch)

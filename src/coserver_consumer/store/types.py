@@ -25,7 +25,10 @@ class Id(TypeDecorator[str]):
 
 
 class Json(TypeDecorator[Any]):
-    """JSON; text that isn't JSON is read as ``Malformed``, so that one bad row harms no other."""
+    """JSON; text that isn't JSON is read as ``Malformed``, so that one bad row harms no other.
+
+    It comes back to the letter: signatures cover it. (PostgreSQL's jsonb would change numbers.)
+    """
 
     impl = sa.Text
     cache_ok = True
@@ -33,7 +36,7 @@ class Json(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the column's type on this database."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.JSONB(none_as_null=True))
+            return dialect.type_descriptor(postgresql.JSON(none_as_null=True))
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.LONGTEXT(charset="utf8mb4"))
         return dialect.type_descriptor(sa.Text())

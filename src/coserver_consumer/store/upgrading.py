@@ -45,9 +45,7 @@ def check_schema(engine: Engine) -> None:
     except DBAPIError as error:
         raise _unavailable(engine, error) from error
     if found is None:
-        raise SchemaError(
-            f"{_address(engine)} has no tables of coserver yet; run `coserver init`."
-        )
+        raise SchemaError(f"{_address(engine)} has no tables of coserver yet; run `coserver init`.")
     if found != REVISION:
         raise SchemaError(
             f"The tables in {_address(engine)} are of revision {found}, this version of coserver "

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import NewId, Now, family
+from coserver_consumer.store.clock import NewId, Now
 from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Time
 
 revision = "0001"
@@ -24,11 +24,8 @@ def upgrade() -> None:
     _make_error()
     _make_consumer()
     _make_queue_and_audit()
-    _make_indexes()
-    if family(op.get_bind().dialect.name) == "mysql":
-        _make_full_indexes()
-    else:
-        _make_partial_indexes()
+    _make_job_indexes()
+    _make_other_indexes()
 
 
 def downgrade() -> None:
@@ -80,9 +77,7 @@ def _make_job() -> None:
         sa.Column(
             "held_key",
             sa.String(255),
-            sa.Computed(
-                "CASE WHEN state = 'staged' THEN NULL ELSE unique_key END", persisted=True
-            ),
+            sa.Computed("CASE WHEN state = 'staged' THEN NULL ELSE unique_key END", persisted=True),
         ),
     )
 
@@ -156,25 +151,26 @@ def _make_queue_and_audit() -> None:
     op.execute("INSERT INTO coserver_queue (name) VALUES ('default')")
 
 
-def _make_indexes() -> None:
+def _make_job_indexes() -> None:
     op.create_index("coserver_job_unique", "coserver_job", ["held_key"], unique=True)
-    op.create_index("coserver_history_ended", "coserver_history", ["ended_at"])
-    op.create_index("coserver_error_job", "coserver_error", ["job_id"])
-
-
-def _make_partial_indexes() -> None:
-    _partial("job_claim", "job", ["queue", "rank", "id"], "state = 'ready'")
-    _partial("job_due", "job", ["run_at"], "state = 'scheduled'")
-    _partial("job_staged", "job", ["created_at"], "state = 'staged'")
+    _partial("job_claim", "job", ["state", "queue", "rank", "id"], "state = 'ready'")
+    _partial("job_due", "job", ["state", "run_at"], "state = 'scheduled'")
+    _partial("job_staged", "job", ["state", "created_at"], "state = 'staged'")
     _partial("job_lease", "job", ["consumer"], "consumer IS NOT NULL")
     _partial("job_batch", "job", ["batch"], "batch IS NOT NULL")
     _partial("job_owner", "job", ["owner", "id"], "owner IS NOT NULL")
+
+
+def _make_other_indexes() -> None:
+    op.create_index("coserver_error_job", "coserver_error", ["job_id"])
+    op.create_index("coserver_history_ended", "coserver_history", ["ended_at"])
     _partial("history_state", "history", ["state", "id"], "state <> 'completed'")
     _partial("history_owner", "history", ["owner", "id"], "owner IS NOT NULL")
     _partial("history_batch", "history", ["batch"], "state = 'dropped'")
 
 
 def _partial(name: str, table: str, columns: list[str], where: str) -> None:
+    """Make an index that is partial on PostgreSQL and SQLite and whole elsewhere."""
     condition = sa.text(where)
     op.create_index(
         f"coserver_{name}",
@@ -183,20 +179,3 @@ def _partial(name: str, table: str, columns: list[str], where: str) -> None:
         postgresql_where=condition,
         sqlite_where=condition,
     )
-
-
-def _make_full_indexes() -> None:
-    """Make what stands for the partial indexes where the database has none."""
-    _full("job_claim", "job", ["state", "queue", "rank", "id"])
-    _full("job_due", "job", ["state", "run_at"])
-    _full("job_staged", "job", ["state", "created_at"])
-    _full("job_lease", "job", ["consumer"])
-    _full("job_batch", "job", ["batch"])
-    _full("job_owner", "job", ["owner", "id"])
-    _full("history_state", "history", ["state", "id"])
-    _full("history_owner", "history", ["owner", "id"])
-    _full("history_batch", "history", ["batch"])
-
-
-def _full(name: str, table: str, columns: list[str]) -> None:
-    op.create_index(f"coserver_{name}_full", f"coserver_{table}", columns)

@@ -1,0 +1,62 @@
+"""A small language for the store's tests: each call is one committed transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from coserver_consumer import store
+from coserver_consumer.job import Job, NewJob, new_id
+from coserver_consumer.store import ConsumerInfo
+
+
+class Queue:
+    """The store's functions on one engine, each in a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(store, name)
+        return lambda *args, **kw: store.write(
+            self.engine, lambda connection: function(connection, *args, **kw)
+        )
+
+    def put(self, **values: Any) -> str:
+        """Queue a job of task ``t`` and return its id."""
+        return self.add(NewJob(**{"task": "t", **values}))
+
+    def start(self) -> str:
+        """Register a consumer and return its id."""
+        consumer_id = new_id()
+        self.register(
+            ConsumerInfo(
+                id=consumer_id,
+                name="test",
+                hostname="localhost",
+                pid=1,
+                queues=("default",),
+                tasks=("t",),
+                capabilities=(),
+                threads=1,
+                version="0",
+            )
+        )
+        return consumer_id
+
+    def take(self, limit: int = 1, *, consumer: str | None = None, **kw: Any) -> list[Job]:
+        """Claim jobs for a consumer, a new one unless one is named."""
+        return self.claim(
+            consumer=consumer or self.start(),
+            limit=limit,
+            **{"queues": ["default"], "tasks": ["t"], **kw},
+        )
+
+
+@pytest.fixture
+def queue(engine: Engine) -> Queue:
+    """The store on an empty database of each kind."""
+    return Queue(engine)

@@ -1,0 +1,118 @@
+"""How attempts end, and that nobody else can end them."""
+
+from coserver_consumer.job import RunKey, State
+from coserver_consumer.lifecycle import Ending
+
+
+def test_a_completed_job_is_history(queue):
+    """Its result is kept and nothing of it stays in the live table."""
+    queue.put()
+    (job,) = queue.take()
+    ending = Ending(key=job.key, state=State.COMPLETED, result={"n": 1})
+    assert queue.finish([ending]) == {job.key}
+    ended = queue.get(job.id)
+    assert (ended.state, ended.result, ended.attempt) == (State.COMPLETED, {"n": 1}, 1)
+    assert ended.ended_at >= ended.started_at
+    assert queue.counts() == {"default": {State.COMPLETED: 1}}
+
+
+def test_a_stale_consumer_cannot_finish_a_rescued_job(queue):
+    """The job got a new run; the old attempt's ending changes nothing, and says so."""
+    queue.put()
+    (stale,) = queue.take()
+    queue.unregister(stale.consumer)
+    (current,) = queue.take()
+    assert current.run > stale.run
+    assert queue.finish([Ending(key=stale.key, state=State.FAILED, error="late")]) == set()
+    assert queue.get(stale.id).state is State.RUNNING
+    assert queue.attempts(stale.id) == []
+    assert queue.finish([Ending(key=current.key, state=State.COMPLETED)]) == {current.key}
+
+
+def test_an_ending_is_written_once(queue):
+    """Telling the store again, because the answer was lost, is harmless."""
+    queue.put()
+    (job,) = queue.take()
+    ending = Ending(key=job.key, state=State.COMPLETED)
+    assert queue.finish([ending]) == {job.key}
+    assert queue.finish([ending]) == set()
+    assert queue.counts() == {"default": {State.COMPLETED: 1}}
+
+
+def test_a_failed_attempt_comes_back_after_its_delay(queue):
+    """It is scheduled; its error and traceback are kept."""
+    queue.put()
+    (job,) = queue.take()
+    failed = Ending(
+        key=job.key, state=State.SCHEDULED, delay=30, error="boom", traceback="Traceback ..."
+    )
+    assert queue.finish([failed]) == {job.key}
+    waiting = queue.get(job.id)
+    assert (waiting.state, waiting.attempt, waiting.consumer) == (State.SCHEDULED, 1, None)
+    assert waiting.run_at > job.started_at + 29_000_000
+    (error,) = queue.attempts(job.id)
+    assert (error.error, error.traceback, error.attempt) == ("boom", "Traceback ...", 1)
+
+
+def test_a_released_job_is_as_before(queue):
+    """Given back by a consumer that stops: ready again, the attempt taken back."""
+    queue.put()
+    (job,) = queue.take()
+    queue.finish([Ending(key=job.key, state=State.READY, counted=False)])
+    (again,) = queue.take()
+    assert (again.id, again.attempt, again.run) == (job.id, 1, 2)
+
+
+def test_endings_of_all_kinds_go_in_one_call(queue):
+    """A batch of different endings, one of them not ours."""
+    for _ in range(5):
+        queue.put()
+    a, b, c, d, e = queue.take(5)
+    endings = [
+        Ending(key=a.key, state=State.COMPLETED),
+        Ending(key=b.key, state=State.COMPLETED, result=2),
+        Ending(key=c.key, state=State.FAILED, error="no"),
+        Ending(key=d.key, state=State.SCHEDULED, delay=9, error="later"),
+        Ending(key=RunKey(e.id, 99), state=State.COMPLETED),
+    ]
+    assert queue.finish(endings) == {a.key, b.key, c.key, d.key}
+    assert queue.counts()["default"] == {
+        State.COMPLETED: 2,
+        State.FAILED: 1,
+        State.SCHEDULED: 1,
+        State.RUNNING: 1,
+    }
+
+
+def test_a_job_that_is_to_be_cancelled_does_not_come_back(queue):
+    """It was asked to stop while it ran, and its attempt failed."""
+    queue.put()
+    (job,) = queue.take()
+    assert queue.cancel(job.id) is State.RUNNING
+    queue.finish([Ending(key=job.key, state=State.SCHEDULED, delay=5, error="boom")])
+    assert queue.get(job.id).state is State.CANCELLED
+
+
+def test_a_job_that_ends_well_in_spite_of_a_cancel_is_completed(queue):
+    """The work is done; saying otherwise would be a lie."""
+    queue.put()
+    (job,) = queue.take()
+    queue.cancel(job.id)
+    queue.finish([Ending(key=job.key, state=State.COMPLETED)])
+    assert queue.get(job.id).state is State.COMPLETED
+
+
+def test_results_and_errors_are_capped(queue):
+    """A result over the limit is replaced by a note of its size."""
+    queue.put()
+    queue.put()
+    big, odd = queue.take(2)
+    queue.finish(
+        [
+            Ending(key=big.key, state=State.COMPLETED, result="x" * 200),
+            Ending(key=odd.key, state=State.FAILED, error="a\0" + "y" * 10_000),
+        ],
+        max_result=100,
+    )
+    assert "202 characters; the limit is 100" in queue.get(big.id).result["not_kept"]
+    assert len(queue.get(odd.id).error) == 4096

@@ -1,0 +1,144 @@
+"""The tables: made, kept up to date, and held against the code."""
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from coserver_consumer import store
+from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
+from coserver_consumer.store import schema
+from coserver_consumer.store.upgrading import MIGRATIONS
+
+UPGRADE = """
+import sys
+from coserver_consumer import store
+store.upgrade(store.open_engine(sys.argv[1]))
+"""
+
+
+def test_a_missing_schema_names_the_command(empty_database_url):
+    """Whoever meets it knows what to do."""
+    engine = store.open_engine(empty_database_url)
+    with pytest.raises(SchemaError, match="coserver init"):
+        store.check_schema(engine)
+    assert store.upgrade(engine) == (None, schema.REVISION)
+    assert store.upgrade(engine) == (schema.REVISION, schema.REVISION)
+    store.check_schema(engine)
+    engine.dispose()
+
+
+def test_a_schema_of_another_version_is_refused(empty_database_url):
+    """Old code must not write into new tables."""
+    engine = store.open_engine(empty_database_url)
+    store.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(SchemaError, match="revision 9999"):
+        store.check_schema(engine)
+    engine.dispose()
+
+
+def test_the_migrations_make_what_the_code_says(engine):
+    """Alembic's own comparison of the database with ``schema`` finds no difference."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": schema.VERSION_TABLE}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_the_code_needs():
+    """check_schema compares with this constant, so that nobody but upgrade imports Alembic."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(configuration).get_current_head() == schema.REVISION
+
+
+def test_two_upgrades_at_once_take_turns(empty_database_url):
+    """Containers start together."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database_url]) for _ in range(3)
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+
+
+def test_an_unreachable_database_is_named_without_its_password():
+    """Nothing listens on port 1."""
+    engine = store.open_engine("postgresql://joe:hunter2@127.0.0.1:1/x")
+    with pytest.raises(StoreUnavailable, match=r"joe:\*\*\*@127.0.0.1:1/x") as caught:
+        store.check_schema(engine)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "nonsense"])
+def test_an_address_that_cannot_serve_is_refused(url):
+    """A database in memory is seen by one process only."""
+    with pytest.raises(ConfigurationError):
+        store.open_engine(url)
+
+
+def test_sqlite_is_durable_and_does_not_block_readers(tmp_path):
+    """Write-ahead log, and every commit is on disk."""
+    engine = store.open_engine(f"sqlite:///{tmp_path / 'q.sqlite'}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
+
+
+def test_a_deadlock_is_tried_again(engine):
+    """Two transactions that lock two jobs crosswise both succeed in the end."""
+    if engine.dialect.name == "sqlite":
+        return _busy_sqlite_is_tried_again(engine)
+    return _crossed_locks_are_tried_again(engine)
+
+
+def _busy_sqlite_is_tried_again(engine):
+    tries = []
+
+    def work(connection):
+        tries.append(1)
+        if len(tries) == 1:
+            raise sa.exc.OperationalError("", {}, Exception("database is locked"))
+        return "done"
+
+    assert store.write(engine, work) == "done"
+    assert len(tries) == 2
+
+
+def _crossed_locks_are_tried_again(engine):
+    import threading
+
+    from coserver_consumer.job import NewJob
+
+    one, two = store.write(
+        engine, lambda c: store.add_many(c, [NewJob(task="t"), NewJob(task="t")])
+    )
+    meeting, tries = threading.Barrier(2), []
+
+    def cross(first, second):
+        def work(connection):
+            tries.append(first)
+            touch(connection, first)
+            if len(tries) <= 2:
+                meeting.wait(10)
+            touch(connection, second)
+
+        store.write(engine, work)
+
+    def touch(connection, job_id):
+        connection.execute(sa.update(schema.job).where(schema.job.c.id == job_id).values(title="x"))
+
+    threads = [threading.Thread(target=cross, args=pair) for pair in ((one, two), (two, one))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(tries) > 2
