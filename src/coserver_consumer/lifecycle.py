@@ -96,7 +96,7 @@ def conclude(
 
 
 def heed_cancel(ending: Ending, *, asked: bool) -> Ending:
-    """Return the ending, or a cancellation if the job would come back though it is to be cancelled."""
+    """Return the ending; a job that was asked to stop doesn't come back but is cancelled."""
     if asked and ending.state.is_live:
         return replace(ending, state=State.CANCELLED, error=ending.error or "cancelled")
     return ending

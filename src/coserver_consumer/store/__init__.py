@@ -6,10 +6,11 @@ one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, 
 """
 
 from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, stage
-from coserver_consumer.store.batches import promote
+from coserver_consumer.store.batches import drop, forsake, promote
 from coserver_consumer.store.changing import cancel, report, retry, wake
 from coserver_consumer.store.claiming import claim
 from coserver_consumer.store.clock import SECOND
+from coserver_consumer.store.effects import complete, lose, revoke, vote
 from coserver_consumer.store.ending import finish
 from coserver_consumer.store.engine import open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage
@@ -34,6 +35,7 @@ from coserver_consumer.store.reading import (
     held,
     now,
 )
+from coserver_consumer.store.unresolved import find_dropped, find_unresolved
 from coserver_consumer.store.upgrading import check_schema, upgrade
 
 __all__ = [
@@ -51,15 +53,21 @@ __all__ = [
     "cancel",
     "check_schema",
     "claim",
+    "complete",
     "consumers",
     "counts",
+    "drop",
     "find",
+    "find_dropped",
+    "find_unresolved",
     "finish",
+    "forsake",
     "get",
     "get_running",
     "heartbeat",
     "held",
     "is_outage",
+    "lose",
     "now",
     "open_engine",
     "prepare",
@@ -71,9 +79,11 @@ __all__ = [
     "report",
     "rescue",
     "retry",
+    "revoke",
     "stage",
     "unregister",
     "upgrade",
+    "vote",
     "wake",
     "write",
 ]

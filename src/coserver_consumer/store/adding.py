@@ -17,6 +17,7 @@ from coserver_consumer.store.clock import SECOND, Now, family
 from coserver_consumer.store.rows import join_names
 
 MAX_PAYLOAD = 1_048_576  # bytes
+MAX_PRIORITY = 1_000_000  # minutes of head start: two years
 LIMITS = {
     name: schema.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("queue", "task", "owner", "site", "title", "unique_key", "requires")
@@ -136,8 +137,8 @@ def _check(job: NewJob, max_payload: int) -> None:
         raise InvalidJob("A job needs the name of a task.")
     if job.max_attempts < 1:
         raise InvalidJob(f"max_attempts is {job.max_attempts}; a job needs at least 1.")
-    if abs(job.priority) > 1_000_000:
-        raise InvalidJob(f"priority is {job.priority}; it goes from -1000000 to 1000000.")
+    if abs(job.priority) > MAX_PRIORITY:
+        raise InvalidJob(f"priority is {job.priority}; it goes from -{MAX_PRIORITY} to {MAX_PRIORITY}.")
     if job.timeout is not None and job.timeout <= 0:
         raise InvalidJob(f"timeout is {job.timeout}; it is in seconds and more than 0.")
     _check_names(job)

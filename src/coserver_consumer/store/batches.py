@@ -11,7 +11,7 @@ from coserver_consumer.job import State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import move_to_history, revive
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.sql import is_state, locked
 
 DUE_STATE = sa.case((schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value)
 
@@ -30,6 +30,25 @@ def promote(connection: Connection, batch: str, *, tid: int | None, keyed: bool 
     revive(connection, _dropped(connection, batch), state=State.STAGED)
     _cancel_duplicates(connection, batch)
     return _promote_staged(connection, batch, tid)
+
+
+def drop(connection: Connection, batch: str) -> int:
+    """End the staged jobs of a transaction that never committed; return how many."""
+    return _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
+
+
+def forsake(connection: Connection, batch: str) -> int:
+    """End the staged jobs of a transaction whose evidence is gone as unknown; return how many."""
+    reason = "Whether its request committed can't be told: the ZODB was packed meanwhile."
+    return _end_staged(connection, batch, State.UNKNOWN, reason)
+
+
+def _end_staged(connection: Connection, batch: str, state: State, reason: str) -> int:
+    query = sa.select(schema.job.c.id).where(schema.job.c.batch == batch, is_state(State.STAGED))
+    ids = connection.execute(locked(connection, query)).scalars().all()
+    if ids:
+        move_to_history(connection, ids, state=state, error=reason)
+    return len(ids)
 
 
 def _promote_staged(connection: Connection, batch: str, tid: int | None) -> int:

@@ -15,19 +15,24 @@ from coserver_consumer.store.reading import get, is_id
 from coserver_consumer.store.sql import is_state, locked
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
-RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED)
+RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
 MAX_TEXT = 1024  # characters
 
 
 def cancel(connection: Connection, job_id: str, *, by: str | None = None) -> State:
     """Cancel a job and return its state: cancelled, or running if its consumer was asked to stop.
 
+    A job of which nobody knows whether it is to run (unknown) is thereby decided not to.
     Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
     """
     state = _lock(connection, job_id)
     if state in WAITING:
         reason = f"cancelled by {by}" if by else "cancelled"
         move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
+        state = State.CANCELLED
+    elif state is State.UNKNOWN:
+        decided = sa.update(schema.history).where(schema.history.c.id == job_id)
+        connection.execute(decided.values(state=State.CANCELLED.value))
         state = State.CANCELLED
     elif state is State.RUNNING:
         asked = sa.update(schema.job).where(schema.job.c.id == job_id)

@@ -25,6 +25,8 @@ def finish(
     """Write how attempts ended; return those that were still ours.
 
     An ending whose run isn't the job's current one, or whose job isn't running, changes nothing.
+    An attempt that the store has as ended already was ours too: it was told twice, or its own
+    transaction completed it.
     """
     told = {ending.key: ending for ending in endings}
     asked_to_cancel = _hold(connection, told)
@@ -32,7 +34,16 @@ def finish(
     _write_errors(connection, ours)
     _give_back(connection, [ending for ending in ours if ending.state.is_live])
     _end(connection, [ending for ending in ours if not ending.state.is_live], max_result)
-    return set(asked_to_cancel)
+    return set(asked_to_cancel) | _ended(connection, told.keys() - asked_to_cancel.keys())
+
+
+def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
+    """Return those of the runs that are history."""
+    if not keys:
+        return set()
+    ended = schema.history.c
+    query = sa.select(ended.id, ended.run).where(ended.id.in_([key.job_id for key in keys]))
+    return {RunKey(*row) for row in connection.execute(query)} & keys
 
 
 def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, bool]:

@@ -15,7 +15,15 @@ from coserver_consumer.store.rows import KEPT
 
 MAX_RESULT = 65_536  # characters of JSON
 MAX_ERROR = 4_096  # characters
-RESET = {"consumer", "started_at", "deadline_at", "cancel_at", "progress", "progress_text"}
+RESET = {
+    "consumer",
+    "started_at",
+    "deadline_at",
+    "voted_at",
+    "cancel_at",
+    "progress",
+    "progress_text",
+}
 
 
 def move_to_history(
@@ -48,7 +56,7 @@ def move_to_history(
 def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **changes: Any) -> int:
     """Bring ended jobs back to life as ``state``, with all their attempts before them.
 
-    The run goes on from where it was, so that no old attempt can end the new one. ``changes``
+    The run stays and the next claim raises it, so no old attempt can end the new one. ``changes``
     are further columns, as SQL expressions.
     """
     if not job_ids:
@@ -58,7 +66,6 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
         "state": sa.literal(state.value, sa.String),
         "attempt": sa.literal(0),
         "rescues": sa.literal(0),
-        "run": schema.history.c.run + 1,
         **changes,
     }
     moved = [changed.get(name, schema.history.c[name]).label(name) for name in names]

@@ -32,7 +32,7 @@ class ConsumerInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The store's answer: is the consumer still known, and which of its runs are to stop?"""
+    """The store's answer: whether the consumer is known, and which of its runs are to stop."""
 
     alive: bool
     cancelled: frozenset[RunKey]

@@ -48,6 +48,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("created_at", Time, nullable=False, server_default=Now())
     yield sa.Column("started_at", Time)
     yield sa.Column("deadline_at", Time)
+    yield sa.Column("voted_at", Time)
     yield sa.Column("cancel_at", Time)
     yield sa.Column("progress", sa.Double)
     yield sa.Column("progress_text", sa.String(1024))
@@ -151,7 +152,11 @@ _index(
     where="state = 'ready'",
 )
 _index("coserver_job_due", _live.state, _live.run_at, where="state = 'scheduled'")
-_index("coserver_job_staged", _live.state, _live.created_at, where="state = 'staged'")
+_index(
+    "coserver_job_unresolved",
+    *(_live.state, _live.created_at),
+    where="state IN ('staged', 'finishing')",
+)
 _index("coserver_job_lease", _live.consumer, where="consumer IS NOT NULL")
 _index("coserver_job_batch", _live.batch, where="batch IS NOT NULL")
 _index("coserver_job_owner", _live.owner, _live.id, where="owner IS NOT NULL")

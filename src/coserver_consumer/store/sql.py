@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVarTuple, Unpack
+from typing import TypeVarTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Select
@@ -10,7 +10,6 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from coserver_consumer.job import State
 from coserver_consumer.store import schema
-
 
 Row = TypeVarTuple("Row")
 
@@ -30,8 +29,8 @@ def is_state(*states: State) -> ColumnElement[bool]:
 
 
 def locked(
-    connection: Connection, query: Select[Unpack[Row]], *, skip: bool = False
-) -> Select[Unpack[Row]]:
+    connection: Connection, query: Select[*Row], *, skip: bool = False
+) -> Select[*Row]:
     """Return the query with its rows locked; SQLite's transaction holds the only lock there is."""
     if connection.dialect.name == "sqlite":
         return query

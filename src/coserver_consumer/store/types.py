@@ -60,6 +60,8 @@ class Json(TypeDecorator[Any]):
 class Malformed(str):
     """Text in a JSON column that isn't JSON; some other program wrote it."""
 
+    __slots__ = ()
+
 
 Time = sa.BigInteger
 Name = sa.String(190)

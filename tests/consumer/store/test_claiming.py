@@ -58,8 +58,16 @@ def test_a_claimed_job_is_running_and_has_its_attempt_counted(queue):
 def test_jobs_come_in_the_order_of_their_rank(queue):
     """The oldest first; a point of priority is worth a minute of waiting."""
     first, second = queue.put(), queue.put()
-    urgent, unimportant = queue.put(priority=1), queue.put(priority=-1)
-    assert [job.id for job in queue.take(5)] == [urgent, first, second, unimportant]
+    unimportant, urgent = queue.put(priority=-1), queue.put(priority=1)
+    order = [queue.take()[0].id for _ in range(4)]
+    assert order == [urgent, first, second, unimportant]
+
+
+def test_a_ready_job_of_the_future_waits(queue):
+    """Another program may write run_at and leave the state at its default."""
+    with queue.engine.begin() as connection:
+        connection.execute(sa.insert(schema.job).values(task="t", run_at=2**60))
+    assert queue.take() == []
 
 
 def test_nothing_starves(queue):

@@ -1,0 +1,50 @@
+"""Questions to the ZODB about transactions whose process died, and the answers to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Mark(StrEnum):
+    """What a transaction bears in its extended info, so that it can be found: the key of it."""
+
+    BATCH = "coserver"  # it queued jobs; the value is the batch's id
+    RUN = "coserver-run"  # it is the effect of a job; the value is ``run_mark``
+
+
+class Finding(StrEnum):
+    """What the ZODB says of a transaction."""
+
+    COMMITTED = "committed"
+    ABSENT = "absent"  # it never committed, and never will
+    LOST = "lost"  # the evidence was packed away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Did the transaction with this mark commit? ``evidence`` says where to look.
+
+    Its keys: ``database`` (a name), ``base_tid`` (the last transaction before it, a number), and
+    on storages that keep no metadata ``marker`` and ``witness`` (oids as numbers).
+    """
+
+    mark: Mark
+    value: str
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer. ``tid`` is the transaction's id as a number, if it is known."""
+
+    mark: Mark
+    value: str
+    finding: Finding
+    tid: int | None = None
+
+
+def run_mark(job_id: str, run: int) -> str:
+    """Return the value that the transaction of a job's attempt bears."""
+    return f"{job_id}:{run}"

@@ -1,0 +1,117 @@
+"""Jobs that end with the commit of their own transaction, and what a dead process leaves open."""
+
+import pytest
+import sqlalchemy as sa
+
+from coserver_consumer.errors import WrongState
+from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.lifecycle import Ending
+from coserver_consumer.store import schema
+from coserver_consumer.verdict import Mark, run_mark
+
+EVIDENCE = {"database": "main", "base_tid": 7}
+
+
+@pytest.fixture
+def finishing(queue):
+    """A job whose transaction has voted."""
+    queue.put()
+    (job,) = queue.take()
+    assert queue.vote(job.key, evidence=EVIDENCE)
+    return job
+
+
+@pytest.fixture
+def batch(queue):
+    """The id of a staged batch of one job."""
+    batch = new_id()
+    queue.stage([NewJob(task="t")], batch=batch, evidence=EVIDENCE)
+    return batch
+
+
+def test_the_vote_fences_a_zombie(queue):
+    """A run that was rescued can't vote, so its transaction aborts."""
+    queue.put()
+    (job,) = queue.take()
+    queue.unregister(job.consumer)
+    assert not queue.vote(job.key, evidence=EVIDENCE)
+    (again,) = queue.take()
+    assert queue.vote(again.key, evidence=EVIDENCE)
+    assert not queue.vote(again.key, evidence=EVIDENCE)
+
+
+def test_a_finishing_job_belongs_to_its_transaction(queue, finishing):
+    """Neither its consumer nor a rescue nor a person can end it now."""
+    assert queue.finish([Ending(key=finishing.key, state=State.FAILED, error="x")]) == set()
+    with queue.engine.begin() as connection:
+        connection.execute(sa.delete(schema.consumer))
+    assert queue.rescue().returned == []
+    with pytest.raises(WrongState, match="finishing"):
+        queue.cancel(finishing.id)
+    assert queue.get(finishing.id).state is State.FINISHING
+
+
+def test_the_finish_completes_it_once(queue, finishing):
+    """The consumer's own ending comes later and is known as told."""
+    assert queue.complete(finishing.key, {"status": 200})
+    assert not queue.complete(finishing.key)
+    done = queue.get(finishing.id)
+    assert (done.state, done.result) == (State.COMPLETED, {"status": 200})
+    late = Ending(key=finishing.key, state=State.SCHEDULED, delay=5, error="timed out")
+    assert queue.finish([late]) == {finishing.key}
+    assert queue.counts() == {"default": {State.COMPLETED: 1}}
+
+
+def test_an_attempt_without_effect_is_completed_from_running(queue):
+    """It changed no ZODB, so there is nothing to wait for."""
+    queue.put()
+    (job,) = queue.take()
+    assert not queue.complete(job.key)
+    assert queue.complete(job.key, state=State.RUNNING)
+
+
+def test_a_revoked_job_runs_again_as_a_rescued_one(queue, finishing):
+    """Its effect isn't there: a new run, and the attempt isn't counted."""
+    assert queue.revoke(finishing.key)
+    assert not queue.revoke(finishing.key)
+    assert not queue.complete(finishing.key)
+    (again,) = queue.take()
+    assert (again.id, again.attempt, again.rescues) == (finishing.id, 1, 1)
+    assert again.run > finishing.run
+
+
+def test_what_is_left_open_is_asked_for(queue, batch, finishing):
+    """One question for each batch and each run, with its evidence, once it is old enough."""
+    assert queue.find_unresolved(older_than=60) == []
+    questions = {q.mark: q for q in queue.find_unresolved(older_than=-1)}
+    assert questions[Mark.BATCH].value == batch
+    assert questions[Mark.RUN].value == run_mark(finishing.id, finishing.run)
+    assert [q.evidence for q in questions.values()] == [EVIDENCE, EVIDENCE]
+
+
+def test_a_dropped_batch_comes_back_if_it_did_commit(queue, batch):
+    """The producer was only slow: its promotion revives what the resolver dropped."""
+    assert queue.drop(batch) == 1
+    assert queue.counts() == {"default": {State.DROPPED: 1}}
+    assert [q.value for q in queue.find_dropped()] == [batch]
+    assert queue.promote(batch, tid=9, keyed=False) == 1
+    (job,) = queue.take()
+    assert (job.tid, job.attempt) == (9, 1)
+    assert queue.find_dropped() == []
+
+
+@pytest.mark.parametrize("decision", ["retry", "cancel"])
+def test_an_operator_decides_about_the_unknown(queue, batch, decision):
+    """Run it, or drop it."""
+    assert queue.forsake(batch) == 1
+    (unknown,) = queue.find(states=[State.UNKNOWN])
+    assert "packed" in unknown.error
+    getattr(queue, decision)(unknown.id, by="jane")
+    expected = {"retry": State.READY, "cancel": State.CANCELLED}[decision]
+    assert queue.get(unknown.id).state is expected
+
+
+def test_a_run_whose_evidence_is_gone_is_unknown(queue, finishing):
+    """Never a guess."""
+    assert queue.lose(finishing.key)
+    assert queue.get(finishing.id).state is State.UNKNOWN
