@@ -3,3 +3,19 @@
 Pure Python: nothing here imports Zope, Plone or ZODB, but for the one transport that
 opens the ZODB, which does so when it starts.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coserver_consumer.client import Client
+
+__all__ = ["Client"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``Client`` when it is asked for: it brings SQLAlchemy, which not everybody needs."""
+    if name != "Client":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from coserver_consumer.client import Client
+
+    return Client

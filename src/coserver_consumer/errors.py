@@ -13,6 +13,7 @@ CoserverError
 ├── TaskError
 │   ├── UnknownTask
 │   └── InvalidTask         a plugin that doesn't keep the contract
+├── EvidenceUnavailable     nobody can say now whether a transaction committed
 └── Unsigned                a signature or token is missing, wrong or out of date
 """
 
@@ -67,6 +68,10 @@ class UnknownTask(TaskError):
 
 class InvalidTask(TaskError):
     """A plugin doesn't keep the contract of a task; the text names the plugin and the fault."""
+
+
+class EvidenceUnavailable(CoserverError):
+    """Zope can't be asked now what became of a transaction; it will be asked again."""
 
 
 class Unsigned(CoserverError):

@@ -18,29 +18,27 @@ from coserver_consumer.retry import Backoff
 SECRET_LENGTH = 32
 
 
-def setting(
-    description: str, *, default: Any = None, factory: Any = None, **limits: Any
-) -> Any:
+def setting(description: str, *, default: Any = None, **limits: Any) -> Any:
     """Declare one setting; ``limits`` are those of ``pydantic.Field``."""
-    metadata = {"description": description, **limits}
-    if factory is not None:
-        return field(default_factory=factory, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={"description": description, **limits})
+
+
+def secret_setting(description: str, **default: Any) -> Any:
+    """Declare a setting that is never shown."""
+    return field(repr=False, metadata={"description": description}, **default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting. Times are in seconds, sizes in bytes."""
 
-    database: str = field(
-        repr=False, metadata={"description": "The queue's database, as a URL."}
+    database: str = secret_setting("The queue's database, as a URL.")
+    secret: str | None = secret_setting(
+        "What Zope and its consumers share, to sign jobs.", default=None
     )
-    secret: str | None = field(
-        default=None,
-        repr=False,
-        metadata={"description": "What Zope and its consumers share, to sign jobs."},
+    secret_file: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
+        "A file that holds the secret, instead of `secret`.", default=None
     )
-    secret_file: Path | None = setting("A file that holds the secret, instead of `secret`.")
     queues: tuple[str, ...] = setting(
         "The queues to serve, first one first.", default=("default",), min_length=1
     )
@@ -59,16 +57,14 @@ class Settings:
     )
     name: str = setting(
         "What this consumer is called.",
-        factory=socket.gethostname,
+        default=socket.gethostname(),
         min_length=1,
-        max_length=200,
+        max_length=190,
     )
     grace: float = setting(
         "How long running jobs may take to end when the consumer stops.", default=30.0, ge=0
     )
-    heartbeat_every: float = setting(
-        "How often a consumer says that it lives.", default=10.0, gt=0
-    )
+    heartbeat_every: float = setting("How often a consumer says that it lives.", default=10.0, gt=0)
     dead_after: float = setting(
         "After how long a silence a consumer's jobs are given to others.", default=45.0, gt=0
     )
@@ -78,12 +74,8 @@ class Settings:
     keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
     max_payload: int = setting("The largest arguments and payload.", default=1_048_576, ge=1)
     max_result: int = setting("The largest result that is kept.", default=65_536, ge=1)
-    poll_min: float = setting(
-        "The pause between two looks at a busy queue.", default=0.05, gt=0
-    )
-    poll_max: float = setting(
-        "The pause between two looks at an empty queue.", default=1.0, gt=0
-    )
+    poll_min: float = setting("The pause between two looks at a busy queue.", default=0.05, gt=0)
+    poll_max: float = setting("The pause between two looks at an empty queue.", default=1.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "The least weighty lines that are logged.", default="info"
     )

@@ -98,8 +98,6 @@ def _make_model() -> type[_Rules]:
     described: dict[str, Any] = {}
     for setting in fields(Settings):
         default = ... if setting.default is MISSING else setting.default
-        if setting.default_factory is not MISSING:
-            default = setting.default_factory()
         limited = Field(default, **setting.metadata)
         described[setting.name] = (types[setting.name], limited)
     return create_model("CheckedSettings", __base__=_Rules, **described)
@@ -135,9 +133,7 @@ def _read_toml(file: Path) -> Found:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(
-            f"Can't read settings file {file}: {error.strerror}."
-        ) from None
+        raise ConfigurationError(f"Can't read settings file {file}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"Settings file {file} isn't TOML: {error}.") from None
 
@@ -163,13 +159,15 @@ def _explain(error: ValidationError, sources: dict[str, Found]) -> str:
         return f"Unknown setting '{key}' in {origin}; known are: {known}."
     said = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     wanted = WANTED.get(fault["type"], said)
-    return f"Setting '{key}' in {origin} is wrong: got {_show(key, fault['input'])}, wanted {wanted}."
+    got = _show(key, sources[origin][key])
+    return f"Setting '{key}' in {origin} is wrong: got {got}, wanted {wanted}."
 
 
 def _show(key: str, value: Any) -> str:
-    if key == "database" and "://" in str(value):
-        return f"a URL that begins with {str(value).partition('://')[0]!r}"
-    return "something that isn't shown" if key in ("secret", "database") else repr(value)
+    """Return a wrong value, unless it holds a password or is one."""
+    if key == "secret" or "@" in str(value):
+        return "something that isn't shown"
+    return repr(value)
 
 
 def _answer(question: str) -> str:
@@ -182,4 +180,4 @@ def _answer(question: str) -> str:
 
 
 if __name__ == "__main__":
-    print(_answer(sys.stdin.read()))
+    sys.stdout.write(_answer(sys.stdin.read()))

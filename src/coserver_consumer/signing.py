@@ -11,6 +11,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jwt
 
@@ -19,6 +20,7 @@ from coserver_consumer.job import Job, NewJob, RunKey
 
 VERSION = "v1"
 AUDIENCE = "coserver-run"
+SERVICE = "coserver-service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +73,44 @@ def make_token(key: RunKey, *, method: str, target: str, secret: str, lifetime: 
 
 def read_token(token: str, *, secret: str) -> Claims:
     """Return what the token says; raise ``Unsigned`` if it is forged, garbled or expired."""
+    said = _decode(token, secret, audience=AUDIENCE, require=["exp", "sub"])
     try:
-        said = jwt.decode(
+        key = RunKey(said["sub"], int(said["run"]))
+        return Claims(key=key, method=said["htm"], target=said["htu"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unsigned(f"The token is not good: it lacks {error}") from error
+
+
+def seal(body: bytes, *, secret: str, lifetime: float = 60) -> str:
+    """Return a token for a message between Zope and its consumers, good for ``lifetime`` seconds."""
+    said = {
+        "aud": SERVICE,
+        "sha": hashlib.sha256(body).hexdigest(),
+        "exp": int(time.time() + lifetime),
+    }
+    return jwt.encode(said, _token_key(secret), algorithm="HS256")
+
+
+def check_seal(token: str, body: bytes, *, secret: str) -> None:
+    """Raise ``Unsigned`` unless the token was made for this message."""
+    said = _decode(token, secret, audience=SERVICE, require=["exp", "sha"])
+    if not hmac.compare_digest(str(said["sha"]), hashlib.sha256(body).hexdigest()):
+        raise Unsigned("The token is for another message.")
+
+
+def _decode(token: str, secret: str, *, audience: str, require: list[str]) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = jwt.decode(
             token,
             _token_key(secret),
             algorithms=["HS256"],
-            audience=AUDIENCE,
+            audience=audience,
             leeway=5,
-            options={"require": ["exp", "sub", "aud"]},
+            options={"require": require},
         )
-        key = RunKey(said["sub"], int(said["run"]))
-        return Claims(key=key, method=said["htm"], target=said["htu"])
-    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
+    except jwt.InvalidTokenError as error:
         raise Unsigned(f"The token is not good: {error}") from error
+    return said
 
 
 def _token_key(secret: str) -> bytes:

@@ -5,7 +5,7 @@ one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, 
 ``ending``, ``history``; then ``leases``, ``changing``, ``reading``, ``queues``, ``pruning``.
 """
 
-from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, stage
+from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, check_job, stage
 from coserver_consumer.store.batches import drop, forsake, promote
 from coserver_consumer.store.changing import cancel, report, retry, wake
 from coserver_consumer.store.claiming import claim
@@ -51,6 +51,7 @@ __all__ = [
     "add_queue",
     "attempts",
     "cancel",
+    "check_job",
     "check_schema",
     "claim",
     "complete",

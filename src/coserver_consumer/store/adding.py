@@ -99,7 +99,7 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
     The database's defaults say "at once": only when a job is for later must its clock be asked.
     """
     for job in jobs:
-        _check(job, max_payload)
+        check_job(job, max_payload=max_payload)
     if all(job.run_at is None and job.delay <= 0 for job in jobs):
         return [_to_row(job) for job in jobs]
     now: int = connection.execute(sa.select(Now())).scalar_one()
@@ -131,7 +131,7 @@ def _due(job: NewJob, now: int) -> dict[str, Any]:
     return {"run_at": run_at, "state": (State.SCHEDULED if run_at > now else State.READY).value}
 
 
-def _check(job: NewJob, max_payload: int) -> None:
+def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
     """Raise ``InvalidJob`` for what the database would refuse, or cut, less clearly."""
     if not job.task:
         raise InvalidJob("A job needs the name of a task.")

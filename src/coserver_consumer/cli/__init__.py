@@ -1,0 +1,49 @@
+"""The command ``coserver``.
+
+Each subcommand is a module of this package, imported when it is called: a consumer that runs for
+months needs none of the others.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import click
+
+from coserver_consumer.cli.access import access_options
+from coserver_consumer.cli.group import LazyGroup
+
+COMMANDS = {
+    "init": "coserver_consumer.cli.schema:init",
+    "upgrade": "coserver_consumer.cli.schema:upgrade",
+    "run": "coserver_consumer.cli.run:run",
+    "status": "coserver_consumer.cli.status:status",
+    "jobs": "coserver_consumer.cli.jobs:jobs",
+    "queues": "coserver_consumer.cli.queues:queues",
+    "add": "coserver_consumer.cli.add:add",
+    "doctor": "coserver_consumer.cli.doctor:doctor",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@access_options
+@click.version_option(version("collective.coserver"), prog_name="coserver")
+def main() -> None:
+    r"""Background jobs for Zope, Plone and whatever stands beside them.
+
+    \b
+    Make the tables, run a consumer, queue a job, look at it:
+      coserver init --database postgresql://queue@db/queue
+      coserver run --config /etc/coserver.toml
+      coserver add http url=https://example.com/ping
+      coserver jobs list --state failed
+
+    Settings come from options, from COSERVER_... in the environment, and from a TOML file
+    (--config, $COSERVER_CONFIG, or ./coserver.toml), in this order of weight.
+
+    Exit codes: 0 it went well, 1 it failed, 2 wrong usage or settings, 3 no such job.
+    """

@@ -1,0 +1,43 @@
+"""``coserver doctor``: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.output import write_json
+from coserver_consumer.doctor import Finding, Verdict, examine
+
+MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
+
+
+@click.command()
+@json_option
+@access_options
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool) -> None:
+    r"""Check database, schema, clock, consumers, secret, tasks and Zope; say what to do.
+
+    Exit code 1 if a consumer can't work like this; warnings leave it at 0.
+
+    \b
+    Example:
+      coserver doctor --config /etc/coserver.toml
+    """
+    findings = []
+    for finding in examine(find_access(context).load()):
+        findings.append(finding)
+        if not as_json:
+            _write(finding)
+    if as_json:
+        write_json([asdict(finding) for finding in findings])
+    if any(finding.verdict is Verdict.BAD for finding in findings):
+        context.exit(1)
+
+
+def _write(finding: Finding) -> None:
+    click.echo(f"{MARKS[finding.verdict]:<8} {finding.name:<10} {finding.text}")
+    if finding.advice:
+        click.echo(f"{'':<20}-> {finding.advice}")

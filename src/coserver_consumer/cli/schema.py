@@ -1,0 +1,51 @@
+"""``coserver init`` and ``coserver upgrade``: the tables."""
+
+from __future__ import annotations
+
+import click
+
+from coserver_consumer import store
+from coserver_consumer.cli.access import access_options, find_access
+
+
+@click.command()
+@access_options
+@click.pass_context
+def init(context: click.Context) -> None:
+    r"""Make the tables in the database; what is there already stays.
+
+    \b
+    Example:
+      coserver init --database sqlite:////var/lib/coserver/queue.sqlite
+    """
+    _bring_up_to_date(context)
+
+
+@click.command()
+@access_options
+@click.pass_context
+def upgrade(context: click.Context) -> None:
+    r"""Bring the tables up to date after a new version was installed.
+
+    Stop Zope and the consumers first, start them again afterwards.
+
+    \b
+    Example:
+      coserver upgrade --config /etc/coserver.toml
+    """
+    _bring_up_to_date(context)
+
+
+def _bring_up_to_date(context: click.Context) -> None:
+    engine = store.open_engine(find_access(context).load().database)
+    address = engine.url.render_as_string(hide_password=True)
+    try:
+        before, after = store.upgrade(engine)
+    finally:
+        engine.dispose()
+    if before == after:
+        click.echo(f"The tables in {address} are up to date (revision {after}).")
+    elif before is None:
+        click.echo(f"The tables in {address} were made (revision {after}).")
+    else:
+        click.echo(f"The tables in {address} were upgraded from revision {before} to {after}.")

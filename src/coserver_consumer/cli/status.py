@@ -1,0 +1,75 @@
+"""``coserver status``: queues and consumers at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from coserver_consumer import store
+from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.output import iso_time, local_time, write_json, write_table
+from coserver_consumer.cli.queues import Counts, count_jobs, write_counts
+from coserver_consumer.store import Consumer
+
+
+@click.command()
+@json_option
+@access_options
+@click.pass_context
+def status(context: click.Context, *, as_json: bool) -> None:
+    r"""Show the queues with their jobs, and the consumers.
+
+    A consumer is dead when its last heartbeat is older than the setting dead_after.
+
+    \b
+    Examples:
+      coserver status
+      watch coserver status
+    """
+
+    def work(connection: Connection) -> tuple[Counts, list[Consumer]]:
+        return count_jobs(connection), store.consumers(connection)
+
+    access = find_access(context)
+    dead_after = access.load().dead_after
+    with access.open() as engine:
+        counts, consumers = store.read(engine, work)
+    if as_json:
+        found = [_as_json(consumer, dead_after) for consumer in consumers]
+        write_json({"queues": counts, "consumers": found})
+        return
+    write_counts(counts)
+    click.echo()
+    _write_consumers(consumers, dead_after)
+
+
+def _as_json(consumer: Consumer, dead_after: float) -> dict[str, Any]:
+    return asdict(consumer) | {
+        "is_dead": consumer.is_dead(dead_after),
+        "started_at": iso_time(consumer.started_at),
+        "heartbeat_at": iso_time(consumer.heartbeat_at),
+    }
+
+
+def _write_consumers(consumers: list[Consumer], dead_after: float) -> None:
+    if not consumers:
+        click.echo("No consumer runs; start one with `coserver run`.")
+        return
+    write_table(
+        ["CONSUMER", "HOST", "PID", "QUEUES", "RUNNING", "STARTED", "HEARTBEAT"],
+        [
+            [
+                consumer.name,
+                consumer.hostname,
+                consumer.pid,
+                ", ".join(consumer.queues),
+                f"{consumer.running} of {consumer.threads}",
+                local_time(consumer.started_at),
+                f"{consumer.age:.0f} s ago" + ", DEAD" * consumer.is_dead(dead_after),
+            ]
+            for consumer in consumers
+        ],
+    )

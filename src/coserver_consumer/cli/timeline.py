@@ -1,0 +1,48 @@
+"""A job's life as moments in their order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coserver_consumer.job import Job, State
+
+if TYPE_CHECKING:
+    from coserver_consumer.store import AttemptError
+
+SECOND = 1_000_000  # microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something that happened, or will. ``at``: microseconds since the epoch."""
+
+    at: int
+    what: str
+
+
+def make_timeline(job: Job, attempts: Sequence[AttemptError]) -> list[Moment]:
+    """Return what is known of a job's life, the first moment first."""
+    moments = [Moment(at=job.created_at, what=f"created, for queue {job.queue}")]
+    moments += [
+        Moment(at=failed.at, what=f"attempt {failed.attempt} failed: {failed.error}")
+        for failed in attempts
+    ]
+    if job.started_at is not None:
+        by = f" by consumer {job.consumer}" if job.consumer else ""
+        moments.append(Moment(at=job.started_at, what=f"attempt {job.attempt} started{by}"))
+    if job.cancel_at is not None:
+        moments.append(Moment(at=job.cancel_at, what="asked to stop"))
+    if job.ended_at is not None:
+        moments.append(Moment(at=job.ended_at, what=_describe_end(job)))
+    elif job.state is State.SCHEDULED:
+        moments.append(Moment(at=job.run_at, what="due"))
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _describe_end(job: Job) -> str:
+    took = ""
+    if job.ended_at is not None and job.started_at is not None:
+        took = f" after {(job.ended_at - job.started_at) / SECOND:.1f} s"
+    return f"{job.state}{took}" + (f": {job.error}" if job.error else "")

@@ -1,0 +1,73 @@
+"""What a task is given to know its job and to speak with the consumer that runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Cancelled, Failed, Outcome, Snoozed
+
+
+class EndAttempt(Exception):
+    """Raised inside a task to end the attempt at once with this outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(str(outcome))
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentJob:
+    """The running job. ``report`` and ``is_cancelled`` are the consumer's side of it."""
+
+    job: Job
+    report: Callable[[float, str | None], None] = field(repr=False)
+    is_cancelled: Callable[[], bool] = field(repr=False)
+    started: float = field(default_factory=time.monotonic, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The job's UUID as text."""
+        return self.job.id
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is; the first is 1."""
+        return self.job.attempt
+
+    @property
+    def queue(self) -> str:
+        """The queue it came from."""
+        return self.job.queue
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The job's arguments; the executor has made sure that they are a mapping."""
+        return dict(self.job.args)
+
+    @property
+    def payload(self) -> bytes | None:
+        """The bytes that were queued with the job."""
+        return self.job.payload
+
+    def progress(self, fraction: float, text: str | None = None) -> None:
+        """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done."""
+        self.report(min(max(fraction, 0.0), 1.0), text)
+
+    def check_cancelled(self) -> None:
+        """End the attempt here if somebody cancelled the job or its time is over.
+
+        To be called now and then by a task that takes long, where it is safe to stop.
+        """
+        if self.is_cancelled():
+            raise EndAttempt(Cancelled())
+        limit = self.job.timeout
+        if limit is not None and time.monotonic() - self.started > limit:
+            raise EndAttempt(Failed(error=f"The job took longer than its timeout of {limit:g} s."))
+
+    def snooze(self, seconds: float) -> NoReturn:
+        """End the attempt and run the job again in ``seconds``; the attempt isn't counted."""
+        raise EndAttempt(Snoozed(delay=seconds))

@@ -1,0 +1,167 @@
+"""The doctor: looks at all that a consumer needs, and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+
+from coserver_consumer import store
+from coserver_consumer.errors import (
+    ConfigurationError,
+    InvalidTask,
+    SchemaError,
+    StoreUnavailable,
+)
+from coserver_consumer.settings import Settings
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.tasks.registry import load_registry
+
+MOST_DRIFT = 2.0  # seconds; tokens of runs allow 5
+ZOPE_TIMEOUT = 5.0  # seconds
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    GOOD = "good"
+    WARNING = "warning"  # it works, but not as well as it might, or not for every job
+    BAD = "bad"  # no consumer can work like this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each check, in the order in which one would mend them."""
+    engine = store.open_engine(settings.database)
+    try:
+        yield (schema := _check_schema(engine))
+        if schema.verdict is Verdict.GOOD:
+            yield from store.read(engine, lambda connection: _check_store(connection, settings))
+    finally:
+        engine.dispose()
+    yield _check_secret(settings)
+    yield _check_tasks(settings)
+    yield _check_zope(settings)
+
+
+def _check_schema(engine: Engine) -> Finding:
+    address = engine.url.render_as_string(hide_password=True)
+    try:
+        store.check_schema(engine)
+    except StoreUnavailable as error:
+        advice = "Start the database, or correct its address (setting database)."
+        return _bad("database", str(error), advice)
+    except SchemaError as error:
+        return _bad("schema", str(error), "Run `coserver init` or `coserver upgrade`.")
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", error))
+        return _bad("database", f"{address}: {said}", "Correct its address and its rights.")
+    return _good("database", f"{address} answers, its tables are up to date")
+
+
+def _check_store(connection: Connection, settings: Settings) -> list[Finding]:
+    return [
+        _check_clock(connection),
+        _check_consumers(connection, settings.dead_after),
+        _check_queues(connection),
+    ]
+
+
+def _check_clock(connection: Connection) -> Finding:
+    """Compare this machine's clock with the database's, on which everybody agrees."""
+    drift = time.time() - store.now(connection) / store.SECOND
+    if abs(drift) > MOST_DRIFT:
+        return _bad(
+            "clock",
+            f"this machine's clock differs from the database's by {drift:+.1f} s",
+            "Set the clocks by NTP: Zope would refuse this consumer's tokens.",
+        )
+    return _good("clock", f"differs from the database's by {drift:+.1f} s")
+
+
+def _check_consumers(connection: Connection, dead_after: float) -> Finding:
+    consumers = store.consumers(connection)
+    dead = [consumer for consumer in consumers if consumer.is_dead(dead_after)]
+    if dead:
+        names = ", ".join(f"{each.name} (silent for {each.age:.0f} s)" for each in dead)
+        advice = "A living consumer gives their jobs back within a minute: start one."
+        return _warning("consumers", f"dead: {names}", advice)
+    if not consumers:
+        return _warning("consumers", "none runs", "Start one with `coserver run`.")
+    return _good("consumers", f"{len(consumers)} alive")
+
+
+def _check_queues(connection: Connection) -> Finding:
+    served = {name for each in store.consumers(connection) for name in each.queues}
+    left = [name for name in store.queues(connection) if name not in served]
+    if served and left:
+        advice = "Name them in the setting queues of a consumer."
+        return _warning("queues", f"nobody serves {', '.join(left)}", advice)
+    return _good("queues", ", ".join(store.queues(connection)))
+
+
+def _check_secret(settings: Settings) -> Finding:
+    try:
+        _ = settings.secret_text  # raises
+    except ConfigurationError as error:
+        advice = "Without it, jobs that run in Zope wait. Make one: openssl rand -hex 32"
+        return _warning("secret", str(error), advice)
+    return _good("secret", "there; it must be the same in Zope")
+
+
+def _check_tasks(settings: Settings) -> Finding:
+    try:
+        registry = load_registry(TaskContext(settings=settings))
+    except InvalidTask as error:
+        return _bad("tasks", str(error), "Mend or uninstall the plugin.")
+    except ConfigurationError as error:
+        return _bad("tasks", str(error), "Correct the setting.")
+    off = "".join(f"; {name} is off: {why}" for name, why in registry.left_out.items())
+    text = (", ".join(registry.names) or "none") + off
+    if off:
+        return _warning("tasks", text, "Add the setting if this consumer is to run these jobs.")
+    return _good("tasks", text)
+
+
+def _check_zope(settings: Settings) -> Finding:
+    """Ask Zope for anything at all: every answer but a server's fault shows that it is there."""
+    pool = PoolManager(retries=False, timeout=Timeout(ZOPE_TIMEOUT))
+    try:
+        status = pool.request("GET", f"{settings.zope_url}/", redirect=False).status
+    except HTTPError as error:
+        return _warning(
+            "zope",
+            f"{settings.zope_url} doesn't answer: {type(error).__name__}",
+            "Start Zope, or correct the setting zope_url. Other jobs than Zope's run without it.",
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _warning("zope", f"{settings.zope_url} answers {status}", "Look into Zope's log.")
+    return _good("zope", f"{settings.zope_url} answers {status}")
+
+
+def _good(name: str, text: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.GOOD, text=text)
+
+
+def _warning(name: str, text: str, advice: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.WARNING, text=text, advice=advice)
+
+
+def _bad(name: str, text: str, advice: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.BAD, text=text, advice=advice)

@@ -1,0 +1,93 @@
+"""One attempt, in three steps: load the task, perform it, conclude what follows."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from coserver_consumer.current_job import CurrentJob, EndAttempt
+from coserver_consumer.errors import InvalidJob, UnknownTask, Unsigned
+from coserver_consumer.job import Job
+from coserver_consumer.lifecycle import Ending, conclude
+from coserver_consumer.outcome import (
+    Cancelled,
+    Completed,
+    Failed,
+    Outcome,
+    Released,
+    Snoozed,
+)
+from coserver_consumer.settings import Settings
+from coserver_consumer.signing import verify
+from coserver_consumer.tasks.registry import Registry
+from coserver_consumer.tasks.task import Task
+
+OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Runs attempts, in whichever thread calls it."""
+
+    registry: Registry
+    settings: Settings
+
+    def attempt(self, current: CurrentJob) -> Ending:
+        """Run the job once and return how that ended. Never raises."""
+        try:
+            task = self._load(current.job)
+            outcome = _perform(task, current)
+        except BaseException as error:  # noqa: BLE001  a task's sys.exit() is a failure like any
+            outcome = as_outcome(error)
+        return conclude(current.job, outcome, backoff=self.settings.backoff)
+
+    def _load(self, job: Job) -> Task:
+        """Return the job's task, after making sure that this job may run it."""
+        task = self.registry.get(job.task)
+        _check_arguments(job)
+        if task.is_signed or job.owner is not None:
+            verify(job, self.settings.secret_text)
+        return task
+
+
+def _check_arguments(job: Job) -> None:
+    """Raise ``InvalidJob`` for what some other program may have written into the row."""
+    if not isinstance(job.args, dict):
+        raise InvalidJob(f"The arguments must be a JSON object; they are: {str(job.args)[:100]!r}")
+    if not isinstance(job.origin, dict | None):
+        raise InvalidJob(f"The origin must be a JSON object; it is: {str(job.origin)[:100]!r}")
+
+
+def _perform(task: Task, current: CurrentJob) -> Outcome:
+    """Return what the task returns as an outcome."""
+    returned: Any = task.run(current)
+    outcome = returned if isinstance(returned, OUTCOMES) else Completed(result=returned)
+    if isinstance(outcome, Completed):
+        _check_result(outcome.result)
+    return outcome
+
+
+def _check_result(result: Any) -> None:
+    try:
+        json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidJob(f"The task did its work, but its result isn't JSON: {error}.") from error
+
+
+def as_outcome(error: BaseException) -> Outcome:
+    """Return what an exception means for the attempt that it ended."""
+    match error:
+        case EndAttempt():
+            return error.outcome
+        case UnknownTask():
+            return Released()
+        case InvalidJob() | Unsigned():
+            return Failed(error=str(error), retry=False)
+        case _:
+            name = type(error).__name__
+            return Failed(
+                error=f"{name}: {error}" if str(error) else name,
+                traceback="".join(traceback.format_exception(error)),
+            )

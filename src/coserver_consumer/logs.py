@@ -1,0 +1,175 @@
+"""What a consumer says while it runs: every line of its log, in one place and one voice.
+
+Never a payload, a header, a token, or the parameters of an SQL statement.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+
+from coserver_consumer.job import Job, RunKey, State
+from coserver_consumer.lifecycle import Ending
+
+log = logging.getLogger("coserver")
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LONGEST = 500  # characters of an error in a line
+
+
+def configure(level: str) -> None:
+    """Write lines of this level and above to standard error."""
+    logging.basicConfig(stream=sys.stderr, format=FORMAT, level=level.upper(), force=True)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs URLs
+
+
+def starting(name: str, database: str) -> None:
+    """``database`` is its address without a password."""
+    log.info("Consumer %s starts on %s", name, database)
+
+
+def task_left_out(name: str, why: str) -> None:
+    """A task isn't offered; its jobs wait for another consumer."""
+    log.warning("Task %s is off, its jobs wait: %s", name, why)
+
+
+def ready(consumer_id: str, queues: Iterable[str], tasks: Iterable[str], threads: int) -> None:
+    """The consumer looks for jobs."""
+    log.info(
+        "Consumer is ready as %s: queues %s; tasks %s; %s threads",
+        consumer_id,
+        ", ".join(queues),
+        ", ".join(tasks) or "none",
+        threads,
+    )
+
+
+def draining(signal_name: str, running: int, grace: float) -> None:
+    """The first signal to stop came."""
+    log.info("%s: no new jobs; %s running, given %g s to end", signal_name, running, grace)
+
+
+def stopping_now(signal_name: str) -> None:
+    """The second signal came."""
+    log.warning("%s again: stopping now", signal_name)
+
+
+def stopped(given_back: int) -> None:
+    """The consumer has told the database all it had to."""
+    log.info("Consumer stopped; %s jobs given back", given_back)
+
+
+def stopped_untold(number: int) -> None:
+    """The consumer stops though the database doesn't know it; the rescuer of another will."""
+    log.error("Consumer stopped without reaching the database; %s endings weren't told", number)
+
+
+def claimed(job: Job) -> None:
+    """A job's attempt begins."""
+    log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
+
+
+def ended(job: Job, ending: Ending, seconds: float) -> None:
+    """The database knows how an attempt ended."""
+    how, what_follows = _describe(ending)
+    failed = ending.error is not None and ending.state is not State.CANCELLED
+    log.log(
+        logging.WARNING if failed else logging.INFO,
+        "Job %s %s in %.1f s (%s)%s%s",
+        job.id,
+        how,
+        seconds,
+        _attempt(job),
+        what_follows,
+        f": {shorten(ending.error)}" if failed else "",
+    )
+
+
+def lease_lost(key: RunKey) -> None:
+    """Somebody else has the job now, or the ending was written before the connection broke."""
+    log.warning("Job %s isn't ours any more (run %s): this ending changes nothing", *key)
+
+
+def untellable(key: RunKey, error: Exception) -> None:
+    """The database refuses an ending as it is."""
+    why = shorten(str(getattr(error, "orig", error)))
+    log.error("Job %s: its ending can't be written (run %s): %s", *key, why)
+
+
+def orphans_released(jobs: Iterable[Job]) -> None:
+    """Claims whose answer never came: nobody runs these jobs."""
+    for job in jobs:
+        log.info("Job %s was claimed while the connection broke; given back", job.id)
+
+
+def declared_dead(consumer_id: str, running: int) -> None:
+    """The heartbeat found that this consumer had been given up."""
+    log.error(
+        "Consumer %s was silent for too long and given up; its %s running jobs are lost to it",
+        consumer_id,
+        running,
+    )
+
+
+def registered_anew(consumer_id: str) -> None:
+    """The consumer goes on under a new id."""
+    log.info("Consumer goes on as %s", consumer_id)
+
+
+def rescued(key: RunKey) -> None:
+    """A job was taken from a dead consumer and given back to its queue."""
+    log.warning("Job %s was rescued from a dead consumer (run %s)", *key)
+
+
+def poisoned(key: RunKey) -> None:
+    """A job was rescued once too often and has failed."""
+    log.error("Job %s failed: its consumers died while they ran it (run %s)", *key)
+
+
+def gave_up(consumer_id: str) -> None:
+    """A dead consumer holds nothing any more and is forgotten."""
+    log.warning("Consumer %s is dead and was removed", consumer_id)
+
+
+def pruned(number: int) -> None:
+    """Old history was removed."""
+    log.info("%s old jobs were removed from the history", number)
+
+
+def database_away(why: str) -> None:
+    """The first statement failed because nobody answered."""
+    log.error("The database is away: %s", shorten(why))
+
+
+def database_back(seconds: float) -> None:
+    """The first statement succeeded after that."""
+    log.info("The database is back after %.1f s", seconds)
+
+
+def loop_failed(name: str, error: Exception) -> None:
+    """A loop met an error that isn't an outage; it goes on."""
+    log.error("Loop %s: %s", name, shorten(str(error)), exc_info=error)
+
+
+def shorten(text: str | None) -> str:
+    """Return the text as one line that isn't too long for a log."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def _attempt(job: Job) -> str:
+    return f"attempt {job.attempt} of {job.max_attempts}"
+
+
+def _describe(ending: Ending) -> tuple[str, str]:
+    """Return how the attempt ended, and what follows from it."""
+    match ending:
+        case Ending(state=State.SCHEDULED, error=None, delay=delay):
+            return "snoozed", f", goes on in {delay:g} s"
+        case Ending(state=State.SCHEDULED, delay=delay):
+            return "failed", f", is tried again in {delay:.0f} s"
+        case Ending(state=State.READY):
+            return "was given back", ""
+        case _:
+            return str(ending.state), ""

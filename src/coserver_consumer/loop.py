@@ -1,0 +1,66 @@
+"""Something that a consumer does again and again in a thread of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from threading import Event, Thread
+
+from coserver_consumer import logs
+from coserver_consumer.errors import StoreUnavailable
+
+JITTER = 0.1  # of the pause, up and down, so that consumers don't march in step
+AWAY_PAUSE = 1.0  # seconds between two tries while the database is away
+LONGEST_PAUSE = 60.0  # seconds; the pauses of a loop that fails again and again double up to this
+
+
+class Loop:
+    """Calls ``tick``, waits ``every`` seconds, and so on until it is stopped; no error ends it.
+
+    A tick may return another pause in seconds, 0 for none. ``wake`` ends a pause early.
+    """
+
+    def __init__(self, name: str, *, every: float, tick: Callable[[], float | None]) -> None:
+        self._name = name
+        self._every = every
+        self._tick = tick
+        self._failures = 0
+        self._woken = Event()
+        self._stopped = False
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin with the first tick."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have the next tick now."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Let no further tick begin."""
+        self._stopped = True
+        self.wake()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the current tick is over, at most ``timeout`` seconds."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            pause = self._turn()
+            self._woken.wait(pause * random.uniform(1 - JITTER, 1 + JITTER))
+            self._woken.clear()
+
+    def _turn(self) -> float:
+        """Tick once and return the pause that follows, whatever happened."""
+        try:
+            pause = self._tick()
+        except StoreUnavailable:
+            return min(self._every, AWAY_PAUSE)
+        except Exception as error:  # noqa: BLE001  a loop that ended would be missed by nobody
+            logs.loop_failed(self._name, error)
+            self._failures += 1
+            return max(self._every, min(self._every * 2.0**self._failures, LONGEST_PAUSE))
+        self._failures = 0
+        return self._every if pause is None else pause

@@ -1,0 +1,59 @@
+"""Who this consumer is to the others: its row in the database, its name for its leases."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+
+from coserver_consumer import store
+from coserver_consumer.database import Database
+from coserver_consumer.job import new_id
+from coserver_consumer.settings import Settings
+from coserver_consumer.store import ConsumerInfo
+
+
+class Registration:
+    """The consumer's current entry. Its id changes when it had been given up for dead."""
+
+    def __init__(self, database: Database, info: ConsumerInfo) -> None:
+        self._database = database
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        """The id that claims and heartbeats bear."""
+        return self.info.id
+
+    def register(self) -> None:
+        """Make the consumer known to the others."""
+        self._database.write(lambda connection: store.register(connection, self.info))
+
+    def renew(self) -> None:
+        """Register under a new id: what the old one held is for the rescuers."""
+        fresh = replace(self.info, id=new_id())
+        self._database.write(lambda connection: store.register(connection, fresh))
+        self.info = fresh
+
+    def unregister(self) -> None:
+        """Give back what is still held and be forgotten."""
+        self._database.write(lambda connection: store.unregister(connection, self.id))
+
+
+def describe_consumer(settings: Settings, tasks: Sequence[str]) -> ConsumerInfo:
+    """Return what this process says of itself; its platform is one of its capabilities."""
+    capabilities = {*settings.capabilities, platform.system().lower()}
+    return ConsumerInfo(
+        id=new_id(),
+        name=settings.name,
+        hostname=socket.gethostname(),
+        pid=os.getpid(),
+        queues=tuple(settings.queues),
+        tasks=tuple(tasks),
+        capabilities=tuple(sorted(capabilities)),
+        threads=settings.threads,
+        version=version("collective.coserver"),
+    )

@@ -1,0 +1,47 @@
+"""The rescuer: takes jobs back from consumers that died, whoever they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coserver_consumer import logs, store
+from coserver_consumer.database import Database
+from coserver_consumer.loop import Loop
+from coserver_consumer.settings import Settings
+
+LIMIT = 100  # jobs a transaction
+
+
+def make_rescuer(database: Database, settings: Settings, *, wake: Callable[[], None]) -> Loop:
+    """Return the loop; ``wake`` is called when there are jobs to be claimed again.
+
+    It waits until the database has been there for two heartbeats: after an outage everybody
+    looks dead for a moment.
+    """
+
+    def tick() -> float | None:
+        if database.calm < settings.heartbeat_every * 2:
+            return None
+        rescue = database.write(
+            lambda connection: store.rescue(
+                connection,
+                dead_after=settings.dead_after,
+                max_rescues=settings.max_rescues,
+                limit=LIMIT,
+            )
+        )
+        _tell(rescue)
+        if rescue.returned:
+            wake()
+        return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
+
+    return Loop("rescuer", every=settings.heartbeat_every, tick=tick)
+
+
+def _tell(rescue: store.Rescue) -> None:
+    for key in rescue.returned:
+        logs.rescued(key)
+    for key in rescue.poisoned:
+        logs.poisoned(key)
+    for consumer_id in rescue.consumers:
+        logs.gave_up(consumer_id)

@@ -1,0 +1,120 @@
+"""The resolver: finds out what became of jobs whose process died around a commit.
+
+A request that died between its vote and its end leaves its jobs staged; a job that died there is
+left finishing. The ZODB knows whether the transaction committed, and Zope's side of coserver asks
+it. While there is nothing to ask, a round is one SELECT on an index.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from coserver_consumer import logs, store
+from coserver_consumer.database import Database
+from coserver_consumer.errors import EvidenceUnavailable
+from coserver_consumer.job import RunKey
+from coserver_consumer.loop import Loop
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+
+SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
+
+Ask = Callable[[Sequence[Question]], list[Verdict]]
+
+
+def make_resolver(
+    database: Database, ask: Ask, *, every: float, wake: Callable[[], None]
+) -> Loop:
+    """Return the loop; ``wake`` is called when there are jobs to be claimed."""
+    resolver = Resolver(database, ask, patience=every, wake=wake)
+    return Loop("resolver", every=every, tick=resolver.tick)
+
+
+class Resolver:
+    """Asks about what is older than ``patience`` seconds, and writes what it is told."""
+
+    def __init__(
+        self, database: Database, ask: Ask, *, patience: float, wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._ask = ask
+        self._patience = patience
+        self._wake = wake
+        self._next_second_look = time.monotonic() + SECOND_LOOK
+        self._complaint = ""
+
+    def tick(self) -> None:
+        """Make one round."""
+        questions = self._database.write(self._find_questions)
+        if not questions:
+            return
+        try:
+            verdicts = self._ask(questions)
+        except EvidenceUnavailable as error:
+            self._complain(str(error))
+            return
+        self._complain("")
+        for verdict in verdicts:
+            self._settle(verdict)
+
+    def _find_questions(self, connection: Connection) -> list[Question]:
+        questions = store.find_unresolved(connection, older_than=self._patience)
+        if time.monotonic() >= self._next_second_look:
+            self._next_second_look = time.monotonic() + SECOND_LOOK
+            questions += store.find_dropped(connection)
+        return questions
+
+    def _settle(self, verdict: Verdict) -> None:
+        number = self._database.write(lambda connection: settle(connection, verdict))
+        if number:
+            logs.resolved(verdict, number)
+            self._wake()
+
+    def _complain(self, complaint: str) -> None:
+        """Say once what is wrong, not in every round."""
+        if complaint and complaint != self._complaint:
+            logs.unresolved(complaint)
+        self._complaint = complaint
+
+
+def settle(connection: Connection, verdict: Verdict) -> int:
+    """Write what follows from a verdict; return how many jobs it changed."""
+    match verdict.mark:
+        case Mark.BATCH:
+            return _settle_batch(connection, verdict)
+        case Mark.RUN:
+            return int(_settle_run(connection, verdict.finding, _to_key(verdict.value)))
+        case _:
+            assert_never(verdict.mark)
+
+
+def _settle_batch(connection: Connection, verdict: Verdict) -> int:
+    match verdict.finding:
+        case Finding.COMMITTED:
+            return store.promote(connection, verdict.value, tid=verdict.tid)
+        case Finding.ABSENT:
+            return store.drop(connection, verdict.value)
+        case Finding.LOST:
+            return store.forsake(connection, verdict.value)
+        case _:
+            assert_never(verdict.finding)
+
+
+def _settle_run(connection: Connection, finding: Finding, key: RunKey) -> bool:
+    match finding:
+        case Finding.COMMITTED:
+            return store.complete(connection, key)
+        case Finding.ABSENT:
+            return store.revoke(connection, key)
+        case Finding.LOST:
+            return store.lose(connection, key)
+        case _:
+            assert_never(finding)
+
+
+def _to_key(value: str) -> RunKey:
+    job_id, _, run = value.rpartition(":")
+    return RunKey(job_id, int(run))

@@ -1,0 +1,130 @@
+"""The task ``http``: a URL on the allow-list is called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+from urllib3.util import Url
+
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.outcome import Failed, Outcome
+from coserver_consumer.tasks.allow_list import AllowList
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.transports.pool import HttpPool
+from coserver_consumer.transports.reply import REDIRECTS, Reply, conclude_reply
+
+ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+MOST_REDIRECTS = 5
+KEEP_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
+SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to be made."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class Http:
+    """Arguments: ``url``, ``method``, ``params``, ``headers``, and ``json`` or ``body`` (text).
+
+    The job's payload is the body if neither is given. Redirects are followed as long as they stay
+    on the list. The result is the answer's status, content type and text.
+    """
+
+    def __init__(self, context: TaskContext) -> None:
+        settings = context.settings
+        self._allowed = AllowList(settings.http_allow)
+        self._timeout = settings.http_timeout
+        self._limit = settings.max_result
+        self._pool = HttpPool(size=settings.threads, max_body=settings.max_result)
+
+    def run(self, job: CurrentJob) -> Outcome:
+        """Call the URL and return what its answer means."""
+        call = make_call(job.args, job.payload)
+        for _ in range(MOST_REDIRECTS + 1):
+            url = self._allowed.check(call.url)
+            request = f"{call.method} {url.scheme}://{url.netloc}{url.path or '/'}"
+            reply = self._pool.ask(
+                call.method,
+                url.url,
+                request=request,
+                headers=call.headers,
+                body=call.body,
+                timeout=job.job.timeout or self._timeout,
+            )
+            if reply.status not in REDIRECTS or "location" not in reply.headers:
+                return conclude_reply(reply, request=request, limit=self._limit)
+            call = follow(call, url, reply)
+        return Failed(error=f"{request} led to more than {MOST_REDIRECTS} redirects.", retry=False)
+
+
+def make_call(args: Mapping[str, Any], payload: bytes | None) -> Call:
+    """Return the request that a job's arguments describe; raise ``InvalidJob`` if they don't."""
+    unknown = set(args) - ARGUMENTS
+    if unknown:
+        raise InvalidJob(
+            f"Task 'http' doesn't know {', '.join(sorted(unknown))}; "
+            f"it takes {', '.join(sorted(ARGUMENTS))}."
+        )
+    method = str(args.get("method") or "GET").upper()
+    if method not in METHODS:
+        raise InvalidJob(f"Method {method!r} is none of {', '.join(sorted(METHODS))}.")
+    url, params, headers = args.get("url"), args.get("params") or {}, args.get("headers") or {}
+    if not isinstance(url, str) or not isinstance(params, dict) or not isinstance(headers, dict):
+        raise InvalidJob("Task 'http' wants 'url' as text, 'params' and 'headers' as mappings.")
+    if params:
+        url += ("&" if "?" in url else "?") + urlencode(params, doseq=True)
+    body, content_type = _find_body(args, payload)
+    return Call(method=method, url=url, headers=content_type | _clean(headers), body=body)
+
+
+def follow(call: Call, url: Url, reply: Reply) -> Call:
+    """Return the request that a redirect asks for; secrets don't go along to another host."""
+    target = urljoin(url.url, reply.headers["location"])
+    here, there = _origin(url.url), _origin(target)
+    headers = {
+        name: value
+        for name, value in call.headers.items()
+        if here == there or name.lower() not in SECRET_HEADERS
+    }
+    if reply.status in KEEP_METHOD or call.method == "HEAD":
+        return replace(call, url=target, headers=headers)
+    return Call(method="GET", url=target, headers=_without_body(headers), body=None)
+
+
+def _find_body(
+    args: Mapping[str, Any], payload: bytes | None
+) -> tuple[bytes | None, dict[str, str]]:
+    """Return the body and the headers that describe it."""
+    if "json" in args:
+        return json.dumps(args["json"]).encode(), {"Content-Type": "application/json"}
+    if args.get("body") is not None:
+        return str(args["body"]).encode(), {"Content-Type": "text/plain; charset=utf-8"}
+    return payload, {}
+
+
+def _clean(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers without those that describe the connection."""
+    connection = {"host", "connection", "content-length", "transfer-encoding", "expect"}
+    return {name: str(value) for name, value in headers.items() if name.lower() not in connection}
+
+
+def _without_body(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in headers.items() if not name.lower().startswith("content-")
+    }
+
+
+def _origin(address: str) -> str:
+    return "/".join(address.split("/", 3)[:3]).lower()

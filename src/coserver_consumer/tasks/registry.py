@@ -1,0 +1,86 @@
+"""The tasks that a consumer knows, from entry points; checked when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+
+from coserver_consumer.errors import ConfigurationError, InvalidTask, UnknownTask
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.tasks.task import Task, make_task
+
+GROUP = "coserver.tasks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The tasks by name. ``left_out``: those that the settings don't suffice for, and why."""
+
+    tasks: Mapping[str, Task]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the tasks, sorted."""
+        return tuple(sorted(self.tasks))
+
+    def get(self, name: str) -> Task:
+        """Return the task of that name; raise ``UnknownTask``."""
+        try:
+            return self.tasks[name]
+        except KeyError:
+            known = ", ".join(self.names) or "none"
+            raise UnknownTask(
+                f"No task is called '{name}'; this consumer knows: {known}."
+            ) from None
+
+
+def load_registry(context: TaskContext, found: Iterable[EntryPoint] | None = None) -> Registry:
+    """Load every plugin; raise ``InvalidTask`` naming the first that doesn't keep the contract.
+
+    ``found`` are the entry points of all installed distributions unless given. A task that misses
+    a setting (it raises ``ConfigurationError`` when it is made) is left out: its jobs wait for a
+    consumer that has it.
+    """
+    plugins = list(entry_points(group=GROUP) if found is None else found)
+    _check_names(plugins)
+    tasks: dict[str, Task] = {}
+    left_out: dict[str, str] = {}
+    for point in plugins:
+        try:
+            tasks[point.name] = _load(point, context)
+        except ConfigurationError as error:
+            left_out[point.name] = str(error)
+    return Registry(tasks=tasks, left_out=left_out)
+
+
+def _load(point: EntryPoint, context: TaskContext) -> Task:
+    try:
+        return make_task(point.name, point.load(), context)
+    except ConfigurationError:
+        raise
+    except InvalidTask as error:
+        raise InvalidTask(f"{error} ({_describe(point)})") from None
+    except Exception as error:
+        raise InvalidTask(
+            f"Task '{point.name}' can't be loaded: {type(error).__name__}: {error} "
+            f"({_describe(point)})"
+        ) from error
+
+
+def _check_names(points: list[EntryPoint]) -> None:
+    seen: dict[str, EntryPoint] = {}
+    for point in points:
+        first = seen.setdefault(point.name, point)
+        if first.value != point.value:
+            raise InvalidTask(
+                f"Two plugins call their task '{point.name}': {_describe(first)} and "
+                f"{_describe(point)}; uninstall one of them."
+            )
+
+
+def _describe(point: EntryPoint) -> str:
+    """Name a plugin as somebody needs it who has to uninstall or mend it."""
+    distribution = f" of {point.dist.name} {point.dist.version}" if point.dist else ""
+    return f"plugin {point.value}{distribution}"

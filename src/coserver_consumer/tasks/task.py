@@ -1,0 +1,83 @@
+"""One task, whatever its plugin looks like: checked, and called in one way."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.errors import InvalidJob, InvalidTask
+from coserver_consumer.tasks.context import TaskContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task that is ready to run.
+
+    ``is_signed``: it runs only jobs that bear the signature of the secret's holder.
+    """
+
+    name: str
+    run: Callable[[CurrentJob], Any]
+    is_signed: bool = False
+
+
+def make_task(name: str, plugin: object, context: TaskContext) -> Task:
+    """Return the task that a plugin offers; raise ``InvalidTask`` saying what is wrong with it."""
+    if inspect.isclass(plugin):
+        return _from_class(name, plugin, context)
+    if callable(plugin):
+        return _from_function(name, plugin)
+    raise InvalidTask(f"Task '{name}' is {plugin!r}, wanted a function or a class with run(job).")
+
+
+def _from_function(name: str, function: Callable[..., Any]) -> Task:
+    _check_runnable(f"Task '{name}'", function)
+
+    def run(job: CurrentJob) -> Any:
+        _check_arguments(name, function, job)
+        return function(job, **job.args)
+
+    return Task(name=name, run=run)
+
+
+def _from_class(name: str, plugin: type, context: TaskContext) -> Task:
+    method = getattr(plugin, "run", None)
+    if not callable(method):
+        raise InvalidTask(f"Task '{name}': class {plugin.__qualname__} has no method run(job).")
+    if not _takes(plugin, context):
+        raise InvalidTask(
+            f"Task '{name}': class {plugin.__qualname__} must be made with one argument, "
+            "the TaskContext."
+        )
+    made = plugin(context)
+    _check_runnable(f"Task '{name}': {plugin.__qualname__}.run", made.run)
+    return Task(name=name, run=made.run, is_signed=bool(getattr(made, "is_signed", False)))
+
+
+def _check_runnable(what: str, function: Callable[..., Any]) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise InvalidTask(f"{what} is async; a task runs in a thread and must be a plain function.")
+    parameters = inspect.signature(function).parameters.values()
+    if not any(
+        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters
+    ):
+        raise InvalidTask(f"{what} takes no job: its first argument must be the job.")
+
+
+def _takes(function: Callable[..., Any], *arguments: object) -> bool:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _check_arguments(name: str, function: Callable[..., Any], job: CurrentJob) -> None:
+    """Raise ``InvalidJob`` if the job's arguments don't fit the function."""
+    try:
+        inspect.signature(function).bind(job, **job.args)
+    except TypeError as error:
+        raise InvalidJob(f"Task '{name}' can't be called with its arguments: {error}.") from None

@@ -1,0 +1,25 @@
+"""The task ``view``: something traversable in Zope is published as the user who queued it."""
+
+from __future__ import annotations
+
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.outcome import Outcome
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.transports.http import HttpTransport
+
+
+class View:
+    """Arguments: ``path`` (physical, may have a query), ``method``, ``params``, ``headers``.
+
+    The job's payload is the request's body. The result is the answer's status, content type and
+    text.
+    """
+
+    is_signed = True
+
+    def __init__(self, context: TaskContext) -> None:
+        self._transport = HttpTransport(context.settings)
+
+    def run(self, job: CurrentJob) -> Outcome:
+        """Have Zope publish it."""
+        return self._transport.send(job.job)

@@ -1,0 +1,63 @@
+"""Asking a Zope instance about transactions whose process died, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+
+from coserver_consumer.errors import EvidenceUnavailable
+from coserver_consumer.settings import Settings
+from coserver_consumer.signing import seal
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+
+SERVICE = "/@@coserver-evidence"
+TIMEOUT = Timeout(connect=10, read=300)  # seconds; a walk over a long night takes a while
+OK = 200
+
+
+class HttpEvidence:
+    """Asks the Zope instance of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool = PoolManager(num_pools=1, maxsize=1, retries=False)
+
+    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
+        """Return the verdicts that Zope can give; raise ``EvidenceUnavailable``."""
+        body = json.dumps([asdict(question) for question in questions]).encode()
+        token = seal(body, secret=self._settings.secret_text)
+        try:
+            reply = self._pool.request(
+                "POST",
+                self._settings.zope_url + SERVICE,
+                body=body,
+                headers={"Authorization": f"Coserver {token}", "Content-Type": "application/json"},
+                redirect=False,
+                timeout=TIMEOUT,
+            )
+        except HTTPError as error:
+            raise EvidenceUnavailable(
+                f"Zope at {self._settings.zope_url} doesn't answer ({type(error).__name__}); jobs "
+                "of requests that died are decided when it does."
+            ) from error
+        if reply.status != OK:
+            raise EvidenceUnavailable(
+                f"Zope at {self._settings.zope_url} refuses to tell what became of dead requests "
+                f"(status {reply.status}): is collective.coserver installed there, with the same "
+                "secret?"
+            )
+        return [_to_verdict(said) for said in reply.json()]
+
+
+def _to_verdict(said: dict[str, str | int | None]) -> Verdict:
+    tid = said["tid"]
+    return Verdict(
+        mark=Mark(str(said["mark"])),
+        value=str(said["value"]),
+        finding=Finding(str(said["finding"])),
+        tid=None if tid is None else int(tid),
+    )

@@ -1,0 +1,108 @@
+"""HTTP with keep-alive by urllib3: one answer for one request, and faults as outcomes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import TimeoutError as HTTPTimeout
+
+from coserver_consumer.current_job import EndAttempt
+from coserver_consumer.outcome import Failed
+from coserver_consumer.transports.reply import Reply
+
+CONNECT_TIMEOUT = 10.0  # seconds
+CHUNK = 65_536  # bytes
+
+
+class HttpPool:
+    """Connections that are kept open, for all threads of a consumer.
+
+    Redirects aren't followed and nothing is sent twice; no proxy and no cookie is used.
+    """
+
+    def __init__(self, *, size: int, max_body: int) -> None:
+        self._manager = PoolManager(num_pools=20, maxsize=size, retries=False)
+        self._max_body = max_body
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        request: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+    ) -> Reply:
+        """Send one request and return the answer, its body cut at ``max_body`` bytes.
+
+        ``request`` names the request to people. Ends the attempt, to be tried again, if there is
+        no whole answer within ``timeout`` seconds.
+        """
+        try:
+            return self._ask(method, url, headers, body, timeout)
+        except LocationValueError as error:
+            raise EndAttempt(Failed(error=f"{request}: {error}", retry=False)) from error
+        except HTTPError as error:
+            raise EndAttempt(Failed(error=f"{request}: {_explain(error, timeout)}")) from error
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+    ) -> Reply:
+        end = time.monotonic() + timeout
+        response = self._manager.request(
+            method,
+            url,
+            headers=dict(headers),
+            body=body,
+            redirect=False,
+            preload_content=False,
+            decode_content=True,
+            timeout=Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+        )
+        try:
+            content, is_cut = self._read(response, end)
+        except BaseException:
+            response.close()
+            raise
+        if is_cut:
+            response.close()
+        response.release_conn()
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(status=response.status, headers=found, body=content, is_cut=is_cut)
+
+    def _read(self, response: BaseHTTPResponse, end: float) -> tuple[bytes, bool]:
+        """Return up to ``max_body`` bytes, and whether there were more."""
+        content = bytearray()
+        while chunk := response.read1(CHUNK):
+            content += chunk
+            if len(content) > self._max_body:
+                return bytes(content[: self._max_body]), True
+            if time.monotonic() > end:
+                raise ReadTimeoutError(None, None, "")  # type: ignore[arg-type]
+        return bytes(content), False
+
+
+def _explain(error: HTTPError, timeout: float) -> str:
+    """Say what went wrong without the URL, whose query may hold what nobody should read."""
+    if isinstance(error, NewConnectionError):
+        return f"no connection: {error.__cause__ or type(error).__name__}"
+    if isinstance(error, ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, HTTPTimeout):
+        return f"no answer within {timeout:g} s"
+    return f"the connection broke: {type(error).__name__}"

@@ -1,0 +1,129 @@
+"""What an HTTP answer means for the attempt that asked. Pure."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from coserver_consumer.outcome import Completed, Failed, Outcome
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
+PASSING = frozenset({408, 425, 429})
+LOGIN_FORMS = frozenset(
+    {"require_login", "login", "login_form", "failsafe_login", "failsafe_login_form"}
+)
+LONGEST_WAIT = 86_400.0  # seconds; a Retry-After of years isn't heeded
+TEXT_TYPES = ("text/", "application/json", "application/xml", "application/xhtml")
+EXCERPT = 2_000  # characters of an error page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer. Names of ``headers`` are in lower case; ``body`` may be cut (``is_cut``)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool = False
+
+    @property
+    def content_type(self) -> str:
+        """The media type with its parameters, empty if none was given."""
+        return self.headers.get("content-type", "")
+
+    @property
+    def is_text(self) -> bool:
+        """True if the body is for people or JSON, and so is worth keeping."""
+        return self.content_type.startswith(TEXT_TYPES) or "+json" in self.content_type
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that aren't, and NUL, which PostgreSQL can't hold, replaced."""
+        header = Message()
+        header["content-type"] = self.content_type or "text/plain"
+        charset = str(header.get_param("charset", "utf-8"))
+        try:
+            text = self.body.decode(charset, "replace")
+        except LookupError:
+            text = self.body.decode("utf-8", "replace")
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def conclude_zope(reply: Reply, *, request: str, hosts: frozenset[str], limit: int) -> Outcome:
+    """Return what Zope's answer means.
+
+    ``request`` names the request to people; ``hosts`` are the site's names, so that a redirect
+    away from it is told from one that ends a form; ``limit`` is the size of the result as JSON.
+    """
+    if reply.status not in REDIRECTS:
+        return conclude_reply(reply, request=request, limit=limit)
+    location = urlsplit(reply.headers.get("location", ""))
+    if location.path.rstrip("/").rpartition("/")[2].removeprefix("@@") in LOGIN_FORMS:
+        return Failed(error=f"{request} was sent to the login form: not allowed.", retry=False)
+    if location.hostname and location.hostname not in hosts:
+        error = f"{request} was sent to another site, {location.hostname}."
+        return Failed(error=error, retry=False)
+    return Completed(result=make_result(reply, limit=limit))
+
+
+def conclude_reply(reply: Reply, *, request: str, limit: int) -> Outcome:
+    """Return what an answer means that isn't a redirect within Zope."""
+    if HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+        return Completed(result=make_result(reply, limit=limit))
+    is_passing = reply.status in PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return Failed(
+        error=_describe(reply, request),
+        traceback=reply.text[:EXCERPT] or None if reply.is_text else None,
+        retry=is_passing,
+        retry_after=find_retry_after(reply, now=time.time()) if is_passing else None,
+    )
+
+
+def make_result(reply: Reply, *, limit: int) -> dict[str, Any]:
+    """Return an answer as a job's result: at most ``limit`` characters of JSON.
+
+    ``body`` is text, cut to what fits (then ``is_cut`` is there), or None for other media types.
+    """
+    result: dict[str, Any] = {
+        "status": reply.status,
+        "content_type": reply.content_type[:200],
+        "body": reply.text if reply.is_text else None,
+    }
+    if reply.is_cut:
+        result["is_cut"] = True
+    while result["body"] and (size := len(json.dumps(result))) > limit:
+        body = result["body"]
+        keep = len(body) - 1 - (size - limit) * len(body) // size
+        result |= {"body": body[: max(keep, 0)], "is_cut": True}
+    return result
+
+
+def find_retry_after(reply: Reply, *, now: float) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date; None if none."""
+    said = reply.headers.get("retry-after", "").strip()
+    if said.isdecimal():
+        return min(float(said), LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(said).timestamp() - now
+    except ValueError:
+        return None
+    return min(max(wait, 0.0), LONGEST_WAIT)
+
+
+def _describe(reply: Reply, request: str) -> str:
+    """Say the status, and the reason if the body is one line of plain text."""
+    try:
+        phrase = f" {HTTPStatus(reply.status).phrase}"
+    except ValueError:
+        phrase = ""
+    text = reply.text.strip() if reply.content_type.startswith("text/plain") else ""
+    reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT else ""
+    return f"{request} was answered {reply.status}{phrase}{reason}"

@@ -1,0 +1,129 @@
+"""What is asked of Zope for a ``view`` job: method, target, headers and body. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import Job
+
+T = TypeVar("T")
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+FORM_METHODS = frozenset({"POST", "PUT", "PATCH"})
+FORM = "application/x-www-form-urlencoded"
+PORTS = {"http": 80, "https": 443}
+PATH_SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
+# What only the transport says; a job's own headers never speak for it.
+RESERVED = frozenset(
+    {
+        "accept-language",
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One request. ``target``: path and query of the request line; ``path``: what people know."""
+
+    method: str
+    target: str
+    path: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+def make_target(job: Job) -> Target:
+    """Return the request for a job; raise ``InvalidJob`` naming the argument that is wrong."""
+    method = _find(job.args, "method", str, "GET").upper()
+    if method not in METHODS:
+        raise InvalidJob(f"Method {method!r} is none of {', '.join(sorted(METHODS))}.")
+    path, _, query = _find_path(job.args).partition("?")
+    params = urlencode(_find(job.args, "params", dict, {}), doseq=True)
+    headers = _own_headers(_find(job.args, "headers", dict, {}))
+    body = job.payload
+    if params and method in FORM_METHODS and body is None:
+        body = params.encode("ascii")
+        headers["Content-Type"] = FORM
+    else:
+        query = "&".join(filter(None, [query, params]))
+    target = quote(_through_virtual_host(path, job.origin), safe=PATH_SAFE)
+    if query:
+        target += f"?{_quote_query(query)}"
+    return Target(method=method, target=target, path=path, headers=headers | _told(job), body=body)
+
+
+def _quote_query(query: str) -> str:
+    """Spell a query as it goes over the wire, since the token of the run names it to the letter."""
+    escaped = re.sub("%([0-9A-Fa-f]{2})?", lambda at: at[0].upper() if at[1] else "%25", query)
+    return quote(escaped, safe=PATH_SAFE + "?%")
+
+
+def _find_path(args: Mapping[str, Any]) -> str:
+    path = _find(args, "path", str, "")
+    if not path.startswith("/") or path.startswith("//"):
+        raise InvalidJob(f"The path {path!r} isn't a physical path, such as /Plone/news/@@import.")
+    return path
+
+
+def _find(args: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
+    value = args.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise InvalidJob(f"The argument '{name}' is {value!r}, wanted a {kind.__name__}.")
+    return value
+
+
+def _own_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: _on_wire(str(value))
+        for name, value in headers.items()
+        if name.lower() not in RESERVED and not name.lower().startswith("x-task-")
+    }
+
+
+def _told(job: Job) -> dict[str, str]:
+    """Return what the consumer says of the job; ``X-Task-...`` as collective.taskqueue did."""
+    headers = {"X-Task-Id": job.id, "X-Task-Queue": _on_wire(job.queue)}
+    if job.owner is not None:
+        headers["X-Task-User-Id"] = _on_wire(job.owner)
+    language = (job.origin or {}).get("language")
+    return headers | ({"Accept-Language": language} if language else {})
+
+
+def _on_wire(text: str) -> str:
+    """Spell text so that http.client, which writes headers as Latin-1, writes UTF-8."""
+    return text.encode("utf-8").decode("latin-1")
+
+
+def _through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:
+    """Return the path that makes Zope build the links of the queuing request.
+
+    Zope's VirtualHostMonster: /VirtualHostBase/scheme/host:port/root/VirtualHostRoot/_vh_x/rest.
+    """
+    server = urlsplit((origin or {}).get("server_url") or "")
+    if not origin or not server.hostname:
+        return path
+    root = (origin.get("root") or "").rstrip("/")
+    if path != root and not path.startswith(root + "/"):
+        return path
+    host = f"[{server.hostname}]" if ":" in server.hostname else server.hostname
+    base = f"/VirtualHostBase/{server.scheme}/{host}:{server.port or PORTS[server.scheme]}{root}"
+    prefix = "".join(f"/{part}" for part in origin.get("prefix") or ())
+    return f"{base}/VirtualHostRoot{prefix}{path.removeprefix(root) or '/'}"

@@ -1,0 +1,151 @@
+"""The client for programs that aren't Plone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coserver_consumer import Client, store
+from coserver_consumer.errors import InvalidJob, JobNotFound, UnknownQueue, WrongState
+from coserver_consumer.job import State
+from coserver_consumer.lifecycle import complete
+
+
+def test_a_job_is_added_with_all_that_was_said(client):
+    """As options or with their defaults."""
+    job = client.get(
+        client.add(
+            "mail.send",
+            {"to": "a@example.com"},
+            priority=3,
+            max_attempts=2,
+            timeout=9,
+            payload=b"\x00",
+            title="A mail",
+            unique="a",
+            requires=["smtp"],
+        )
+    )
+    assert (job.task, job.args, job.state) == (
+        "mail.send",
+        {"to": "a@example.com"},
+        State.READY,
+    )
+    assert (job.priority, job.max_attempts, job.timeout) == (3, 2, 9)
+    assert (job.payload, job.title, job.requires) == (b"\x00", "A mail", ("smtp",))
+    assert client.add("mail.send", unique="a") == job.id
+
+
+def test_many_jobs_are_added_in_their_order(client):
+    """In one transaction."""
+    ids = client.add_many("thumb", ({"n": n} for n in range(5)), title="Thumb")
+    assert [client.get(job_id).args["n"] for job_id in ids] == [0, 1, 2, 3, 4]
+
+
+def test_a_job_in_the_callers_transaction_exists_once_that_commits(client, engine):
+    """And not at all if it doesn't."""
+    with engine.connect() as connection:
+        job_id = client.add("mail.send", connection=connection)
+        assert client.get(job_id, connection=connection).task == "mail.send"
+        connection.rollback()
+    with pytest.raises(JobNotFound):
+        client.get(job_id)
+    with engine.begin() as connection:
+        job_id = client.add("mail.send", connection=connection)
+    assert client.get(job_id).state is State.READY
+
+
+def test_an_unknown_queue_is_an_error(client, engine):
+    """The job would wait for ever; the message says which queues there are."""
+    store.write(engine, lambda connection: store.add_queue(connection, "mail"))
+    with pytest.raises(UnknownQueue, match=r"'mial'; known are: default, mail"):
+        client.add("mail.send", queue="mial")
+    assert client.add("mail.send", queue="mail")
+
+
+def test_a_job_may_be_due_later(client):
+    """After a delay, or at a moment with a time zone."""
+    job = client.get(client.add("x", delay=60))
+    assert job.state is State.SCHEDULED
+    moment = datetime.now(UTC) + timedelta(days=1)
+    job = client.get(client.add("x", eta=moment))
+    assert abs(job.run_at / 1e6 - moment.timestamp()) < 0.001
+
+
+def test_a_moment_without_a_time_zone_is_refused(client):
+    """Nobody knows when that is."""
+    with pytest.raises(InvalidJob, match="no time zone"):
+        client.add("x", eta=datetime(2030, 1, 1))  # noqa: DTZ001
+
+
+def test_an_unknown_option_is_named(client):
+    """With those that are known."""
+    with pytest.raises(InvalidJob, match="No option is called 'prio'; known are: queue"):
+        client.add("x", prio=3)
+
+
+def test_a_payload_over_the_limit_is_refused(database_url):
+    """The message says what to pass instead."""
+    with (
+        Client(database_url, max_payload=100) as client,
+        pytest.raises(InvalidJob, match="Pass the path or UID"),
+    ):
+        client.add("x", {"text": "x" * 200})
+
+
+def test_a_job_is_cancelled_and_run_again(client):
+    """An ended one can't be cancelled."""
+    job_id = client.add("x")
+    assert client.cancel(job_id, by="ada") is State.CANCELLED
+    with pytest.raises(WrongState):
+        client.cancel(job_id)
+    client.retry(job_id)
+    assert client.get(job_id).state is State.READY
+
+
+def test_waiting_returns_the_ended_job(client, engine):
+    """With its result."""
+    job_id = client.add("x")
+
+    def run(connection):
+        [job] = store.claim(connection, consumer=job_id, queues=["default"], tasks=["x"], limit=1)
+        store.finish(connection, [complete(job, 42)])
+
+    store.write(engine, run)
+    assert client.wait(job_id, timeout=5).result == 42
+
+
+def test_waiting_comes_to_an_end(client):
+    """Though the job doesn't."""
+    with pytest.raises(TimeoutError, match=r"is still ready after 0.1 s"):
+        client.wait(client.add("x"), timeout=0.1)
+
+
+@pytest.mark.parametrize("job_id", ["01980cf2-53a1-7000-8000-0123456789ab", "no id", ""])
+def test_a_job_that_is_not_there_is_an_error(client, job_id):
+    """Also an id that no job could have."""
+    with pytest.raises(JobNotFound):
+        client.get(job_id)
+    with pytest.raises(JobNotFound):
+        client.cancel(job_id)
+    with pytest.raises(JobNotFound):
+        client.retry(job_id)
+
+
+def test_a_client_may_use_an_engine_of_the_program(engine):
+    """And leaves it open."""
+    with Client(engine) as client:
+        job_id = client.add("x")
+    assert Client(engine).get(job_id).task == "x"
+
+
+def test_importing_the_package_is_cheap():
+    """SQLAlchemy comes with the client, not with the package."""
+    code = (
+        "import sys, coserver_consumer; assert 'sqlalchemy' not in sys.modules;"
+        "coserver_consumer.Client; assert 'sqlalchemy' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

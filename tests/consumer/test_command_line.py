@@ -1,0 +1,232 @@
+"""The command ``coserver`` as people and programs call it: by subprocess, on real databases."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coserver_consumer import Client, store
+from coserver_consumer.cli import COMMANDS
+from coserver_consumer.job import State
+from coserver_consumer.lifecycle import retry
+from coserver_consumer.outcome import Failed
+from demo.ports import free_port
+from support.databases import fresh_database
+
+COSERVER = Path(sys.executable).with_name("coserver")
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
+NO_SUCH_JOB = "01980cf2-53a1-7000-8000-0123456789ab"
+
+
+@pytest.fixture
+def call():
+    """Run ``coserver`` on a database; return the finished process."""
+
+    def run(url, *arguments, **environment):
+        return subprocess.run(
+            [COSERVER, *arguments],
+            env=os.environ | {"COSERVER_DATABASE": url} | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def ask(call):
+    """Run ``coserver`` with --json; return what it wrote."""
+    return lambda url, *arguments: json.loads(call(url, *arguments, "--json").stdout)
+
+
+@pytest.fixture
+def sqlite_client(sqlite_url):
+    """A client of the SQLite database."""
+    with Client(sqlite_url) as client:
+        yield client
+
+
+def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask):
+    """On each kind of database: init, add, list, show, cancel, retry, status, upgrade."""
+    url = empty_database_url
+    made = call(url, "init")
+    assert (made.returncode, "were made" in made.stdout) == (0, True)
+    job_id = call(url, "add", "mail.send", "to=a@example.com", "n=3", "--title", "A mail").stdout
+    [listed] = ask(url, "jobs", "list")
+    assert (listed["id"], listed["state"]) == (job_id.strip(), "ready")
+    assert listed["args"] == {"to": "a@example.com", "n": 3}
+    assert "is cancelled" in call(url, "jobs", "cancel", listed["id"]).stdout
+    shown = ask(url, "jobs", "show", listed["id"])
+    assert [moment["what"].split()[0].strip(",:") for moment in shown["timeline"]] == [
+        "created",
+        "cancelled",
+    ]
+    assert "is ready to run again" in call(url, "jobs", "retry", listed["id"]).stdout
+    assert ask(url, "status") == {"queues": {"default": {"ready": 1}}, "consumers": []}
+    assert "are up to date" in call(url, "upgrade").stdout
+
+
+def test_help_lists_every_command_and_the_exit_codes(sqlite_url, call):
+    """Who reads it needs nothing else to begin."""
+    said = call(sqlite_url, "--help").stdout
+    assert all(f"  {name} " in said for name in COMMANDS)
+    assert "Exit codes: 0 " in said
+    assert "coserver init --database postgresql://" in said
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_reference_describes_every_command(command):
+    """The page would be forgotten otherwise."""
+    assert f"coserver {command}" in REFERENCE.read_text()
+
+
+def test_the_database_may_be_named_before_or_after_the_command(sqlite_url, call):
+    """And outweighs the environment."""
+    wrong = "sqlite:////nowhere/at/all"
+    for arguments in (["--database", sqlite_url, "status"], ["status", "--database", sqlite_url]):
+        assert call(wrong, *arguments).returncode == 0
+
+
+def test_the_timeline_shows_each_attempt_with_its_error(sqlite_url, sqlite_client, call):
+    """And the last traceback."""
+    job_id = sqlite_client.add("test")
+    engine = store.open_engine(sqlite_url)
+
+    def fail(connection):
+        [job] = store.claim(
+            connection, consumer=NO_SUCH_JOB, queues=["default"], tasks=["test"], limit=1
+        )
+        failure = Failed(error="no wind", traceback="Traceback: line 1")
+        store.finish(connection, [retry(job, failure, 600)])
+
+    store.write(engine, fail)
+    engine.dispose()
+    said = call(sqlite_url, "jobs", "show", job_id).stdout
+    created, failed, due = (
+        said.index(text)
+        for text in ("created, for queue default", "attempt 1 failed: no wind", "  due")
+    )
+    assert created < failed < due
+    assert "Traceback: line 1" in said
+
+
+def test_a_list_can_be_narrowed(sqlite_url, sqlite_client, ask):
+    """By state and text, and page by page."""
+    first, second, third = sqlite_client.add_many("test", [{}] * 3, title="A boat")
+    sqlite_client.cancel(second)
+    live = ask(sqlite_url, "jobs", "list", "--state", "ready", "--text", "boat")
+    assert [job["id"] for job in live] == [third, first]
+    page = ask(sqlite_url, "jobs", "list", "--before", third, "--limit", "1")
+    assert [job["id"] for job in page] == [second]
+
+
+def test_a_table_shows_text_as_it_is(sqlite_url, sqlite_client, call):
+    """Titles come from anywhere: no markup, no escape sequences for the terminal."""
+    sqlite_client.add("test", title="[red]a[/] \x1b[2Jb")
+    said = call(sqlite_url, "jobs", "list").stdout
+    assert "[red]a[/]" in said
+    assert "\x1b" not in said
+
+
+def test_a_job_may_have_any_option(sqlite_url, sqlite_client, call, tmp_path):
+    """As the client has them."""
+    payload = tmp_path / "payload"
+    payload.write_bytes(b"\x00\xff")
+    options = ["--args", '{"a": [1]}', "--priority", "-2", "--eta", "2030-01-31T08:00+01:00"]
+    options += ["--max-attempts", "1", "--timeout", "9", "--unique", "u", "--requires", "x"]
+    done = call(sqlite_url, "add", "test", "b=text", *options, "--payload", str(payload))
+    job = sqlite_client.get(done.stdout.strip())
+    assert (job.args, job.payload) == ({"a": [1], "b": "text"}, b"\x00\xff")
+    assert (job.priority, job.max_attempts, job.timeout) == (-2, 1, 9)
+    assert (job.unique_key, job.requires, job.run_at) == ("u", ("x",), 1_896_073_200_000_000)
+
+
+def test_queues_are_made_and_listed(sqlite_url, call, ask):
+    """A job for one that isn't known is refused, with the command that makes it."""
+    refused = call(sqlite_url, "add", "test", "--queue", "mail")
+    assert refused.returncode == 1
+    assert "coserver queues add mail" in refused.stderr
+    assert call(sqlite_url, "queues", "add", "mail").returncode == 0
+    assert call(sqlite_url, "add", "test", "--queue", "mail").returncode == 0
+    assert ask(sqlite_url, "queues", "list") == {"default": {}, "mail": {"ready": 1}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["jobs", "show", NO_SUCH_JOB], 3, "No job has the id"),
+        (["jobs", "show", "x"], 3, "No job has the id x"),
+        (["jobs", "cancel", NO_SUCH_JOB], 3, "No job has the id"),
+        (["jobs", "list", "--state", "lost"], 2, "'lost'"),
+        (["jobs", "list", "--config", "/no/such/file"], 2, "No such file"),
+        (["add", "test", "--args", "{"], 2, "isn't JSON"),
+        (["add", "test", "--args", "[]"], 2, "isn't a JSON object"),
+        (["add", "test", "nothing"], 2, "isn't KEY=VALUE"),
+        (["add", "test", "--eta", "soon"], 2, "isn't a time"),
+        (["add", "test", "--max-attempts", "0"], 1, "max_attempts is 0"),
+        (["fly"], 2, "'fly'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(sqlite_url, call, arguments, code, said):
+    """Nobody is shown a traceback."""
+    done = call(sqlite_url, *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("", 2, "'database' is missing"),
+        ("oracle://queue:hunter2@db/queue", 2, "'database' in the environment is wrong"),
+        ("sqlite:////no/such/folder/queue.sqlite", 1, "unable to open database file"),
+        (f"postgresql://queue:hunter2@127.0.0.1:{free_port()}/queue", 1, "can't be reached"),
+        (f"mysql://queue:hunter2@127.0.0.1:{free_port()}/queue", 1, "can't be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line_without_a_password(call, url, code, said):
+    """The line says where it was looked for."""
+    done = call(url, "status")
+    assert (done.returncode, said in done.stderr) == (code, True)
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_changes_of_several_jobs_are_all_made_or_none(sqlite_url, sqlite_client, call):
+    """A typing error in the third id must not leave the first two changed."""
+    job_id = sqlite_client.add("test")
+    assert call(sqlite_url, "jobs", "cancel", job_id, NO_SUCH_JOB).returncode == 3
+    assert sqlite_client.get(job_id).state is State.READY
+    assert call(sqlite_url, "jobs", "retry", job_id).returncode == 1
+
+
+def test_the_doctor_finds_what_is_missing_and_says_what_to_do(sqlite_url, call, ask):
+    """Warnings leave the exit code at 0: other jobs than Zope's run."""
+    address = f"http://127.0.0.1:{free_port()}"
+    done = call(sqlite_url, "doctor", COSERVER_ZOPE_URL=address)
+    assert done.returncode == 0
+    for text in ("its tables are up to date", "Start one with `coserver run`", "openssl rand"):
+        assert text in done.stdout
+    assert f"{address} doesn't answer" in done.stdout
+    findings = {each["name"]: each for each in ask(sqlite_url, "doctor")}
+    assert findings["clock"]["verdict"] == "good"
+    assert findings["secret"]["verdict"] == "warning"
+
+
+def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):
+    """Here the tables are missing."""
+    with fresh_database("sqlite", tmp_path) as url:
+        done = call(url, "doctor")
+    assert done.returncode == 1
+    assert "Run `coserver init`" in done.stdout

@@ -1,0 +1,117 @@
+"""Real ``coserver run`` processes on real databases, of each kind."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+
+from coserver_consumer.job import State
+from support.waiting import wait_for
+
+
+def test_jobs_are_run_and_logged(start_consumer, client, jobs):
+    """Each with one line in the log when it ended."""
+    consumer = start_consumer()
+    ids = client.add_many("test.echo", [{"n": n} for n in range(10)])
+    assert [jobs.wait_completed(job_id).result for job_id in ids] == [{"n": n} for n in range(10)]
+    wait_for(
+        lambda: all(f"Job {job_id} completed in" in consumer.output() for job_id in ids),
+        what="the log",
+    )
+    assert consumer.stop() == 0
+
+
+def test_a_job_that_fails_is_tried_again_and_keeps_its_tracebacks(start_consumer, client, jobs):
+    """As often as it may be."""
+    start_consumer()
+    job = jobs.wait_ended(client.add("test.fail", max_attempts=2))
+    assert (job.state, job.attempt) == (State.FAILED, 2)
+    assert job.error == "ValueError: the sea is too wide"
+    assert jobs.count_errors(job.id) == 2
+
+
+def test_sigterm_lets_running_jobs_end(start_consumer, client, consumers, gate):
+    """It claims no more, and leaves no trace among the consumers."""
+    consumer = start_consumer()
+    running = client.add("test.gate", gate.args)
+    wait_for(lambda: gate.reached(running), what="the job to run")
+    consumer.send(signal.SIGTERM)
+    wait_for(lambda: "SIGTERM: no new jobs" in consumer.output(), what="the log")
+    later = client.add("test.echo")
+    gate.open()
+    assert consumer.wait() == 0
+    assert client.get(running).state is State.COMPLETED
+    assert client.get(later).state is State.READY
+    assert not consumers()
+
+
+def test_after_the_grace_running_jobs_are_given_back(start_consumer, client, consumers, gate):
+    """As if they had never been claimed; so a job that ignores the stop isn't waited for."""
+    consumer = start_consumer("--grace", "0.2")
+    running = client.add("test.gate", gate.args | {"heed": False})
+    wait_for(lambda: gate.reached(running), what="the job to run")
+    assert consumer.stop() == 0
+    job = client.get(running)
+    assert (job.state, job.attempt, job.consumer) == (State.READY, 0, None)
+    assert not consumers()
+    assert "1 jobs given back" in consumer.output()
+
+
+def test_the_jobs_of_a_killed_consumer_are_rescued(start_consumer, client, jobs, consumers, gate):
+    """By any other, which runs them again."""
+    killed = start_consumer(name="killed")
+    job_id = client.add("test.gate", gate.args)
+    wait_for(lambda: gate.reached(job_id), what="the job to run")
+    killed.kill()
+    rescuer = start_consumer(name="rescuer")
+    wait_for(lambda: f"Job {job_id} was rescued" in rescuer.output(), what="the log")
+    gate.open()
+    job = jobs.wait_completed(job_id)
+    assert (job.rescues, job.attempt) == (1, 1)
+    wait_for(lambda: len(consumers()) == 1, what="the killed one to be forgotten")
+
+
+def test_a_consumer_that_was_frozen_cannot_end_a_rescued_job(
+    start_consumer, client, jobs, consumers, gate
+):
+    """It finds out, says so, and goes on under a new id."""
+    frozen = start_consumer(name="frozen")
+    job_id = client.add("test.gate", gate.args | {"heed": False})
+    wait_for(lambda: gate.reached(job_id), what="the job to run")
+    frozen.send(signal.SIGSTOP)
+    rescuer = start_consumer(name="rescuer")
+    wait_for(lambda: f"Job {job_id} was rescued" in rescuer.output(), what="the log")
+    gate.open()
+    assert jobs.wait_completed(job_id).rescues == 1
+    frozen.send(signal.SIGCONT)
+    wait_for(lambda: "isn't ours any more" in frozen.output(), what="the log")
+    wait_for(lambda: "Consumer goes on as" in frozen.output(), what="the log")
+    wait_for(lambda: len(consumers()) == 2, what="both consumers to be known")
+    assert client.get(job_id).result == {"attempt": 1}
+
+
+def test_a_job_that_kills_its_consumers_fails_in_the_end(start_consumer, client, jobs):
+    """The second consumer doesn't die of it again when the first rescue is the limit."""
+    victim = start_consumer(name="victim")
+    job_id = client.add("test.crash")
+    victim.wait()
+    start_consumer(name="rescuer", COSERVER_MAX_RESCUES="1")
+    job = jobs.wait_ended(job_id)
+    assert job.state is State.FAILED
+    assert "died" in job.error
+
+
+def test_a_cancelled_job_stops_while_it_runs(start_consumer, client, jobs, gate):
+    """When its task looks up."""
+    start_consumer()
+    job_id = client.add("test.gate", gate.args)
+    wait_for(lambda: gate.reached(job_id), what="the job to run")
+    assert client.cancel(job_id) is State.RUNNING
+    assert jobs.wait_ended(job_id).state is State.CANCELLED
+
+
+def test_an_idle_consumer_is_small(start_consumer):
+    """Under 60 MB, with the driver of its database and all tasks."""
+    consumer = start_consumer(COSERVER_SECRET="0123456789abcdef0123456789abcdef")
+    assert psutil.Process(consumer.pid).memory_info().rss < 60 * 2**20

@@ -1,0 +1,159 @@
+"""One attempt: what a job's task does becomes an ending, whatever it does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from coserver_consumer.current_job import CurrentJob, EndAttempt
+from coserver_consumer.executor import Executor
+from coserver_consumer.job import NewJob, State
+from coserver_consumer.outcome import Cancelled, Failed, Snoozed
+from coserver_consumer.settings import Settings
+from coserver_consumer.signing import sign
+from coserver_consumer.store.types import Malformed
+from coserver_consumer.tasks.registry import Registry
+from coserver_consumer.tasks.task import Task
+
+SECRET = "0123456789abcdef0123456789abcdef"
+SETTINGS = Settings(database="sqlite:///x", secret=SECRET)
+
+
+@pytest.fixture
+def attempt(make_job):
+    """Run a function as the task of a job, and return the ending."""
+
+    def run(function, *, is_signed=False, cancelled=False, settings=SETTINGS, job=None, **changes):
+        registry = Registry(tasks={"test": Task(name="test", run=function, is_signed=is_signed)})
+        current = CurrentJob(
+            job=job or make_job(**changes),
+            report=lambda *_: None,
+            is_cancelled=lambda: cancelled,
+        )
+        return Executor(registry=registry, settings=settings).attempt(current)
+
+    return run
+
+
+@pytest.fixture
+def signed_job(make_job):
+    """A job that runs as ada, signed when it was queued."""
+    job = asdict(sign(NewJob(task="test", owner="ada", site="/Plone"), SECRET))
+    return make_job(**{key: job[key] for key in asdict(make_job()).keys() & job.keys()})
+
+
+def test_what_a_task_returns_is_the_result(attempt):
+    """As JSON."""
+    ending = attempt(lambda job: {"sum": 3})
+    assert (ending.state, ending.result) == (State.COMPLETED, {"sum": 3})
+
+
+def test_an_outcome_that_is_returned_is_taken_as_it_is(attempt):
+    """A task may know better than to raise."""
+    assert attempt(lambda job: Snoozed(delay=9)).delay == 9
+
+
+@pytest.mark.parametrize("result", [object(), float("nan"), {1, 2}, b"x"])
+def test_a_result_that_is_not_json_fails_the_job_at_once(attempt, result):
+    """The work is done, so doing it again would be worse."""
+    ending = attempt(lambda job: result)
+    assert ending.state is State.FAILED
+    assert "isn't JSON" in ending.error
+
+
+def test_an_exception_is_a_failed_attempt_with_its_traceback(attempt):
+    """The traceback names the line."""
+
+    def task(job):
+        raise ValueError("the sea is too wide")
+
+    ending = attempt(task)
+    assert (ending.state, ending.error) == (
+        State.SCHEDULED,
+        "ValueError: the sea is too wide",
+    )
+    assert "in task" in ending.traceback
+
+
+def test_an_exit_is_a_failed_attempt(attempt):
+    """A library that calls sys.exit() must not end the thread."""
+    assert attempt(lambda job: sys.exit(3)).error == "SystemExit: 3"
+
+
+def test_an_outcome_may_be_raised(attempt):
+    """From deep inside the task."""
+
+    def task(job):
+        raise EndAttempt(Failed(error="hopeless", retry=False))
+
+    assert attempt(task).state is State.FAILED
+
+
+def test_a_task_may_snooze(attempt):
+    """The attempt isn't counted."""
+    ending = attempt(lambda job: job.snooze(60))
+    assert (ending.state, ending.delay, ending.counted) == (State.SCHEDULED, 60, False)
+
+
+def test_a_cancelled_job_stops_where_it_looks_up(attempt):
+    """Nothing after the look is done."""
+
+    def task(job):
+        job.check_cancelled()
+        raise AssertionError("went on")
+
+    assert attempt(task, cancelled=True).state is State.CANCELLED
+    assert attempt(lambda job: job.check_cancelled()).state is State.COMPLETED
+
+
+def test_a_job_whose_time_is_over_stops_where_it_looks_up(attempt):
+    """Threads can't be ended from outside."""
+    ending = attempt(lambda job: job.check_cancelled(), timeout=-1.0)
+    assert "took longer than its timeout" in ending.error
+
+
+def test_an_outcome_of_the_job_itself_may_cancel(attempt):
+    """The reason is kept."""
+    ending = attempt(lambda job: Cancelled(reason="nothing to do"))
+    assert (ending.state, ending.error) == (State.CANCELLED, "nothing to do")
+
+
+@pytest.mark.parametrize("args", [[1, 2], "text", None, 3, Malformed("{broken")])
+def test_arguments_that_are_no_json_object_fail_the_job_at_once(attempt, args):
+    """Any program can write a row; the task is never called with such."""
+    ending = attempt(lambda job: 1 / 0, args=args)
+    assert ending.state is State.FAILED
+    assert "must be a JSON object" in ending.error
+
+
+def test_an_unknown_task_is_given_back(attempt):
+    """Another consumer knows it; it must not fail here."""
+    ending = attempt(lambda job: 1, task="soap")
+    assert (ending.state, ending.counted) == (State.READY, False)
+
+
+def test_a_signed_job_runs(attempt, signed_job):
+    """The signature fits."""
+    assert attempt(lambda job: 1, job=signed_job).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("change", [{"owner": "ada"}, {"owner": "ada", "signature": "v1:00"}])
+def test_a_job_that_runs_as_a_user_must_be_signed(attempt, change):
+    """Who can only write rows gains nobody's rights."""
+    ending = attempt(lambda job: 1, **change)
+    assert ending.state is State.FAILED
+    assert "signature" in ending.error
+
+
+def test_a_task_may_ask_for_signatures_of_every_job(attempt):
+    """``view`` does: Zope wouldn't run them otherwise."""
+    assert attempt(lambda job: 1, is_signed=True).state is State.FAILED
+
+
+def test_a_consumer_without_the_secret_does_not_give_a_users_job_up(attempt, signed_job):
+    """That isn't the job's fault: it is tried again."""
+    ending = attempt(lambda job: 1, job=signed_job, settings=Settings(database="sqlite:///x"))
+    assert ending.state is State.SCHEDULED
+    assert "'secret' is missing" in ending.error

@@ -1,0 +1,130 @@
+"""The transport to Zope, against a real HTTP server in Zope's place."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from coserver_consumer.current_job import EndAttempt
+from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer.settings import Settings
+from coserver_consumer.signing import read_token
+from coserver_consumer.transports.http import HttpTransport
+from support.http_server import Answer, serve
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def make_transport():
+    """Make a transport to a server."""
+
+    def make(server, **settings):
+        return HttpTransport(
+            Settings(database="sqlite:///x", secret=SECRET, zope_url=server.url, **settings)
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("args", "payload", "origin"),
+    [
+        ({"path": "/Plone/@@import"}, None, None),
+        ({"path": "/Plone/\u00e4 %/@@x?a=%c3%a4&b=1%", "params": {"c": "\u00e4"}}, None, None),
+        ({"path": "/Plone/x(1)~[2];a=b", "method": "POST", "params": {"c": "d"}}, None, None),
+        (
+            {"path": "/Plone/x", "method": "PUT"},
+            b"\x00body",
+            {"server_url": "https://example.com", "root": "/Plone", "prefix": ["_vh_a"]},
+        ),
+    ],
+)
+def test_the_token_names_the_request_as_it_goes_over_the_wire(
+    make_transport, make_job, args, payload, origin
+):
+    """To the letter: Zope compares them."""
+    job = make_job(args=args, payload=payload, origin=origin, owner="ada")
+    with serve(lambda _: Answer()) as server:
+        outcome = make_transport(server).send(job)
+    assert isinstance(outcome, Completed)
+    [call] = server.calls
+    scheme, _, token = call.headers["authorization"].partition(" ")
+    claims = read_token(token, secret=SECRET)
+    assert scheme == "Coserver"
+    assert (claims.key, claims.method, claims.target) == (job.key, call.method, call.target)
+    assert payload is None or call.body == payload
+
+
+def test_the_request_bears_what_the_contract_says(make_transport, make_job):
+    """And no cookie."""
+    job = make_job(args={"path": "/x"}, owner="ada", origin={"language": "de"})
+    with serve(lambda _: Answer()) as server:
+        make_transport(server).send(job)
+    headers = server.calls[0].headers
+    assert headers["x-task-id"] == job.id
+    assert headers["x-task-queue"] == "default"
+    assert headers["x-task-user-id"] == "ada"
+    assert headers["accept-language"] == "de"
+    assert headers["user-agent"].startswith("collective.coserver/")
+    assert "cookie" not in headers
+
+
+def test_connections_are_kept_open(make_transport, make_job):
+    """A handshake for each job would cost more than most jobs."""
+    with serve(lambda _: Answer()) as server:
+        transport = make_transport(server)
+        for _ in range(5):
+            transport.send(make_job(args={"path": "/x"}))
+    assert len({call.port for call in server.calls}) == 1
+
+
+def test_threads_share_the_transport(make_transport, make_job):
+    """Each gets the answer to its own question."""
+    with serve(lambda call: Answer(body=call.target.encode())) as server:
+        transport = make_transport(server)
+        jobs = [make_job(args={"path": f"/{number}"}) for number in range(40)]
+        with ThreadPoolExecutor(4) as pool:
+            outcomes = list(pool.map(transport.send, jobs))
+    assert [outcome.result["body"] for outcome in outcomes] == [f"/{n}" for n in range(40)]
+
+
+def test_a_redirect_is_not_followed(make_transport, make_job):
+    """It is the view's answer."""
+    with serve(lambda _: Answer(status=302, headers={"Location": "/y"})) as server:
+        outcome = make_transport(server).send(make_job(args={"path": "/x"}))
+    assert outcome.result["status"] == 302
+    assert len(server.calls) == 1
+
+
+def test_a_redirect_to_the_public_address_is_within_the_site(make_transport, make_job):
+    """Zope spells it with the virtual host of the queuing request."""
+    job = make_job(args={"path": "/x"}, origin={"server_url": "https://example.com", "root": ""})
+    moved = Answer(status=302, headers={"Location": "https://example.com/y"})
+    with serve(lambda _: moved) as server:
+        assert isinstance(make_transport(server).send(job), Completed)
+
+
+def test_a_failure_names_the_path_without_its_query(make_transport, make_job):
+    """The query may hold what nobody should read in a log."""
+    with serve(lambda _: Answer(status=500)) as server:
+        outcome = make_transport(server).send(make_job(args={"path": "/x?key=hunter2"}))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.startswith("GET /x was answered 500")
+
+
+def test_the_jobs_timeout_wins_over_the_setting(make_transport, make_job):
+    """None of them waits for ever."""
+    done = Event()
+
+    def wait(_call):
+        done.wait(10)
+        return Answer()
+
+    with serve(wait) as server:
+        transport = make_transport(server, http_timeout=60.0)
+        with pytest.raises(EndAttempt, match=r"no answer within 0.1 s"):
+            transport.send(make_job(args={"path": "/x"}, timeout=0.1))
+        done.set()

@@ -1,0 +1,190 @@
+"""The settings: where they come from, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from coserver_consumer.config import load_settings, load_settings_apart
+from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.settings import Settings
+
+URL = "sqlite:///queue.sqlite"
+SECRET = "0123456789abcdef0123456789abcdef"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+def write(text: str) -> Path:
+    """Write ./coserver.toml."""
+    file = Path("coserver.toml")
+    file.write_text(text)
+    return file
+
+
+def fault(path: Path | None = None, **flags) -> str:
+    """Return what is said about these settings."""
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(path, **flags)
+    return str(error.value)
+
+
+def test_flags_outweigh_the_environment_which_outweighs_the_file(monkeypatch):
+    """The nearer to the person who starts it, the more a setting weighs."""
+    write(f'database = "{URL}"\nthreads = 1\ngrace = 1\npoll_max = 1\n')
+    monkeypatch.setenv("COSERVER_GRACE", "2")
+    monkeypatch.setenv("COSERVER_POLL_MAX", "2")
+    settings = load_settings(poll_max="3")
+    assert (settings.threads, settings.grace, settings.poll_max) == (1, 2, 3)
+
+
+def test_flags_that_are_none_were_not_given(monkeypatch):
+    """A command line that has an option for every setting hands over None for most."""
+    monkeypatch.setenv("COSERVER_THREADS", "7")
+    assert load_settings(database=URL, threads=None).threads == 7
+
+
+def test_the_file_can_be_named_by_the_environment(monkeypatch, tmp_path):
+    """A service unit names its file in the environment."""
+    file = tmp_path / "elsewhere.toml"
+    file.write_text(f'database = "{URL}"')
+    monkeypatch.setenv("COSERVER_CONFIG", str(file))
+    assert load_settings().database == URL
+
+
+@pytest.mark.parametrize("text", ['queues = ["a", "b"]', 'queues = "a, b"', 'queues = "a b"'])
+def test_names_may_be_a_list_or_text_with_commas(text):
+    """TOML has lists; the environment and zope.conf have only text."""
+    write(f'database = "{URL}"\n{text}\n')
+    assert load_settings().queues == ("a", "b")
+
+
+def test_keys_may_be_spelled_with_dashes():
+    """Keys of zope.conf and of command lines have dashes."""
+    assert load_settings(database=URL, **{"http-timeout": "5"}).http_timeout == 5
+
+
+def test_an_unknown_key_is_refused_by_name():
+    """A typing error in a file must not be passed over in silence."""
+    file = write(f'database = "{URL}"\nthread = 3\n')
+    assert "Unknown setting 'thread' in coserver.toml" in fault()
+    assert "threads" in fault(file)
+
+
+def test_other_variables_of_the_environment_are_not_settings(monkeypatch):
+    """Tests and tools have COSERVER_... variables of their own."""
+    monkeypatch.setenv("COSERVER_TEST_SOMETHING", "1")
+    assert load_settings(database=URL)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "got", "wanted"),
+    [
+        ("threads", "many", "'many'", "a whole number"),
+        ("threads", "0", "'0'", "greater than or equal to 1"),
+        ("grace", "soon", "'soon'", "a number"),
+        ("grace", "inf", "'inf'", "a number that isn't infinite"),
+        ("queues", "", "''", "at least one name"),
+        ("zope_url", "localhost:8080", "'localhost:8080'", "such as http://127.0.0.1:8080"),
+        ("zope_url", "http://a:b@zope", "isn't shown", "such as http://127.0.0.1:8080"),
+        ("log_level", "loud", "'loud'", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_wanted(key, value, got, wanted):
+    """Who reads the message knows what to change, and where."""
+    said = fault(database=URL, **{key: value})
+    assert said.startswith(f"Setting '{key}' in the flags is wrong: got ")
+    assert got in said
+    assert wanted in said
+
+
+def test_a_wrong_value_in_the_environment_is_said_to_be_there(monkeypatch):
+    """A variable somebody forgot is found only if it is named."""
+    monkeypatch.setenv("COSERVER_THREADS", "many")
+    assert "'threads' in the environment" in fault(database=URL)
+
+
+def test_a_missing_database_says_how_to_give_it():
+    """It is the only setting without a default."""
+    said = fault()
+    assert "--database" in said
+    assert "COSERVER_DATABASE" in said
+
+
+def test_a_consumer_must_beat_twice_before_it_is_dead():
+    """A limit too near to the heartbeat costs living consumers their jobs."""
+    assert "dead_after" in fault(database=URL, heartbeat_every=10, dead_after=15)
+
+
+def test_the_pauses_between_polls_must_be_in_order():
+    """The pause grows from the one to the other."""
+    assert "poll_min" in fault(database=URL, poll_min=2, poll_max=1)
+
+
+def test_no_secret_is_ever_shown():
+    """Messages and reprs end up in logs."""
+    assert "hunter2" not in fault(database="oracle://queue:hunter2@db/queue")
+    assert "hunter2" not in fault(database=URL, secret="hunter2")
+    assert "hunter2" not in fault(database=URL, zope_url="http://u:hunter2@zope")
+    settings = load_settings(database="mysql://queue:hunter2@db/queue", secret=SECRET)
+    assert "hunter2" not in repr(settings)
+    assert SECRET not in repr(settings)
+
+
+def test_the_secret_may_be_in_a_file(tmp_path):
+    """A file can have rights, the environment can't."""
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    assert load_settings(database=URL, secret_file=file).secret_text == SECRET
+
+
+def test_a_secret_that_is_asked_for_and_not_there_is_explained(tmp_path):
+    """Consumers that run no jobs in Zope need none, so it is missed only when it is used."""
+    with pytest.raises(ConfigurationError, match="'secret' is missing"):
+        _ = load_settings(database=URL).secret_text
+    with pytest.raises(ConfigurationError, match="No such file"):
+        _ = load_settings(database=URL, secret_file=tmp_path / "none").secret_text
+
+
+@pytest.mark.parametrize("where", ["secret", "secret_file"])
+def test_a_short_secret_is_refused(where, tmp_path):
+    """A short one could be guessed from a signature."""
+    file = tmp_path / "secret"
+    file.write_text("short")
+    with pytest.raises(ConfigurationError, match="at least 32"):
+        _ = load_settings(
+            database=URL, **{where: "short" if where == "secret" else file}
+        ).secret_text
+
+
+@pytest.mark.parametrize("text", ["threads = ", b"\xff\xfe"])
+def test_a_file_that_is_not_toml_is_named(text, tmp_path):
+    """The message says which file and where in it."""
+    file = tmp_path / "broken.toml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    assert "broken.toml isn't TOML" in fault(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    """A wrong --config must not be passed over."""
+    assert "none.toml: No such file" in fault(tmp_path / "none.toml")
+
+
+def test_settings_read_by_another_process_are_the_same(tmp_path, monkeypatch):
+    """``coserver run`` reads them apart, to be rid of the memory that takes."""
+    monkeypatch.setenv("COSERVER_QUEUES", "a,b")
+    flags = {"database": URL, "secret": SECRET, "secret_file": str(tmp_path / "s"), "grace": "2"}
+    assert load_settings_apart(**flags) == load_settings(**flags)
+
+
+def test_a_fault_found_by_another_process_is_the_same_error():
+    """It crosses the border between the processes."""
+    with pytest.raises(ConfigurationError, match="'threads' in the flags is wrong"):
+        load_settings_apart(database=URL, threads="many")
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
+def test_the_reference_describes_every_setting(setting):
+    """The page would be forgotten otherwise."""
+    assert f"`{setting.name}`" in REFERENCE.read_text()

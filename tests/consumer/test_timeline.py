@@ -1,0 +1,46 @@
+"""A job's life as moments in their order."""
+
+from __future__ import annotations
+
+from coserver_consumer.cli.timeline import make_timeline
+from coserver_consumer.job import State
+from coserver_consumer.store import AttemptError
+
+SECOND = 1_000_000
+
+
+def test_a_job_that_failed_once_and_was_completed(make_job):
+    """Attempts that failed are there with their errors, the last with its time."""
+    job = make_job(
+        state=State.COMPLETED, attempt=2, created_at=SECOND, started_at=7 * SECOND,
+        ended_at=9 * SECOND, consumer="c",
+    )  # fmt: skip
+    failed = AttemptError(
+        job_id=job.id, attempt=1, consumer="c", error="no wind", traceback=None, at=3 * SECOND
+    )
+    assert [(moment.at // SECOND, moment.what) for moment in make_timeline(job, [failed])] == [
+        (1, "created, for queue default"),
+        (3, "attempt 1 failed: no wind"),
+        (7, "attempt 2 started by consumer c"),
+        (9, "completed after 2.0 s"),
+    ]
+
+
+def test_a_job_that_is_due_later(make_job):
+    """What will happen stands at the end."""
+    job = make_job(state=State.SCHEDULED, attempt=0, run_at=60 * SECOND)
+    assert [moment.what for moment in make_timeline(job, [])] == [
+        "created, for queue default",
+        "due",
+    ]
+
+
+def test_a_job_that_was_asked_to_stop(make_job):
+    """And then was cancelled, for the reason that is shown."""
+    job = make_job(
+        state=State.CANCELLED, started_at=1, cancel_at=2, ended_at=3, error="cancelled by ada"
+    )
+    assert [moment.what for moment in make_timeline(job, [])][2:] == [
+        "asked to stop",
+        "cancelled after 0.0 s: cancelled by ada",
+    ]

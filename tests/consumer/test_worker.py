@@ -1,0 +1,295 @@
+"""The worker inside one process, on a real database."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from threading import Event, current_thread
+
+import pytest
+import sqlalchemy as sa
+
+from coserver_consumer import store
+from coserver_consumer.current_job import EndAttempt
+from coserver_consumer.database import Database
+from coserver_consumer.executor import as_outcome
+from coserver_consumer.heartbeat import make_heartbeat
+from coserver_consumer.job import NewJob, State
+from coserver_consumer.lifecycle import conclude
+from coserver_consumer.outcome import Completed
+from coserver_consumer.registration import Registration, describe_consumer
+from coserver_consumer.rescuer import make_rescuer
+from coserver_consumer.settings import Settings
+from coserver_consumer.worker import Worker
+from support.waiting import wait_for
+
+SETTINGS = Settings(
+    database="sqlite:///elsewhere", threads=2, poll_min=0.01, poll_max=0.1, heartbeat_every=0.1
+)
+
+
+class Bench:
+    """A registered worker whose attempts call ``work``, and the database it works on."""
+
+    def __init__(self, engine, work=lambda current: Completed()):
+        self.engine = engine
+        self.work = work
+        self.database = Database(engine)
+        self.registration = Registration(self.database, describe_consumer(SETTINGS, ["test"]))
+        self.registration.register()
+        self.worker = Worker(
+            database=self.database,
+            registration=self.registration,
+            settings=SETTINGS,
+            attempt=self.attempt,
+        )
+
+    def attempt(self, current):
+        """Run one attempt."""
+        try:
+            outcome = self.work(current)
+        except EndAttempt as error:
+            outcome = as_outcome(error)
+        return conclude(current.job, outcome, backoff=SETTINGS.backoff)
+
+    def write(self, function, *arguments, **options):
+        """Call a function of the store in a transaction of its own."""
+        return store.write(
+            self.engine, lambda connection: function(connection, *arguments, **options)
+        )
+
+    def add(self, number=1, **options):
+        """Queue jobs; return their ids."""
+        return self.write(store.add_many, [NewJob(task="test", **options) for _ in range(number)])
+
+    def state(self, job_id):
+        """Return a job's state."""
+        return self.write(store.get, job_id).state
+
+    def wait_state(self, job_id, state):
+        """Wait until a job is in a state."""
+        wait_for(lambda: self.state(job_id) is state, what=f"job to be {state}", within=10)
+
+
+@pytest.fixture
+def make_bench(engine):
+    """Make a bench; its worker is stopped in the end."""
+    benches = []
+
+    def make(*arguments):
+        bench = Bench(engine, *arguments)
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.worker.drain()
+        bench.worker.stop()
+
+
+def test_jobs_are_run_and_their_endings_told(make_bench):
+    """More jobs than threads."""
+    bench = make_bench(lambda current: Completed(result=current.job.run))
+    ids = bench.add(20)
+    bench.worker.start()
+    for job_id in ids:
+        bench.wait_state(job_id, State.COMPLETED)
+    assert bench.write(store.get, ids[0]).result == 1
+    wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
+
+
+def test_no_more_jobs_are_claimed_than_threads_are_idle(make_bench):
+    """The others are for the consumers beside it."""
+    gate = Event()
+    bench = make_bench(lambda current: Completed(result=gate.wait(10)))
+    ids = bench.add(5)
+    bench.worker.start()
+    wait_for(lambda: len(bench.worker.runs.running()) == 2, what="two jobs to run")
+    states = [bench.state(job_id) for job_id in ids]
+    gate.set()
+    assert sorted(states) == [*["ready"] * 3, *["running"] * 2]
+
+
+def test_a_drained_worker_claims_nothing_and_tells_all(make_bench):
+    """What runs is brought to its end."""
+    gate, started = Event(), Event()
+
+    def work(current):
+        started.set()
+        gate.wait(10)
+        return Completed()
+
+    bench = make_bench(work)
+    [first] = bench.add()
+    bench.worker.start()
+    assert started.wait(10)
+    bench.worker.drain()
+    [second] = bench.add()
+    gate.set()
+    wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
+    assert bench.state(first) is State.COMPLETED
+    assert bench.state(second) is State.READY
+
+
+def test_what_is_given_back_is_ready_and_its_late_ending_changes_nothing(make_bench):
+    """The attempt isn't counted."""
+    gate, started = Event(), Event()
+
+    def work(current):
+        started.set()
+        gate.wait(10)
+        return Completed()
+
+    bench = make_bench(work)
+    [job_id] = bench.add()
+    bench.worker.start()
+    assert started.wait(10)
+    bench.worker.drain()
+    assert [job.id for job in bench.worker.give_back()] == [job_id]
+    bench.wait_state(job_id, State.READY)
+    gate.set()
+    wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
+    job = bench.write(store.get, job_id)
+    assert (job.state, job.attempt, job.consumer) == (State.READY, 0, None)
+
+
+def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, caplog):
+    """A rescued job belongs to somebody else: the stale result is dropped."""
+
+    def work(current):
+        bench.write(store.unregister, bench.registration.id)  # gives the job back
+        bench.write(store.claim, consumer=other, queues=["default"], tasks=["test"], limit=1)
+        return Completed(result="stale")
+
+    bench = make_bench(work)
+    other = replace(bench.registration.info, id="01980cf2-53a1-7000-8000-0123456789ab").id
+    [job_id] = bench.add()
+    bench.worker.start()
+    wait_for(lambda: "isn't ours any more" in caplog.text, what="the log", within=10)
+    job = bench.write(store.get, job_id)
+    assert f"Job {job_id} isn't ours" in caplog.text
+    assert (job.state, job.consumer, job.result) == (State.RUNNING, other, None)
+    assert bench.worker.runs.is_empty
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back(make_bench, engine):
+    """The commit went through, the connection broke before it said so: nobody runs these jobs."""
+    bench = make_bench()
+    [job_id] = bench.add()
+    broken = Event()
+
+    @sa.event.listens_for(engine, "commit")
+    def break_after_commit(connection):
+        if current_thread().name == "claimer" and not broken.is_set():
+            broken.set()
+            connection.connection.dbapi_connection.commit()
+            raise sa.exc.DBAPIError("COMMIT", {}, Exception("gone"), connection_invalidated=True)
+
+    bench.worker.start()
+    bench.wait_state(job_id, State.COMPLETED)
+    assert broken.is_set()
+    assert bench.write(store.get, job_id).attempt == 1
+
+
+def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
+    """Here another program has put a row into the history under a live job's id."""
+    bench = make_bench()
+    bad, *good = bench.add(4)
+    history = store.schema.history
+    with engine.begin() as connection:
+        connection.execute(
+            sa.insert(history).values(id=bad, task="test", state="completed", queue="default")
+        )
+    bench.worker.start()
+    for job_id in good:
+        bench.wait_state(job_id, State.COMPLETED)
+    assert "can't be written" in caplog.text
+    wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
+
+
+def test_progress_is_written_and_a_lost_run_hears_of_it(make_bench):
+    """Who reports for a run that isn't the current one is stopped."""
+    seen = []
+
+    def work(current):
+        if current.job.run > 1:
+            return Completed()
+        current.progress(0.25, "page 1 of 4")
+        seen.append(bench.write(store.get, current.id))
+        bench.write(store.unregister, bench.registration.id)
+        current.progress(0.5)
+        current.check_cancelled()
+        raise AssertionError("went on")
+
+    bench = make_bench(work)
+    [job_id] = bench.add()
+    bench.worker.start()
+    bench.wait_state(job_id, State.COMPLETED)
+    assert (seen[0].progress, seen[0].progress_text) == (0.25, "page 1 of 4")
+    assert not bench.write(store.attempts, job_id)
+
+
+def test_a_cancel_request_reaches_the_running_job(make_bench):
+    """By the heartbeat."""
+
+    def work(current):
+        bench.write(store.cancel, current.id)
+        while True:
+            current.check_cancelled()
+
+    bench = make_bench(work)
+    [job_id] = bench.add(max_attempts=1)
+    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    heartbeat.start()
+    bench.worker.start()
+    bench.wait_state(job_id, State.CANCELLED)
+    heartbeat.stop()
+    heartbeat.join(5)
+
+
+def test_a_consumer_that_was_given_up_goes_on_under_a_new_id(make_bench, caplog):
+    """It says so, and what it ran is lost to it."""
+    caplog.set_level(logging.INFO)
+
+    def work(current):
+        if current.job.rescues:
+            return Completed(result="second")
+        bench.write(store.rescue, dead_after=-1)
+        while True:
+            current.check_cancelled()
+
+    bench = make_bench(work)
+    old = bench.registration.id
+    [job_id] = bench.add()
+    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    bench.worker.start()
+    wait_for(lambda: bench.write(store.consumers) == [], what="the consumer to be given up")
+    heartbeat.start()
+    bench.wait_state(job_id, State.COMPLETED)
+    heartbeat.stop()
+    heartbeat.join(5)
+    assert bench.registration.id != old
+    assert [consumer.id for consumer in bench.write(store.consumers)] == [bench.registration.id]
+    assert f"Consumer {old} was silent for too long" in caplog.text
+    assert bench.write(store.get, job_id).result == "second"
+
+
+@pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.01, True), (60.0, False)])
+def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
+    make_bench, heartbeat_every, is_given_up
+):
+    """Right after an outage everybody looks dead."""
+    bench = make_bench()
+    settings = replace(SETTINGS, heartbeat_every=heartbeat_every, dead_after=0.0)
+    woken = []
+    rescuer = make_rescuer(bench.database, settings, wake=lambda: woken.append(1))
+    bench.add()
+    bench.write(
+        store.claim, consumer=bench.registration.id, queues=["default"], tasks=["test"], limit=1
+    )
+    rescuer.start()
+    if is_given_up:
+        wait_for(lambda: woken, what="the job to be rescued", within=10)
+    rescuer.stop()
+    rescuer.join(5)
+    assert bool(woken) is is_given_up
