@@ -1,0 +1,146 @@
+"""The list of jobs, ``@@coserver-jobs``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+from AccessControl import Unauthorized, getSecurityManager
+from plone.protect import CheckAuthenticator
+from Products.Five.browser import BrowserView
+from Products.statusmessages.interfaces import IStatusMessage
+from zope.i18nmessageid import Message
+
+from collective.coserver import queue
+from collective.coserver.browser.row import Row
+from collective.coserver.browser.states import TITLES
+from collective.coserver.engine import read
+from collective.coserver.i18n import _
+from collective.coserver.origin import site_path
+from collective.coserver.owner import ANONYMOUS, current_owner, owner_of_job
+from collective.coserver.permissions import MANAGE_JOBS
+from coserver_consumer import store
+from coserver_consumer.errors import JobNotFound, StoreError, WrongState
+from coserver_consumer.job import Job, State
+
+logger = logging.getLogger("collective.coserver")
+
+PAGE = 25  # jobs
+
+
+class JobsView(BrowserView):
+    """The jobs of this site, the newest first: all for managers, their own for others."""
+
+    is_out_of_reach = False
+    next_page: str | None = None
+
+    def __call__(self) -> str:
+        """Return the page, or do what a button says and come back to it."""
+        if current_owner() == ANONYMOUS and not self.is_manager:
+            raise Unauthorized("Jobs have owners; log in to see yours.")
+        if self.request.method == "POST":
+            return self.press()
+        self.rows = self.load()
+        return self.index()
+
+    @property
+    def is_manager(self) -> bool:
+        """True if the user may see and change all jobs of the site."""
+        return bool(getSecurityManager().checkPermission(MANAGE_JOBS, self.context))
+
+    @property
+    def state(self) -> str:
+        """The state whose jobs are asked for, empty for all."""
+        asked = self.request.form.get("state", "")
+        return asked if asked in set(State) else ""
+
+    @property
+    def choices(self) -> list[tuple[str, Message]]:
+        """The states and what they are called."""
+        return [(state.value, title) for state, title in TITLES.items()]
+
+    @property
+    def first_page(self) -> str:
+        """The address of the newest jobs of that state."""
+        return self._link()
+
+    def load(self) -> list[Row]:
+        """Return the rows of the page that is asked for."""
+        try:
+            found = read(lambda connection: store.find(connection, **self._question()))
+        except StoreError:
+            logger.exception("The jobs can't be listed.")
+            self.is_out_of_reach = True
+            return []
+        if len(found) > PAGE:
+            self.next_page = self._link(before=found[PAGE - 1].id)
+        return [Row(job=job) for job in found[:PAGE] if self._may_see(job)]
+
+    def press(self) -> str:
+        """Cancel or retry the job whose button was pressed, and say what came of it."""
+        CheckAuthenticator(self.request)
+        form = self.request.form
+        try:
+            if "cancel" in form:
+                self._say(self._cancel(form["cancel"]))
+            elif "retry" in form:
+                self._say(self._retry(form["retry"]))
+        except (JobNotFound, WrongState, StoreError) as error:
+            self._say(_explain(error), kind="error")
+        return self.request.response.redirect(self._link())
+
+    def _cancel(self, job_id: str) -> Message:
+        if queue.cancel(self._find(job_id).id) is State.RUNNING:
+            return _("message_asked_to_stop", default="The job was asked to stop.")
+        return _("message_cancelled", default="The job was cancelled.")
+
+    def _retry(self, job_id: str) -> Message:
+        queue.retry(self._find(job_id).id)
+        return _("message_retried", default="The job will be run again.")
+
+    def _find(self, job_id: str) -> Job:
+        job = queue.get(job_id)
+        if not self._may_see(job):
+            raise JobNotFound(f"No job has the id {job_id}.")
+        return job
+
+    def _may_see(self, job: Job) -> bool:
+        """Check the whole owner: two user folders may know the same id."""
+        if job.site != site_path(self.context):
+            return False
+        return self.is_manager or owner_of_job(job) == current_owner()
+
+    def _question(self) -> dict[str, Any]:
+        return {
+            "states": [State(self.state)] if self.state else [],
+            "owner": None if self.is_manager else current_owner().id,
+            "site": site_path(self.context),
+            "before": self.request.form.get("before"),
+            "limit": PAGE + 1,
+        }
+
+    def _link(self, **query: str) -> str:
+        """Return the address of this view with the filter and ``query``."""
+        kept = {"state": self.state} if self.state else {}
+        asked = urlencode(kept | query)
+        address = f"{self.context.absolute_url()}/@@{self.__name__}"
+        return f"{address}?{asked}" if asked else address
+
+    def _say(self, text: Message, *, kind: str = "info") -> None:
+        IStatusMessage(self.request).add(text, type=kind)
+
+
+def _explain(error: Exception) -> Message:
+    """Return what to tell the person who pressed a button."""
+    match error:
+        case JobNotFound():
+            return _("message_no_such_job", default="There is no such job.")
+        case WrongState():
+            return _("message_wrong_state", default="The job's state doesn't allow that any more.")
+        case _:
+            return _(
+                "message_out_of_reach",
+                default="The queue's database can't be used at the moment. "
+                "Zope's log says why.",
+            )

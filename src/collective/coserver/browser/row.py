@@ -1,0 +1,66 @@
+"""One job as a row of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from plone import api
+from zope.i18nmessageid import Message
+
+from collective.coserver.browser.states import CANCELLABLE, COLOURS, RETRIABLE, TITLES
+from collective.coserver.i18n import _
+from coserver_consumer.job import Job, State
+from coserver_consumer.store import SECOND
+
+EXCERPT = 200  # characters of an error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the template shows of a job."""
+
+    job: Job
+
+    @property
+    def state(self) -> Message:
+        """The state's name."""
+        return TITLES[self.job.state]
+
+    @property
+    def colour(self) -> str:
+        """The colour of the state, as Bootstrap calls it."""
+        return COLOURS.get(self.job.state, "secondary")
+
+    @property
+    def created(self) -> str:
+        """When the job was queued, in the site's time zone and format."""
+        moment = datetime.fromtimestamp(self.job.created_at / SECOND, tz=UTC)
+        return api.portal.get_localized_time(datetime=moment, long_format=True)
+
+    @property
+    def attempts(self) -> Message:
+        """Which attempt it is, or was, of how many."""
+        return _(
+            "attempts_of_most",
+            default="${attempt} of ${most}",
+            mapping={"attempt": self.job.attempt, "most": self.job.max_attempts},
+        )
+
+    @property
+    def note(self) -> str:
+        """How far a running job is, or what went wrong with one that ended."""
+        if self.job.state is State.RUNNING and self.job.progress is not None:
+            return f"{self.job.progress:.0%} {self.job.progress_text or ''}".rstrip()
+        error = self.job.error or ""
+        return error if len(error) <= EXCERPT else f"{error[:EXCERPT]}…"
+
+    @property
+    def can_cancel(self) -> bool:
+        """True if cancelling may still change something."""
+        return self.job.state in CANCELLABLE
+
+    @property
+    def can_retry(self) -> bool:
+        """True if the job may be run again, or sooner."""
+        return self.job.state in RETRIABLE

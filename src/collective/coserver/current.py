@@ -1,0 +1,71 @@
+"""The job that the current request runs: ``from collective.coserver import current_job``."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from zope.globalrequest import getRequest
+
+from collective.coserver.engine import read, write
+from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.refusal import NotNow, refuse
+from coserver_consumer import store
+from coserver_consumer.errors import JobNotFound
+from coserver_consumer.job import Job
+
+
+class CurrentJob:
+    """The running job; false in a request that runs none."""
+
+    def __bool__(self) -> bool:
+        return get_job(getRequest()) is not None
+
+    @property
+    def id(self) -> str:
+        """The job's UUID as text."""
+        return self._job.id
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is; the first is 1."""
+        return self._job.attempt
+
+    @property
+    def queue(self) -> str:
+        """The name of its queue."""
+        return self._job.queue
+
+    def progress(self, fraction: float, text: str | None = None) -> None:
+        """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.
+
+        It is seen at once, not with the commit. Ends the attempt if it isn't the current one.
+        """
+        key = self._job.key
+        if not write(lambda connection: store.report(connection, key, fraction, text)):
+            self._stop("its consumer lost the lease")
+
+    def check_cancelled(self) -> None:
+        """End the attempt here, and abort its transaction, if somebody cancelled the job.
+
+        To be called now and then by a view that takes long.
+        """
+        key = self._job.key
+        running = read(lambda connection: store.get_running(connection, key))
+        if running is None:
+            self._stop("its consumer lost the lease")
+        if running.cancel_at is not None:
+            self._stop("somebody cancelled it")
+
+    def _stop(self, reason: str) -> NoReturn:
+        """Answer 503: the consumer writes a stopped job as cancelled, and a lost one not at all."""
+        refuse(getRequest(), NotNow(f"Job {self.id} stops: {reason}."))
+
+    @property
+    def _job(self) -> Job:
+        job = get_job(getRequest())
+        if job is None:
+            raise JobNotFound("This request doesn't run a job.")
+        return job
+
+
+current_job = CurrentJob()

@@ -1,0 +1,63 @@
+"""Jobs become part of a transaction: each exists if and only if the transaction commits.
+
+Two data managers, because one job's row must be written after everybody else has voted and be
+released after everybody else has finished, while the mark by which a resolver finds the
+transaction in the ZODB must be there before the ZODB begins. ``First`` sorts before all,
+``Last`` after all, and between them stands their ``Batch``.
+
+Without a ZODB connection among the transaction's resources the row is written as ready in
+``Last``'s vote: one statement that is atomic alone. With one it is written as staged in the vote
+and made ready in ``tpc_finish``, when the ZODB has finished. What a process leaves staged because
+it died in between is told apart by the mark: the ZODB has it if and only if it committed.
+"""
+
+from __future__ import annotations
+
+import transaction
+from transaction.interfaces import ITransaction
+
+from collective.coserver.datamanager.batch import Batch
+from collective.coserver.datamanager.first import First
+from collective.coserver.datamanager.last import Last
+from coserver_consumer.errors import AddError
+from coserver_consumer.job import NewJob
+
+OPEN = ("Active", "Doomed")
+
+
+def join(job: NewJob) -> None:
+    """Add the job to what the current transaction queues.
+
+    Raises ``AddError`` when it is too late for the transaction to take a job.
+    """
+    current = transaction.get()
+    _require_open(current)
+    batch = _find_batch(current) or _start_batch(current)
+    batch.jobs.append(job)
+
+
+def _require_open(current: ITransaction) -> None:
+    """Refuse when the vote may have been: a job that is added then would be lost silently."""
+    if current.status not in OPEN:
+        raise AddError(
+            f"No job can be queued now: the transaction is already {current.status.lower()}. "
+            "In an after-commit hook or while data managers vote, a job would be lost. Queue it "
+            "in the view or in a before-commit hook, or in a transaction of its own."
+        )
+
+
+def _find_batch(current: ITransaction) -> Batch | None:
+    """Return the transaction's batch, unless a rollback to before its first job has ended it."""
+    try:
+        batch: Batch = current.data(Batch)
+    except KeyError:
+        return None
+    return None if batch.has_ended else batch
+
+
+def _start_batch(current: ITransaction) -> Batch:
+    batch = Batch()
+    current.set_data(Batch, batch)
+    current.join(First(batch))
+    current.join(Last(batch))
+    return batch

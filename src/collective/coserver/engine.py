@@ -1,0 +1,87 @@
+"""The engine on the queue's database: one in each process, opened when it is first needed.
+
+Nothing is connected while Zope starts, and no table is made here: ``coserver init`` does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import TypeVar
+from weakref import WeakSet
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from collective.coserver.registered import find_registered_engine
+from collective.coserver.settings import get_settings
+from coserver_consumer import store
+from coserver_consumer.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+# Seconds. Short, because the vote on jobs waits for SQL while it holds the ZODB's commit lock.
+TIMEOUTS = {"connect_timeout": 3, "lock_timeout": 2, "statement_timeout": 5}
+
+_opening = Lock()
+_checked: WeakSet[Engine] = WeakSet()
+
+
+def get_engine() -> Engine:
+    """Return the engine; its tables were found to be those of this version.
+
+    Raises ``ConfigurationError``, ``StoreUnavailable``, or ``SchemaError`` naming the command
+    that makes the tables.
+    """
+    with _opening:
+        registered = find_registered_engine()
+        engine = _open(get_settings().database) if registered is None else _adopt(registered)
+    if engine not in _checked:
+        store.check_schema(engine)
+        _checked.add(engine)
+    return engine
+
+
+def read(work: Callable[[Connection], T]) -> T:
+    """Return what ``work`` returns, in a transaction of its own that only reads."""
+    engine = get_engine()
+    with naming_outages(engine):
+        return store.read(engine, work)
+
+
+def write(work: Callable[[Connection], T]) -> T:
+    """Return what ``work`` returns, in a transaction of its own that is committed at once."""
+    engine = get_engine()
+    with naming_outages(engine):
+        return store.write(engine, work)
+
+
+@contextmanager
+def naming_outages(engine: Engine) -> Iterator[None]:
+    """Raise ``StoreUnavailable`` for an error that means the database can't be reached."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not store.is_outage(error):
+            raise
+        address = engine.url.render_as_string(hide_password=True)
+        raise StoreUnavailable(f"The queue's database {address} can't be reached.") from error
+
+
+@cache
+def _open(url: str) -> Engine:
+    return _discreet(store.open_engine(url, **TIMEOUTS))
+
+
+def _adopt(engine: Engine) -> Engine:
+    """Set up an engine of z3c.saconfig, which has no option to test pooled connections."""
+    engine.pool._pre_ping = True  # noqa: SLF001
+    return _discreet(store.prepare(engine))
+
+
+def _discreet(engine: Engine) -> Engine:
+    """Keep payloads and arguments of jobs out of error messages."""
+    engine.hide_parameters = True
+    return engine

@@ -1,0 +1,120 @@
+"""Marks as objects, for storages that keep no metadata: RelStorage.
+
+Three small objects, all plain ``PersistentMapping``s so that a database outlives the add-on:
+
+- A *marker* is written with the transaction that it marks. Nothing refers to it.
+- The *fence* is one object that every marked transaction reads as current and that the resolver
+  changes. Whoever had voted when it changes has finished; whoever votes later conflicts and tries
+  again. So after the change a marker is there, or never will be.
+- A pack removes markers, since nothing refers to them. The *witness* is such an object too, older
+  than the markers that name it: as long as it is there, no pack can have removed them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, TypeVar
+
+import transaction
+from persistent.mapping import PersistentMapping
+from transaction.interfaces import TransientError
+from ZODB import DB
+from ZODB.Connection import Connection
+from ZODB.POSException import POSKeyError
+from ZODB.utils import p64, u64
+
+from coserver_consumer.verdict import Finding, Question, Verdict
+
+T = TypeVar("T")
+
+FENCE = "collective.coserver.fence"  # its key in the database's root
+WITNESS = "witness"
+TRIES = 10
+NOWHERE = 2**62  # an oid that no object has
+
+
+def write_marker(connection: Connection) -> dict[str, int]:
+    """Add a marker to the current transaction and read the fence; return where to look for it."""
+    fence = connection.root().get(FENCE)
+    if fence is None:
+        fence = _make_fence(connection)
+    else:
+        fence._p_activate()  # noqa: SLF001  the serial is known then
+        connection.readCurrent(fence)
+    return {"marker": u64(_add(connection)), "witness": u64(fence[WITNESS])}
+
+
+def look(db: DB, questions: list[Question]) -> list[Verdict]:
+    """Return the verdicts, after all transactions that had voted have finished."""
+    move_fence(db)
+    with closing(db.open(transaction.TransactionManager())) as connection:
+        return [_judge(question, connection) for question in questions]
+
+
+def move_fence(db: DB) -> None:
+    """Change the fence, and give it a new witness if a pack has removed the old one."""
+
+    def move(connection: Connection) -> None:
+        fence = connection.root().get(FENCE)
+        if fence is None:
+            fence = _make_fence(connection)
+        if _find(connection, u64(fence[WITNESS])) is None:
+            fence[WITNESS] = _add(connection)
+        fence["moves"] = fence.get("moves", 0) + 1
+
+    _commit(db, move)
+
+
+def _commit(db: DB, work: Callable[[Connection], T]) -> T:
+    """Return what ``work`` returns, committed; a conflict is tried again."""
+    manager = transaction.TransactionManager()
+    with closing(db.open(manager)) as connection:
+        for left in reversed(range(TRIES)):
+            manager.begin()
+            try:
+                result = work(connection)
+                manager.commit()
+            except TransientError:
+                manager.abort()
+                if not left:
+                    raise
+            else:
+                return result
+    raise AssertionError("the last try returned or raised")
+
+
+def _make_fence(connection: Connection) -> Any:
+    fence = PersistentMapping({WITNESS: _add(connection)})
+    connection.root()[FENCE] = fence
+    return fence
+
+
+def _add(connection: Connection) -> bytes:
+    """Add an object that nothing refers to; return its oid."""
+    thing = PersistentMapping()
+    connection.add(thing)
+    oid: bytes = thing._p_oid  # noqa: SLF001
+    return oid
+
+
+def _find(connection: Connection, oid: int) -> int | None:
+    """Return the transaction of an object, None if there is no such object."""
+    try:
+        found = connection.get(p64(oid))
+        found._p_activate()  # noqa: SLF001
+    except POSKeyError:
+        return None
+    tid: int = u64(found._p_serial)  # noqa: SLF001
+    return tid
+
+
+def _judge(question: Question, connection: Connection) -> Verdict:
+    tid = _find(connection, question.evidence.get("marker", NOWHERE))
+    if tid is not None:
+        finding = Finding.COMMITTED
+    elif _find(connection, question.evidence.get("witness", NOWHERE)) is not None:
+        finding = Finding.ABSENT
+    else:
+        finding = Finding.LOST
+    return Verdict(mark=question.mark, value=question.value, finding=finding, tid=tid)

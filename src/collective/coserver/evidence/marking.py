@@ -1,0 +1,23 @@
+"""Marking a transaction so that it can be found later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transaction.interfaces import ITransaction
+from ZODB.Connection import Connection
+
+from collective.coserver.evidence.kind import keeps_metadata
+from collective.coserver.evidence.marker import write_marker
+from coserver_consumer.verdict import Mark
+
+
+def mark(current: ITransaction, connection: Connection, mark: Mark, value: str) -> dict[str, Any]:
+    """Mark the transaction; return the beginning of its evidence.
+
+    Call it before the storages begin (``tpc_begin``): they take the metadata along there.
+    """
+    current.setExtendedInfo(mark.value, value)
+    database = connection.db()
+    evidence = {} if keeps_metadata(database.storage) else write_marker(connection)
+    return {"database": database.database_name, **evidence}

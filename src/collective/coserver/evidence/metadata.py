@@ -1,0 +1,61 @@
+"""Looking for marks in the metadata of transactions: FileStorage, ZEO, DemoStorage and the like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ZODB import DB
+from ZODB.Connection import TransactionMetaData
+from ZODB.utils import p64, u64
+
+from coserver_consumer.verdict import Finding, Question, Verdict
+
+
+def look(db: DB, questions: list[Question]) -> list[Verdict]:
+    """Return the verdicts, from one walk over the transactions since the oldest question's base.
+
+    The base is the last transaction before the one that is looked for. If it isn't there any more
+    as it was, the database was packed to a later time and its silence says nothing.
+    """
+    wait_for_voted(db.storage)
+    tids: dict[tuple[str, str], int] = {}
+    intact: set[int] = set()
+    for record in db.storage.iterator(p64(min(_base(question) for question in questions))):
+        if _is_intact(record):
+            intact.add(u64(record.tid))
+        for mark, value in record.extension.items():
+            tids[mark, value] = u64(record.tid)
+    return [_judge(question, tids, intact) for question in questions]
+
+
+def wait_for_voted(storage: Any) -> None:
+    """Return when every transaction that had voted has finished or aborted.
+
+    An empty transaction that votes waits for the storage's commit lock, which they hold; it writes
+    nothing.
+    """
+    barrier = TransactionMetaData()
+    storage.tpc_begin(barrier)
+    try:
+        storage.tpc_vote(barrier)
+    finally:
+        storage.tpc_abort(barrier)
+
+
+def _is_intact(record: Any) -> bool:
+    """Return False for what a pack has left of a transaction: its status is ``p``."""
+    return record.status in (" ", b" ")
+
+
+def _judge(question: Question, tids: dict[tuple[str, str], int], intact: set[int]) -> Verdict:
+    tid = tids.get((question.mark.value, question.value))
+    if tid is not None:
+        finding = Finding.COMMITTED
+    else:
+        finding = Finding.ABSENT if _base(question) in intact else Finding.LOST
+    return Verdict(mark=question.mark, value=question.value, finding=finding, tid=tid)
+
+
+def _base(question: Question) -> int:
+    base: int = question.evidence["base_tid"]
+    return base

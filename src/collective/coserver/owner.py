@@ -1,0 +1,74 @@
+"""Whom a job belongs to: the user as whom it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from AccessControl import getSecurityManager
+from AccessControl.users import UnrestrictedUser
+from Acquisition import aq_base, aq_inner, aq_parent
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A user's id and the physical path of the user folder that knows it; None is Anonymous."""
+
+    id: str | None = None
+    folder: str | None = None
+
+
+ANONYMOUS = Owner()
+
+
+def current_owner() -> Owner:
+    """Return who is logged in.
+
+    For code that took more rights with an ``UnrestrictedUser``, that is the real user of the same
+    name, or Anonymous if there is none: a job never gets more rights than its owner has.
+    """
+    user = getSecurityManager().getUser()
+    if isinstance(aq_base(user), UnrestrictedUser):
+        return next((owner_of(real) for real in _namesakes(user)), ANONYMOUS)
+    return owner_of(user)
+
+
+def owner_of_job(job: Job) -> Owner:
+    """Return the owner that the job was signed with."""
+    return Owner(id=job.owner, folder=(job.origin or {}).get("user_folder"))
+
+
+def owner_of(user: Any) -> Owner:
+    """Return the user as an owner."""
+    user_id = user.getId()
+    if user_id is None:
+        return ANONYMOUS
+    folder = aq_parent(aq_inner(user))
+    if folder is None:
+        raise InvalidJob(
+            f"User '{user_id}' comes without its user folder, so no job can run as it. "
+            "Log in what acl_users.getUserById() returns."
+        )
+    return Owner(id=user_id, folder="/".join(folder.getPhysicalPath()))
+
+
+def _namesakes(user: Any) -> Iterator[Any]:
+    """Yield the users whose name an unrestricted user bears, those of its own folder first."""
+    name = user.getUserName()
+    folder = aq_parent(aq_inner(user))
+    while folder is not None:
+        for find in (folder.getUserById, folder.getUser):
+            if real := find(name):
+                yield real
+        folder = _folder_above(folder)
+
+
+def _folder_above(folder: Any) -> Any:
+    """Return the user folder of the place above the one that ``folder`` is for."""
+    above = aq_parent(aq_parent(aq_inner(folder)))
+    found = getattr(above, "acl_users", None)
+    return None if found is None or aq_base(found) is aq_base(folder) else found

@@ -1,0 +1,43 @@
+"""The answer to a job's request that can't be let in."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from zExceptions import HTTPException
+
+
+class Refused(HTTPException):
+    """Becomes a response of plain text; it isn't a challenge to log in."""
+
+    title = ""  # without one the body is the message alone
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.setStatus(status)
+        self.setHeader("content-type", "text/plain; charset=utf-8")
+
+
+class NotAdmitted(Refused):
+    """The token isn't good, or the job's owner can't be had: trying again is useless."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(401, reason)
+        self.setHeader("WWW-Authenticate", "Coserver")
+
+
+class NotNow(Refused):
+    """Zope can't run the job at the moment."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, reason)
+
+
+def refuse(request: Any, refusal: Refused) -> NoReturn:
+    """Raise the refusal past the site's error pages, to where WSGI makes a response of it.
+
+    The publisher can't render an error page before traversal, and a redirect to a login form
+    would tell a consumer nothing.
+    """
+    request.environ["x-wsgiorg.throw_errors"] = True
+    raise refusal

@@ -1,0 +1,83 @@
+"""A request begins: is it the run of a job?"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import unquote
+
+from plone.protect.interfaces import IDisableCSRFProtection
+from zope.component import adapter
+from zope.interface import alsoProvides, directlyProvidedBy, directlyProvides
+from ZPublisher.interfaces import IPubStart
+
+from collective.coserver.engine import read
+from collective.coserver.interfaces import IJobRequest
+from collective.coserver.publication.annotation import set_job
+from collective.coserver.publication.refusal import NotAdmitted, NotNow, refuse
+from collective.coserver.settings import get_settings
+from coserver_consumer import signing, store
+from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.job import Job
+
+logger = logging.getLogger("collective.coserver")
+
+SCHEME = "coserver"
+
+
+@adapter(IPubStart)
+def admit_job(event: IPubStart) -> None:
+    """Mark the request of a consumer that proves to run a job; refuse one that can't.
+
+    A request without a run token passes untouched. This is before traversal, so that views can
+    be registered for the layer.
+    """
+    request = event.request
+    token = find_token(request)
+    if token is None:
+        return
+    try:
+        job = find_job(token, request)
+    except Unsigned as error:
+        refuse(request, NotAdmitted(str(error)))
+    except (StoreError, ConfigurationError):
+        logger.exception("A job's request can't be checked.")
+        refuse(request, NotNow("Zope can't check the job now; its log says why."))
+    set_job(request, job)
+    mark(request)
+
+
+def find_token(request: Any) -> str | None:
+    """Return the run token of ``Authorization: Coserver <token>``, None without that scheme."""
+    scheme, _, token = (getattr(request, "_auth", None) or "").partition(" ")
+    return token.strip() if scheme.lower() == SCHEME else None
+
+
+def find_job(token: str, request: Any) -> Job:
+    """Return the job that runs now and whose run this token stands for; raise ``Unsigned``."""
+    secret = get_settings().secret_text
+    claims = signing.read_token(token, secret=secret)
+    path, _, query = claims.target.partition("?")
+    if (claims.method, unquote(path), query) != _requested(request):
+        raise Unsigned("The token is for another request.")
+    job = read(lambda connection: store.get_running(connection, claims.key))
+    if job is None:
+        raise Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
+    signing.verify(job, secret)
+    return job
+
+
+def mark(request: Any) -> None:
+    """Give the request its layer, and let a GET write: no browser can be tricked into sending it.
+
+    The layer goes before the others, so that its views win over those for every request.
+    """
+    directlyProvides(request, IJobRequest, directlyProvidedBy(request))
+    alsoProvides(request, IDisableCSRFProtection)
+
+
+def _requested(request: Any) -> tuple[str, str, str]:
+    """Return method, unquoted path and query of the request line, as WSGI hands them over."""
+    said = request.environ
+    path = said.get("SCRIPT_NAME", "") + said.get("PATH_INFO", "")
+    return said["REQUEST_METHOD"], path, said.get("QUERY_STRING", "")

@@ -1,0 +1,61 @@
+"""The view of a job's request is found and its user is known: check the user, restore the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from AccessControl import getSecurityManager
+from zope.component import adapter
+from ZPublisher.interfaces import IPubAfterTraversal
+
+from collective.coserver.origin import find_site
+from collective.coserver.owner import owner_of, owner_of_job
+from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.refusal import NotAdmitted, refuse
+from coserver_consumer.job import Job
+
+
+@adapter(IPubAfterTraversal)
+def prepare_job(event: IPubAfterTraversal) -> None:
+    """Hold a job's request to its owner, then restore the language and skin it was queued with."""
+    request = event.request
+    job = get_job(request)
+    if job is None:
+        return
+    require_owner(job, request)
+    origin = job.origin or {}
+    restore_language(origin.get("language"), request)
+    restore_skin(origin.get("skin"), request)
+
+
+def require_owner(job: Job, request: Any) -> None:
+    """Refuse a request that runs as anybody but the job's owner.
+
+    A deleted or locked user isn't authenticated, and a public view would be run as Anonymous.
+    """
+    owner = owner_of_job(job)
+    if owner_of(getSecurityManager().getUser()) != owner:
+        name = f"'{owner.id}' of {owner.folder}" if owner.id else "Anonymous"
+        refuse(
+            request,
+            NotAdmitted(
+                f"The job's owner, {name}, can't be logged in here: the user is gone or locked, "
+                "the path is outside of the user folder, or the add-on isn't installed there."
+            ),
+        )
+
+
+def restore_language(language: str | None, request: Any) -> None:
+    """Set the language that the site's negotiation would otherwise choose anew."""
+    if not language:
+        return
+    request["LANGUAGE"] = language
+    if binding := request.get("LANGUAGE_TOOL"):
+        binding.LANGUAGE = language
+
+
+def restore_skin(skin: str | None, request: Any) -> None:
+    """Set the skin of portal_skins."""
+    site = find_site()
+    if skin and site is not None and site.getCurrentSkinName() != skin:
+        site.changeSkin(skin, request)

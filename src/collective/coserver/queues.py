@@ -1,0 +1,30 @@
+"""The names of the queues, as far as this process has heard of them."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
+
+from collective.coserver.engine import get_engine, naming_outages
+from coserver_consumer import store
+from coserver_consumer.errors import UnknownQueue
+
+_heard_of: WeakKeyDictionary[Engine, frozenset[str]] = WeakKeyDictionary()
+
+
+def require_queue(name: str) -> None:
+    """Raise ``UnknownQueue`` unless the store has the queue.
+
+    The store is asked about names that this process hasn't met yet; queues don't go away.
+    """
+    engine = get_engine()
+    if name in _heard_of.get(engine, ()):
+        return
+    with naming_outages(engine):
+        _heard_of[engine] = known = frozenset(store.read(engine, store.queues))
+    if name not in known:
+        raise UnknownQueue(
+            f"No queue is called '{name}'; known are: {', '.join(sorted(known))}. "
+            "A consumer makes a queue known by serving it."
+        )

@@ -1,0 +1,34 @@
+"""Zope's settings: those of the consumers, from the environment or from zope.conf."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from App.config import getConfiguration
+
+from collective.coserver.registered import find_registered_engine
+from coserver_consumer.config import Settings, load_settings
+
+SECTION = "collective.coserver"  # <product-config collective.coserver>
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the settings of this process, read once; raise ``ConfigurationError``.
+
+    What zope.conf says outweighs the environment. An engine that z3c.saconfig has outweighs
+    ``database``.
+    """
+    said = product_config()
+    engine = find_registered_engine()
+    if engine is not None:
+        said["database"] = engine.url.render_as_string(hide_password=False)
+    return load_settings(**said)
+
+
+def product_config() -> dict[str, Any]:
+    """Return what zope.conf says in its section, with underscores in the keys."""
+    sections = getattr(getConfiguration(), "product_config", None) or {}
+    said = sections.get(SECTION) or {}
+    return {key.replace("-", "_"): value for key, value in said.items()}

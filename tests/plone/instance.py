@@ -1,0 +1,98 @@
+"""Zope over HTTP, as browsers and as consumers see it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+import transaction
+from support.jobs import Jobs
+
+from coserver_consumer import store
+from coserver_consumer.job import Job, new_id
+from coserver_consumer.signing import make_token
+from coserver_consumer.transports.target import make_target
+
+SECRET = "what Zope and its consumers share in tests"
+PASSWORD = "a password that is long enough"
+
+
+class Instance:
+    """The layer's Zope, with its queue."""
+
+    def __init__(self, layer: Any, jobs: Jobs) -> None:
+        self.jobs = jobs
+        self.app = layer["app"]
+        self.portal = layer["portal"]
+        self.url = f"http://{layer['host']}:{layer['port']}"
+
+    def add_user(self, name: str, *, users: Any = None, roles: tuple[str, ...] = ("Member",)) -> None:
+        """Add a user to a user folder, by default the site's."""
+        folder = self.portal.acl_users if users is None else users
+        folder.userFolderAddUser(name, PASSWORD, list(roles), [])
+        transaction.commit()
+
+    def browse(
+        self, path: str, *, login: str | None = None, method: str = "GET", **said: Any
+    ) -> requests.Response:
+        """Ask as a browser does, as the user of that name."""
+        auth = (login, PASSWORD) if login else None
+        return requests.request(
+            method, self.url + path, auth=auth, allow_redirects=False, timeout=30, **said
+        )
+
+    def queue(
+        self,
+        url: str,
+        *,
+        at: str = "/plone/@@test-queue",
+        login: str | None = None,
+        browse: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> str:
+        """Queue a job in a request of that user and return its id."""
+        told = {"params": {"options": json.dumps({"url": url, **options})}} | (browse or {})
+        answer = self.browse(at, login=login, **told)
+        answer.raise_for_status()
+        return answer.text
+
+    def claim(self) -> Job:
+        """Claim the only job there is."""
+        (job,) = store.write(
+            self.jobs.engine,
+            lambda connection: store.claim(
+                connection, consumer=new_id(), queues=["default"], tasks=["view"], limit=9
+            ),
+        )
+        return job
+
+    def run(self, job: Job, *, token: str | None = None) -> requests.Response:
+        """Have Zope run a claimed job, with its run's token or another."""
+        request = make_target(job)
+        token = self.token(job) if token is None else token
+        return requests.request(
+            request.method,
+            self.url + request.target,
+            data=request.body,
+            headers=request.headers | {"Authorization": f"Coserver {token}"},
+            allow_redirects=False,
+            timeout=30,
+        )
+
+    def queue_and_run(self, url: str, **options: Any) -> requests.Response:
+        """Queue a job, claim it and have Zope run it."""
+        self.queue(url, **options)
+        return self.run(self.claim())
+
+    def token(self, job: Job, **changes: Any) -> str:
+        """Return the token of the job's run, or one that differs."""
+        request = make_target(job)
+        said = {
+            "key": job.key,
+            "method": request.method,
+            "target": request.target,
+            "secret": SECRET,
+            "lifetime": 60,
+        } | changes
+        return make_token(said.pop("key"), **said)

@@ -1,0 +1,255 @@
+"""The list of jobs, ``@@coserver-jobs``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lxml.html
+import pytest
+import requests
+import transaction
+from lxml.html import HtmlElement
+from plone import api
+from tests.plone.conftest import forget_settings
+from tests.plone.instance import Instance
+
+from coserver_consumer import lifecycle, store
+from coserver_consumer.job import State
+from coserver_consumer.outcome import Failed
+
+LIST = "/plone/@@coserver-jobs"
+PATH = "/plone/@@test-tell"
+
+
+@pytest.fixture
+def people(instance: Instance) -> Instance:
+    """A manager and two members."""
+    instance.add_user("boss", roles=("Manager",))
+    instance.add_user("jane")
+    instance.add_user("john")
+    return instance
+
+
+def look(instance: Instance, login: str, path: str = LIST, **said: Any) -> HtmlElement:
+    """Return the page as that user sees it."""
+    answer = instance.browse(path, login=login, **said)
+    assert answer.status_code == 200, answer.text
+    return lxml.html.fromstring(answer.text)
+
+
+def listed(page: HtmlElement) -> list[str]:
+    """Return the ids of the jobs on the page."""
+    return [row.get("data-job") for row in page.cssselect("tr[data-job]")]
+
+
+def texts(row: HtmlElement) -> list[str]:
+    """Return what stands in the cells of a row."""
+    return [" ".join(cell.text_content().split()) for cell in row.cssselect("td, th")]
+
+
+def press(instance: Instance, login: str, button: str, job_id: str) -> requests.Response:
+    """Press a button of the page as a browser does, with the page's own form."""
+    form = look(instance, login).get_element_by_id("coserver-jobs")
+    fields = dict(form.form_values()) | {button: job_id}
+    return instance.browse(LIST, login=login, method="POST", data=fields)
+
+
+def fail(instance: Instance, error: str) -> None:
+    """Let the only job fail."""
+    job = instance.claim()
+    ending = lifecycle.fail(job, Failed(error=error))
+    store.write(instance.jobs.engine, lambda connection: store.finish(connection, [ending]))
+
+
+def test_a_manager_sees_everybodys_jobs_the_newest_first(people: Instance) -> None:
+    """With their owners."""
+    first = people.queue(PATH, login="jane", title="Jane's <b>")
+    second = people.queue(PATH)
+    page = look(people, "boss")
+    assert listed(page) == [second, first]
+    rows = page.cssselect("tr[data-job]")
+    state, job, line, owner, _, attempts, buttons = texts(rows[1])
+    assert (state, job, line, owner) == ("Ready", "Jane's <b>", "default", "jane")
+    assert (attempts, buttons) == ("0 of 5", "Cancel")
+    assert texts(rows[0])[3] == "Anonymous"
+
+
+def test_an_owner_sees_own_jobs_only(people: Instance) -> None:
+    """Nor is there a column of owners."""
+    own = people.queue(PATH, login="jane")
+    people.queue(PATH, login="john")
+    people.queue(PATH)
+    page = look(people, "jane")
+    assert listed(page) == [own]
+    assert "Owner" not in page.text_content()
+
+
+def test_a_namesake_in_another_user_folder_sees_nothing(people: Instance) -> None:
+    """The root's jane isn't the site's."""
+    people.queue(PATH, login="jane")
+    people.portal.acl_users.userFolderDelUsers(["jane"])
+    people.add_user("jane", users=people.app.acl_users, roles=("Member",))
+    assert listed(look(people, "jane")) == []
+
+
+def test_a_visitor_is_asked_to_log_in(people: Instance) -> None:
+    """Jobs aren't public."""
+    people.queue(PATH)
+    answer = people.browse(LIST)
+    assert answer.status_code == 302
+    assert "require_login" in answer.headers["Location"]
+
+
+def test_jobs_of_other_sites_and_programs_are_not_listed(people: Instance) -> None:
+    """A site's manager sees what this site has queued."""
+    with people.jobs.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO coserver_job (task, site) VALUES ('view', '/other'), ('mail', NULL)"
+        )
+    assert listed(look(people, "boss")) == []
+
+
+def test_the_list_can_be_filtered_by_state(people: Instance) -> None:
+    """And says which state was chosen."""
+    job_id = people.queue(PATH)
+    assert listed(look(people, "boss", f"{LIST}?state=failed")) == []
+    page = look(people, "boss", f"{LIST}?state=ready")
+    assert listed(page) == [job_id]
+    (chosen,) = page.cssselect("option[selected]")
+    assert chosen.text_content() == "Ready"
+
+
+def test_a_long_list_has_pages(people: Instance) -> None:
+    """Every job is on exactly one of them."""
+    ids = [people.queue(PATH, title=str(number)) for number in range(27)]
+    first = look(people, "boss", f"{LIST}?state=ready")
+    (older,) = first.cssselect("a[rel=next]")
+    second = look(people, "boss", older.get("href").removeprefix(people.url))
+    assert listed(first) + listed(second) == ids[::-1]
+    assert [link.text_content() for link in second.cssselect("a.page-link")] == ["Newest"]
+
+
+def test_an_owner_cancels_a_job(people: Instance) -> None:
+    """And is told so."""
+    job_id = people.queue(PATH, login="jane")
+    answer = press(people, "jane", "cancel", job_id)
+    assert answer.headers["Location"] == people.url + LIST
+    assert people.jobs.get(job_id).state is State.CANCELLED
+    assert people.jobs.get(job_id).error == "cancelled by jane"
+
+
+def test_a_running_job_is_asked_to_stop(people: Instance) -> None:
+    """Its consumer decides when."""
+    job_id = people.queue(PATH, login="jane")
+    people.claim()
+    press(people, "jane", "cancel", job_id)
+    assert people.jobs.get(job_id).cancel_at is not None
+
+
+def test_a_failed_job_shows_why_and_can_be_retried(people: Instance) -> None:
+    """By its owner or a manager."""
+    job_id = people.queue(PATH, login="jane")
+    fail(people, "/plone/@@test-tell was answered 404 Not Found")
+    (row,) = look(people, "jane").cssselect("tr[data-job]")
+    assert "404 Not Found" in texts(row)[1]
+    assert texts(row)[-1] == "Retry"
+    press(people, "boss", "retry", job_id)
+    assert people.jobs.get(job_id).state is State.READY
+
+
+def test_a_running_job_shows_its_progress(people: Instance) -> None:
+    """As its view reports it."""
+    people.queue("/plone/@@test-report", login="jane")
+    people.run(people.claim())
+    (row,) = look(people, "jane").cssselect("tr[data-job]")
+    assert texts(row)[1] == "/plone/@@test-report 40% page 4 of 10"
+
+
+def test_a_button_needs_the_pages_own_form(people: Instance) -> None:
+    """A form on another site can't press it."""
+    job_id = people.queue(PATH, login="boss")
+    answer = people.browse(LIST, login="boss", method="POST", data={"cancel": job_id})
+    assert answer.status_code == 403
+    assert people.jobs.get(job_id).state is State.READY
+
+
+def test_nobody_cancels_the_jobs_of_others(people: Instance) -> None:
+    """Not even with a form of one's own and the right id."""
+    others = people.queue(PATH, login="john")
+    people.queue(PATH, login="jane")
+    press(people, "jane", "cancel", others)
+    assert people.jobs.get(others).state is State.READY
+
+
+def test_a_manager_does_not_reach_into_other_sites(people: Instance) -> None:
+    """An id from elsewhere is as good as none."""
+    people.queue(PATH)
+    with people.jobs.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO coserver_job (task, site, title) VALUES ('view', '/other', 'theirs')"
+        )
+    (theirs,) = people.jobs.titled("theirs")
+    press(people, "boss", "cancel", theirs.id)
+    assert people.jobs.get(theirs.id).state is State.READY
+
+
+def test_a_button_pressed_too_late_says_so(people: Instance) -> None:
+    """The job has ended meanwhile."""
+    job_id = people.queue(PATH, login="jane")
+    form = look(people, "jane").get_element_by_id("coserver-jobs")
+    fail(people, "meanwhile")
+    session = requests.Session()
+    session.auth = ("jane", "a password that is long enough")
+    fields = dict(form.form_values()) | {"cancel": job_id}
+    answer = session.post(people.url + LIST, data=fields, timeout=30)
+    assert "The job's state doesn't allow that any more." in answer.text
+
+
+def test_the_page_says_when_the_queue_is_out_of_reach(
+    people: Instance, environment: pytest.MonkeyPatch
+) -> None:
+    """Instead of an error page."""
+    environment.setenv("COSERVER_DATABASE", "sqlite:////nonexistent/queue.sqlite")
+    forget_settings()
+    page = look(people, "boss")
+    (alert,) = page.cssselect("[role=alert].alert-warning")
+    assert "can't be used at the moment" in alert.text_content()
+
+
+def test_the_page_speaks_german(people: Instance) -> None:
+    """Every text of ours is translated."""
+    api.portal.set_registry_record("plone.available_languages", ["en", "de"])
+    api.portal.set_registry_record("plone.use_request_negotiation", True)
+    transaction.commit()
+    people.queue(PATH)
+    page = look(people, "boss", headers={"Accept-Language": "de"})
+    content = page.get_element_by_id("content")
+    words = " ".join(content.text_content().split())
+    assert "Hintergrundaufträge" in words
+    (row,) = page.cssselect("tr[data-job]")
+    assert [texts(row)[0], texts(row)[-1]] == ["Bereit", "Abbrechen"]
+    assert [head.text_content() for head in page.cssselect("thead th")][:3] == [
+        "Zustand",
+        "Auftrag",
+        "Warteschlange",
+    ]
+
+
+def test_the_page_can_be_read_without_eyes(people: Instance) -> None:
+    """Headers, labels and descriptions are tied to what they belong to."""
+    job_id = people.queue(PATH)
+    page = look(people, "boss")
+    assert len(page.cssselect("h1")) == 1
+    assert page.cssselect("table caption")
+    assert {head.get("scope") for head in page.cssselect("thead th")} == {"col"}
+    (button,) = page.cssselect("button[name=cancel]")
+    assert page.get_element_by_id(button.get("aria-describedby")).get("title") == job_id
+    (label,) = page.cssselect("#content label[for]")
+    assert page.get_element_by_id(label.get("for")).tag == "select"
+
+
+def test_site_setup_leads_to_the_page(people: Instance) -> None:
+    """For those who may manage jobs."""
+    page = look(people, "boss", "/plone/@@overview-controlpanel")
+    links = {link.get("href") for link in page.cssselect("a")}
+    assert people.url + LIST in links

@@ -1,0 +1,246 @@
+"""What can be queued, and what is refused, with the reason."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import transaction
+from AccessControl.SecurityManagement import newSecurityManager, noSecurityManager
+from AccessControl.users import UnrestrictedUser, system
+from plone import api
+from plone.app.testing import TEST_USER_ID
+from sqlalchemy import Engine
+from support.jobs import Jobs
+from tests.plone.instance import Instance
+from zope.component.hooks import setSite
+from zope.globalrequest import setRequest
+
+from collective.coserver import queue
+from coserver_consumer import signing, store
+from coserver_consumer.errors import AddError, InvalidJob, UnknownQueue, WrongState
+from coserver_consumer.job import Job, State
+
+PATH = "/plone/@@view"
+SECRET = "what Zope and its consumers share in tests"
+
+
+def commit(job_id: str) -> Job:
+    """Commit and return the job."""
+    transaction.commit()
+    return queue.get(job_id)
+
+
+def test_the_first_arguments_are_those_of_collective_taskqueue() -> None:
+    """An add-on moves over by changing an import."""
+    parameters = inspect.signature(queue.add).parameters.values()
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional == ["url", "method", "params", "headers", "payload", "queue"]
+
+
+def test_a_job_is_what_was_asked_for(jobs: Jobs) -> None:
+    """Every argument arrives in the row."""
+    job = commit(
+        queue.add(
+            f"{PATH}?y=1",
+            method="post",
+            params={"feed": 42, "tags": ["a", "b"]},
+            headers={"x-feed": "42"},
+            payload=b"body",
+            priority=7,
+            max_attempts=3,
+            timeout=12.5,
+            unique="feed:42",
+            title="Import feed 42",
+            requires=["ffmpeg", "linux"],
+        )
+    )
+    assert job.args == {
+        "path": f"{PATH}?y=1",
+        "method": "POST",
+        "params": {"feed": "42", "tags": ["a", "b"]},
+        "headers": {"X-Feed": "42"},
+    }
+    assert (job.task, job.queue, job.state) == ("view", "default", State.READY)
+    assert (job.payload, job.priority, job.max_attempts) == (b"body", 7, 3)
+    assert (job.timeout, job.unique_key, job.title) == (12.5, "feed:42", "Import feed 42")
+    assert job.requires == ("ffmpeg", "linux")
+
+
+def test_a_job_is_signed(jobs: Jobs) -> None:
+    """With the secret that the consumers have, as the row says it."""
+    job = commit(queue.add(PATH, params={"ä": "ö"}, payload=b"\0\xff"))
+    signing.verify(job, SECRET)
+
+
+def test_an_object_can_stand_for_its_path(functional: Any, jobs: Jobs) -> None:
+    """With the view beside it, and its site."""
+    job = commit(queue.add(functional["portal"], view="@@view?x=1"))
+    assert job.args["path"] == "/plone/@@view?x=1"
+    assert job.site == "/plone"
+
+
+def test_a_quoted_path_is_the_same_path(jobs: Jobs) -> None:
+    """Paths from URLs and physical paths both serve; the query stays as it is."""
+    job = commit(queue.add("/plone/a%20b/@@view?q=a%20b"))
+    assert job.args["path"] == "/plone/a b/@@view?q=a%20b"
+
+
+def test_a_job_without_a_title_is_called_by_its_path(jobs: Jobs) -> None:
+    """So that lists of jobs can be read."""
+    assert commit(queue.add(PATH)).title == PATH
+
+
+def test_an_eta_is_a_moment(jobs: Jobs) -> None:
+    """In whatever time zone it is given."""
+    eta = datetime.now(UTC).replace(microsecond=123456) + timedelta(hours=1)
+    job = commit(queue.add(PATH, eta=eta.astimezone(timezone(timedelta(hours=5)))))
+    assert job.state is State.SCHEDULED
+    assert job.run_at == int(eta.timestamp()) * store.SECOND + 123456
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"url": "plone/@@view"}, "from Zope's root"),
+        ({"url": "https://example.com/plone"}, "from Zope's root"),
+        ({"url": "//example.com/plone"}, "from Zope's root"),
+        ({"url": "/plone/../@@view"}, r"'\.\.'"),
+        ({"url": "/VirtualHostBase/http/x:80/plone"}, "'VirtualHostBase'"),
+        ({"url": None}, "an object that has one"),
+        ({"url": PATH, "method": "TRACE"}, "TRACE"),
+        ({"url": PATH, "params": {"x": object()}}, "Parameter 'x'"),
+        ({"url": PATH, "headers": {"Cookie": "x"}}, "Cookie"),
+        ({"url": PATH, "headers": {"authorization": "x"}}, "authorization"),
+        ({"url": PATH, "headers": {"X-Task-Id": "x"}}, "X-Task-Id"),
+        ({"url": PATH, "headers": {"X-Y": "a\r\nCookie: b"}}, "line break"),
+        ({"url": PATH, "payload": 42}, "not int"),
+        ({"url": PATH, "eta": datetime(2027, 1, 1)}, "no time zone"),  # noqa: DTZ001
+        ({"url": PATH, "eta": datetime.now(UTC), "delay": 1}, "not both"),
+        ({"url": PATH, "max_attempts": 0}, "at least 1"),
+        ({"url": PATH, "requires": "ffmpeg"}, r"\['ffmpeg'\]"),
+    ],
+)
+def test_what_can_not_be_queued_is_refused(jobs: Jobs, arguments: dict, reason: str) -> None:
+    """At once, not with the commit, and with the reason."""
+    with pytest.raises(InvalidJob, match=reason):
+        queue.add(**arguments)
+
+
+def test_a_payload_over_the_limit_is_refused(
+    jobs: Jobs, environment: pytest.MonkeyPatch
+) -> None:
+    """At once, with the advice to pass a path."""
+    from tests.plone.conftest import forget_settings
+
+    environment.setenv("COSERVER_MAX_PAYLOAD", "1000")
+    forget_settings()
+    with pytest.raises(InvalidJob, match="Pass the path"):
+        queue.add(PATH, method="POST", payload=b"x" * 1001)
+
+
+def test_an_unknown_queue_is_an_error_that_names_the_known(jobs: Jobs) -> None:
+    """A misspelt name must not collect jobs that nobody runs."""
+    jobs.add_queue("video")
+    with pytest.raises(UnknownQueue, match="'vidoe'; known are: default, video"):
+        queue.add(PATH, queue="vidoe")
+
+
+def test_a_new_queue_is_found_without_a_restart(jobs: Jobs) -> None:
+    """Names that this process hasn't met are asked for."""
+    with pytest.raises(UnknownQueue):
+        queue.add(PATH, queue="video")
+    jobs.add_queue("video")
+    assert commit(queue.add(PATH, queue="video")).queue == "video"
+
+
+def test_a_waiting_job_can_be_cancelled_and_run_after_all(jobs: Jobs) -> None:
+    """Both at once, whatever becomes of the transaction."""
+    job_id = queue.add(PATH)
+    transaction.commit()
+    assert queue.cancel(job_id) is State.CANCELLED
+    with pytest.raises(WrongState):
+        queue.cancel(job_id)
+    queue.retry(job_id)
+    assert queue.get(job_id).state is State.READY
+
+
+def test_who_cancels_is_written_down(instance: Instance) -> None:
+    """For the audit: the id of the user who is logged in."""
+    job_id = queue.add(PATH)
+    transaction.commit()
+    queue.cancel(job_id)
+    assert queue.get(job_id).error == f"cancelled by {TEST_USER_ID}"
+
+
+def test_a_job_of_a_script_belongs_to_the_user_it_logged_in(
+    functional: Any, jobs: Jobs
+) -> None:
+    """Without a request: the owner is the security manager's user, and the site the current."""
+    user = functional["app"].acl_users.getUserById("admin")
+    setRequest(None)
+    newSecurityManager(None, user)
+    job = commit(queue.add(functional["portal"], method="POST", view="@@view"))
+    assert (job.owner, job.site) == ("admin", "/plone")
+    assert job.origin["user_folder"] == "/acl_users"
+    assert (job.origin["server_url"], job.origin["root"]) == ("", "")
+
+
+def test_a_script_without_user_and_site_queues_as_anonymous(
+    functional: Any, jobs: Jobs
+) -> None:
+    """Nobody logged in, no site set: then the job has neither."""
+    setRequest(None)
+    setSite(None)
+    noSecurityManager()
+    job = commit(queue.add(PATH))
+    assert (job.owner, job.site) == (None, None)
+
+
+def test_code_with_borrowed_roles_queues_as_its_user(functional: Any, jobs: Jobs) -> None:
+    """``adopt_roles`` lends rights to the code, not to its jobs."""
+    with api.env.adopt_roles(["Manager"]):
+        assert commit(queue.add(PATH)).owner == TEST_USER_ID
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "folder"),
+    [
+        (TEST_USER_ID, TEST_USER_ID, "/plone/acl_users"),
+        ("test-user", TEST_USER_ID, "/plone/acl_users"),
+        ("admin", "admin", "/acl_users"),
+        ("nobody knows", None, None),
+    ],
+)
+def test_an_unrestricted_user_queues_as_the_user_of_its_name(
+    functional: Any, jobs: Jobs, name: str, owner: str | None, folder: str | None
+) -> None:
+    """By id or login name, of the site or the root; a job never has more rights than a user."""
+    unrestricted = UnrestrictedUser(name, "", ["Manager"], [])
+    newSecurityManager(None, unrestricted.__of__(functional["portal"].acl_users))
+    job = commit(queue.add(PATH))
+    assert (job.owner, job.origin["user_folder"]) == (owner, folder)
+
+
+def test_the_system_user_queues_as_anonymous(functional: Any, jobs: Jobs) -> None:
+    """The system's rights aren't for jobs."""
+    newSecurityManager(None, system)
+    assert commit(queue.add(PATH)).owner is None
+
+
+def test_a_user_without_a_folder_can_not_queue(functional: Any, jobs: Jobs) -> None:
+    """Nobody could find that user again."""
+    user = functional["portal"].acl_users.getUserById(TEST_USER_ID)
+    newSecurityManager(None, user.aq_base)
+    with pytest.raises(AddError, match="without its user folder"):
+        queue.add(PATH)
+
+
+def test_jobs_of_other_programs_are_seen_as_well(jobs: Jobs, engine: Engine) -> None:
+    """The queue is one, whoever filled it."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO coserver_job (task) VALUES ('mail.send')")
+    (other,) = jobs.titled("mail.send")
+    assert queue.get(other.id).task == "mail.send"
