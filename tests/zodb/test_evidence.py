@@ -1,0 +1,194 @@
+"""Whether a transaction committed, asked of real storages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+import transaction
+from collective.coserver.evidence import answer, tend
+from collective.coserver.evidence.marking import mark
+from persistent.mapping import PersistentMapping
+from ZODB.utils import u64
+
+from coserver_consumer.job import new_id
+from coserver_consumer.verdict import Finding, Mark, Question
+
+
+class Marker:
+    """Marks its transaction as the queue's first data manager does."""
+
+    def __init__(self, connection: Any, value: str) -> None:
+        self.connection, self.value = connection, value
+        self.evidence: dict[str, Any] = {}
+
+    def sortKey(self) -> str:
+        return "\0"
+
+    def tpc_begin(self, current: Any) -> None:
+        self.evidence |= mark(current, self.connection, Mark.BATCH, self.value)
+        self.evidence["base_tid"] = u64(self.connection._storage.lastTransaction())
+
+    def _nothing(self, current: Any) -> None:
+        pass
+
+    abort = commit = tpc_vote = tpc_finish = tpc_abort = _nothing
+
+
+class Pause(Marker):
+    """Votes last and then waits, so that its transaction has voted and not finished."""
+
+    def __init__(self) -> None:
+        self.has_voted, self.go_on = threading.Event(), threading.Event()
+        self.fails = False
+
+    def sortKey(self) -> str:
+        return "~~~"
+
+    def tpc_begin(self, current: Any) -> None:
+        pass
+
+    def tpc_vote(self, current: Any) -> None:
+        self.has_voted.set()
+        assert self.go_on.wait(30)
+        if self.fails:
+            raise RuntimeError("vetoed")
+
+
+def write(db, *, commits: bool = True, pause: Pause | None = None) -> Question:
+    """Change the database in a marked transaction; return the question about it."""
+    manager = transaction.TransactionManager()
+    connection = db.open(manager)
+    try:
+        connection.root()[new_id()] = PersistentMapping()
+        marker = Marker(connection, new_id())
+        current = manager.get()
+        current.join(marker)
+        if pause is not None:
+            current.join(pause)
+        question = Question(mark=Mark.BATCH, value=marker.value, evidence=marker.evidence)
+        _end(manager, commits)
+        return question
+    finally:
+        connection.close()
+
+
+def _end(manager: Any, commits: bool) -> None:
+    if commits:
+        manager.commit()
+        return
+    veto = Pause()
+    veto.fails = True
+    veto.go_on.set()
+    manager.get().join(veto)
+    with pytest.raises(RuntimeError, match="vetoed"):
+        manager.commit()
+    manager.abort()
+
+
+def find(db, *questions: Question) -> list[Finding]:
+    """Return the findings in the order of the questions."""
+    verdicts = {verdict.value: verdict for verdict in answer(questions, {"main": db})}
+    return [verdicts[question.value].finding for question in questions]
+
+
+def test_a_committed_transaction_is_found_with_its_id(db):
+    """Also when others came before and after it."""
+    write(db)
+    question = write(db)
+    last = u64(db.storage.lastTransaction()) if hasattr(db.storage, "ping") else None
+    write(db)
+    (verdict,) = answer([question], {"main": db})
+    assert verdict.finding is Finding.COMMITTED
+    assert verdict.tid > question.evidence["base_tid"]
+    assert last is None or verdict.tid == last
+
+
+def test_an_aborted_transaction_is_absent(db):
+    """It voted, and was vetoed by somebody else."""
+    write(db)
+    aborted = write(db, commits=False)
+    committed = write(db)
+    assert find(db, aborted, committed) == [Finding.ABSENT, Finding.COMMITTED]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_verdict_waits_for_who_has_voted(db, fails):
+    """While a transaction stands between vote and finish, nobody may call it absent."""
+    write(db)
+    pause, results = Pause(), []
+    pause.fails = fails
+    manager = transaction.TransactionManager()
+    connection = db.open(manager)
+    connection.root()["x"] = PersistentMapping()
+    marker = Marker(connection, new_id())
+    manager.get().join(marker)
+    manager.get().join(pause)
+    producer = threading.Thread(target=lambda: _commit_quietly(manager))
+    producer.start()
+    assert pause.has_voted.wait(30)
+    question = Question(mark=Mark.BATCH, value=marker.value, evidence=dict(marker.evidence))
+    resolver = threading.Thread(target=lambda: results.extend(find(db, question)))
+    resolver.start()
+    resolver.join(0.3)
+    assert results == []
+    pause.go_on.set()
+    producer.join(30)
+    resolver.join(60)
+    connection.close()
+    assert results == [Finding.ABSENT if fails else Finding.COMMITTED]
+
+
+def _commit_quietly(manager: Any) -> None:
+    try:
+        manager.commit()
+    except RuntimeError:
+        manager.abort()
+
+
+def test_packed_evidence_is_lost_and_never_a_guess(db):
+    """After a pack the silence of the database says nothing; a mark that is there still counts."""
+    write(db)
+    aborted, committed = write(db, commits=False), write(db)
+    write(db)
+    db.pack(time.time() + 1)
+    write(db)
+    findings = find(db, aborted, committed)
+    assert findings in (
+        [Finding.LOST, Finding.LOST],
+        [Finding.LOST, Finding.COMMITTED],
+        [Finding.ABSENT, Finding.COMMITTED],  # this storage's pack took no evidence away
+    )
+
+
+def test_a_pack_that_takes_evidence_away_is_noticed(packing):
+    """These storages forget transactions, or objects that nothing refers to."""
+    write(packing)
+    aborted = write(packing, commits=False)
+    write(packing)
+    packing.pack(time.time() + 1)
+    assert find(packing, aborted) == [Finding.LOST]
+
+
+def test_evidence_after_a_pack_is_good_again(db):
+    """The pack took what was before it only; RelStorage has to be tended."""
+    write(db)
+    db.pack(time.time() + 1)
+    tend({"main": db})
+    write(db)
+    aborted, committed = write(db, commits=False), write(db)
+    assert find(db, aborted, committed) == [Finding.ABSENT, Finding.COMMITTED]
+
+
+def test_a_question_without_evidence_is_lost(db):
+    """Some other program wrote the row."""
+    question = Question(mark=Mark.BATCH, value="x", evidence={"database": "main"})
+    assert find(db, question) == [Finding.LOST]
+
+
+def test_a_database_that_is_not_mounted_here_is_not_answered_for(db):
+    """Another Zope may know it; the question stays open."""
+    question = Question(mark=Mark.BATCH, value="x", evidence={"database": "other", "base_tid": 1})
+    assert answer([question], {"main": db}) == []
