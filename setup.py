@@ -49,6 +49,8 @@ TEST = [
     "pytest",
     "pytest-plone",
     "pytest-timeout",
+    "RelStorage",
+    "psycopg2-binary",
     "requests",
     "ruff",
     "towncrier",

@@ -10,6 +10,9 @@ ready         the conditions that a start waits for
 instance      the files of a ZEO server and of a Zope instance
 site          the Plone site, a script for ``zconsole run``
 stack         all of that together
+steps         progress lines
 button        the example's button, pressed over HTTP
+home          the directory that keeps the data
+leftovers     processes of a start that was killed
 command       ``bin/demo``
 """

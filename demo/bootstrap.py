@@ -6,10 +6,10 @@ stamp in the venv says that it was made from these very locks.
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036  any python3 may start this
     sys.exit(
-        "Python 3.11 or later is needed, this is %d.%d. If there is another on this machine, "
-        "name it: python3.12 %s" % (*sys.version_info[:2], sys.argv[0])
+        f"Python 3.11 or later is needed, this is {sys.version_info[0]}.{sys.version_info[1]}. "
+        f"If there is another on this machine, name it: python3.12 {sys.argv[0]}"
     )
 
 import fcntl
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.steps import complain, step
+from demo.steps import complain, say, step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK = REPOSITORY / "requirements.lock"
@@ -32,6 +32,7 @@ PROJECTS = [REPOSITORY, REPOSITORY / "examples"]
 STAMP = "coserver.stamp"
 UNFINISHED = "unfinished"
 NEEDED = 1_500_000_000  # bytes: the packages, their .pyc files and the downloads
+PACKAGE_LINES = (" + ", " - ", " ~ ", " Downloaded ")
 DISK_FULL = 100_000_000  # with fewer bytes free than this, a failure is the disk's
 
 
@@ -45,7 +46,7 @@ def enter(script: str) -> None:
     if Path(sys.prefix) == venv:
         return
     python = prepare_or_exit(venv)
-    os.execv(python, [str(python), script, *sys.argv[1:]])
+    os.execv(python, [str(python), script, *sys.argv[1:]])  # noqa: S606  no shell is wanted
 
 
 def prepare_or_exit(venv: Path) -> Path:
@@ -89,11 +90,11 @@ def _make(venv: Path, python: Path) -> None:
         flags = ["--quiet", "--no-deps", "--no-build-isolation"]
         editable = [part for project in PROJECTS for part in ("--editable", project)]
         _run([uv, "pip", "install", *flags, *editable], venv)
-    (venv / STAMP).write_text(_fingerprint())
+    (venv / STAMP).write_text(_stamp_of(venv))
 
 
 def _is_current(venv: Path) -> bool:
-    return _read_stamp(venv) == _fingerprint() and _works(venv / "bin" / "python")
+    return _read_stamp(venv) == _stamp_of(venv) and _works(venv / "bin" / "python")
 
 
 def _read_stamp(venv: Path) -> str:
@@ -101,27 +102,29 @@ def _read_stamp(venv: Path) -> str:
     return stamp.read_text() if stamp.is_file() else ""
 
 
-def _fingerprint() -> str:
-    """Return a hash of all that the venv is made from."""
-    made_from = [LOCK, UV_LOCK, *(project / "setup.py" for project in PROJECTS)]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in made_from)).hexdigest()
+def _stamp_of(venv: Path) -> str:
+    """Return the stamp of a finished venv: where it is, and a hash of all it is made from."""
+    files = [LOCK, UV_LOCK, *(project / "setup.py" for project in PROJECTS)]
+    made_from = [bytes(REPOSITORY), *(file.read_bytes() for file in files)]
+    return f"{venv}\n{hashlib.sha256(b'|'.join(made_from)).hexdigest()}"
 
 
 def _works(python: Path) -> bool:
     """True if this Python starts, and still is the one that its packages are for."""
     code = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([python, "-c", code], capture_output=True).returncode == 0
+        done = subprocess.run([python, "-c", code], capture_output=True, check=False)
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def _must_create(venv: Path, python: Path) -> bool:
-    """True if there is no venv, or one of ours that an interruption or an upgrade broke."""
+    """True if there is no venv, or one of ours that is unfinished, was moved, or is broken."""
     if not any(venv.iterdir()):
         return True
     if _read_stamp(venv):
-        return _read_stamp(venv) == UNFINISHED or not _works(python)
+        return not _read_stamp(venv).startswith(f"{venv}\n") or not _works(python)
     if _works(python):
         return False
     raise Refused(
@@ -161,11 +164,21 @@ def _install_uv(venv: Path, python: Path) -> Path:
 
 
 def _run(command: list, venv: Path) -> None:
-    """Run a command that shows its own progress and faults."""
-    done = subprocess.run(command, env=_environment(venv), stdin=subprocess.DEVNULL)
-    if done.returncode:
+    """Run a command and show what it says, but for uv's list of every package."""
+    with subprocess.Popen(
+        command,
+        env=_environment(venv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout:
+            if not line.startswith(PACKAGE_LINES):
+                say(f"    {line.rstrip()}")
+    if process.returncode:
         shown = " ".join(map(str, command[:4]))
-        raise Refused(f"{shown} ... ended with {done.returncode}. {_room(venv)}")
+        raise Refused(f"{shown} ... ended with {process.returncode}. {_room(venv)}")
 
 
 def _environment(venv: Path) -> dict:

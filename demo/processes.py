@@ -34,7 +34,8 @@ class Process:
     """One program. It can be started again after it was stopped or killed.
 
     ``ready`` says when a start is done; ``within`` is how many seconds it may take.
-    ``ending`` is the signal for a clean stop. The log file is appended to.
+    ``ending`` is the signal for a clean stop. The log file is appended to. ``environment`` is
+    the whole of it; without it the process gets ours.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Process:
         self.within = within
         self.ending = ending
         self.directory = directory
-        self.environment = dict(environment or {})
+        self.environment = environment
         self._popen: subprocess.Popen[bytes] | None = None
         self._began_at = 0  # where in the log the output of this start begins
 
@@ -93,7 +94,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
-                env=os.environ | self.environment,
+                env=self.environment,
                 start_new_session=True,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -19,7 +20,7 @@ def port_answers(port: int) -> Callable[[Process], bool]:
 
 def page_answers(url: str) -> Callable[[Process], bool]:
     """Ready when the page is served, whatever its status below 500."""
-    return lambda process: status_of(url) < 500
+    return lambda process: status_of(url) < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def log_says(text: str) -> Callable[[Process], bool]:

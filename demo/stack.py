@@ -21,13 +21,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from demo import ready
+from demo import leftovers, ready
 from demo.instance import Instance, Login, ZeoServer, write_settings
 from demo.ports import free_port
 from demo.processes import Process, ProcessFailed
 
 SCRIPTS = Path(sys.executable).parent
+PREFIX = "COSERVER_"
 SITE_SCRIPT = Path(__file__).with_name("site.py")
 
 
@@ -36,7 +38,8 @@ class Stack:
 
     ``settings`` are coserver's; ``zope_url`` is that of the first instance unless given.
     ``ports`` are those of the instances, one for each; free ones if not given.
-    ``environment`` is added to that of every process.
+    ``environment`` is added to that of every process; of ours, the settings of another queue
+    (COSERVER_...) are left out.
     """
 
     def __init__(
@@ -58,7 +61,11 @@ class Stack:
         first = f"http://127.0.0.1:{numbers[0]}"
         self.settings = {"zope_url": first} | dict(settings)
         self.config = self.directory / "coserver.toml"
-        self.environment = {"COSERVER_CONFIG": str(self.config)} | dict(environment or {})
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(PREFIX)},
+            "COSERVER_CONFIG": str(self.config),
+            **(environment or {}),
+        }
         self.instances = [
             Instance(
                 directory=self.directory / f"instance{number}",
@@ -74,7 +81,7 @@ class Stack:
         self.processes: dict[str, Process] = {}
         self._write()
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -150,6 +157,7 @@ class Stack:
         """Start any process as part of the stack, without waiting."""
         self.processes[process.name] = process
         process.launch()
+        leftovers.remember(self.directory, process)
         return process
 
     def stop(self) -> None:
@@ -188,7 +196,7 @@ class Stack:
             capture_output=True,
             text=True,
             timeout=within,
-            env=os.environ | self.environment,
+            env=self.environment,
             check=False,
         )
         if done.returncode:

@@ -1,0 +1,48 @@
+# `make help` lists the targets. COSERVER_VENV names another virtual environment than .venv.
+PYTHON ?= python3
+VENV := $(or $(COSERVER_VENV),.venv)
+RUN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: help install demo test check format docs bench lock buildout
+.NOTPARALLEL:
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
+
+install:  ## make the virtual environment from requirements.lock
+	@$(PYTHON) -m demo.bootstrap
+
+demo:  ## start Plone with a queue and a consumer
+	$(PYTHON) bin/demo
+
+test:  ## run all tests
+	$(PYTHON) bin/test
+
+check: install  ## check style, types and layers; build the wheel and run it alone
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-logo
+	$(RUN)/python tests/packaging/wheel.py
+
+format: install  ## put the code into its form
+	$(RUN)/ruff check --fix-only
+	$(RUN)/ruff format
+
+docs: install  ## check the links of the pages and run their code
+	$(RUN)/python -m pytest tests/docs
+
+bench: install  ## measure
+	@test -d benchmarks || { echo "There are no benchmarks yet."; exit 1; }
+	$(RUN)/python -m benchmarks
+
+lock: install  ## pin all packages anew; UPGRADE=--upgrade takes the newest
+	$(COMPILE) $(UPGRADE) --all-extras setup.py -o requirements.lock
+	echo uv | $(COMPILE) $(UPGRADE) - -o bootstrap.lock
+	$(RUN)/python -m demo.versions requirements.lock > versions.cfg
+
+buildout: install  ## make bin/instance, bin/zeoserver, bin/consumer and bin/pytest
+	$(RUN)/buildout

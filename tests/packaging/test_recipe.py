@@ -1,0 +1,171 @@
+"""The buildout recipe, by real runs of buildout with one part."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from collective.coserver.recipe import options as part_options
+from coserver_consumer.settings import Settings
+from demo.processes import Process
+from demo.ready import log_says
+
+BUILDOUT = Path(sys.executable).with_name("buildout")
+CONFIGURATION = """\
+[buildout]
+parts = consumer
+offline = true
+
+[plone]
+recipe = zc.recipe.egg
+eggs = click
+
+[consumer]
+recipe = collective.coserver
+database = sqlite:///{directory}/queue.sqlite
+secret-file = var/secret
+{options}
+"""
+
+
+class Buildout:
+    """A directory with a buildout of one part, ``consumer``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.script = directory / "bin" / "consumer"
+        self.secret = directory / "var" / "secret"
+
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run buildout with these lines in the part; the output is all in ``stdout``."""
+        lines = "\n".join(options)
+        text = CONFIGURATION.format(directory=self.directory, options=lines)
+        (self.directory / "buildout.cfg").write_text(text)
+        return subprocess.run(
+            [BUILDOUT, "-U"],
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def build(self, *options: str) -> None:
+        """Run buildout, which must succeed."""
+        done = self.run(*options)
+        assert done.returncode == 0, done.stdout
+
+    def consumer(self, *arguments: str) -> str:
+        """Run ``bin/consumer`` to its end and return what it printed."""
+        done = subprocess.run([self.script, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    def start(self, **environment: str) -> Process:
+        """Start ``bin/consumer`` without arguments; return when it looks for jobs."""
+        process = Process(
+            "consumer",
+            [self.script],
+            log=self.directory / "consumer.log",
+            ready=log_says("ready"),
+            environment=os.environ | environment,
+        )
+        process.start()
+        return process
+
+
+@pytest.fixture
+def buildout(tmp_path: Path) -> Buildout:
+    """A buildout that nobody has run yet."""
+    return Buildout(tmp_path)
+
+
+def test_with_arguments_the_script_is_the_command(buildout: Buildout):
+    """``bin/consumer init`` and ``status`` work on the part's database."""
+    buildout.build()
+    assert "queue.sqlite were made" in buildout.consumer("init")
+    assert json.loads(buildout.consumer("status", "--json"))["consumers"] == []
+
+
+def test_without_arguments_the_script_is_a_consumer(buildout: Buildout):
+    """It has the part's settings, and ends cleanly at a SIGTERM."""
+    buildout.build("queues =", "    mail", "    default", "threads = 7")
+    buildout.consumer("init")
+    consumer = buildout.start()
+    assert "queues mail, default" in consumer.output()
+    assert "7 threads" in consumer.output()
+    assert consumer.stop() == 0
+
+
+def test_the_environment_outweighs_the_part(buildout: Buildout):
+    """An operator can change a setting for one start; the part's own environment comes last."""
+    buildout.build("environment-vars =", "    COSERVER_THREADS 5", "    COSERVER_NAME it")
+    buildout.consumer("init")
+    consumer = buildout.start(COSERVER_THREADS="2")
+    assert "2 threads" in consumer.output()
+    assert "Consumer it starts" in consumer.output()
+    consumer.stop()
+
+
+def test_an_unknown_option_is_refused_by_name(buildout: Buildout):
+    """A misspelt option stops buildout, and the message lists those that are known."""
+    done = buildout.run("thread = 7")
+    assert done.returncode == 1
+    assert "Part consumer: there is no option 'thread'. Known are: backoff-base," in done.stdout
+
+
+def test_a_wrong_value_is_refused(buildout: Buildout):
+    """A setting's value is checked when buildout runs, not when the consumer starts."""
+    done = buildout.run("threads = many")
+    assert done.returncode == 1
+    assert "Part consumer: Setting 'threads'" in done.stdout
+    assert "'many', wanted a whole number" in done.stdout
+
+
+def test_a_wrong_environment_line_is_refused(buildout: Buildout):
+    """A name without a value stops buildout."""
+    done = buildout.run("environment-vars = LONELY")
+    assert done.returncode == 1
+    assert "each line of environment-vars is a name and a value, this isn't: 'LONELY'" in (
+        done.stdout
+    )
+
+
+def test_the_secret_is_made_once(buildout: Buildout):
+    """The first run makes a secret for its owner's eyes; later ones leave it as it is."""
+    buildout.build()
+    first = buildout.secret.read_text()
+    assert stat.S_IMODE(buildout.secret.stat().st_mode) == 0o600
+    buildout.build("threads = 2")
+    assert buildout.secret.read_text() == first
+    assert len(first.strip()) >= 32
+
+
+def test_the_settings_file_is_for_its_owner_only(buildout: Buildout):
+    """A database's URL can hold a password."""
+    buildout.build()
+    file = buildout.directory / "parts" / "consumer" / "coserver.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_eggs_are_those_of_the_instance(buildout: Buildout):
+    """The part named by ``instance`` is asked for its eggs; ZEO comes with them."""
+    buildout.build("instance = plone")
+    installed = (buildout.directory / ".installed.cfg").read_text().partition("[consumer]")[2]
+    assert "eggs = click\n\tcollective.coserver[zodb]\n" in installed
+
+
+def test_every_setting_is_an_option():
+    """Each field of ``Settings`` is known by its name with dashes."""
+    named = {field.name.replace("_", "-"): "1" for field in fields(Settings)}
+    part_options.refuse_unknown("consumer", named)
+    assert part_options.read_settings(named, Path("/base")).keys() == {
+        field.name for field in fields(Settings)
+    }
