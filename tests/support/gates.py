@@ -16,10 +16,13 @@ class Gates:
         self.directory = directory
         directory.mkdir(parents=True)
 
-    def wait_reached(self, name: str, attempt: int, *, within: float = 30) -> None:
-        """Return when that attempt stands at the gate."""
-        reached = self.directory / f"{name}.reached-{attempt}"
-        wait_for(reached.exists, what=f"{reached.name} to be there", within=within)
+    def wait_reached(self, name: str, *, times: int = 1, within: float = 30) -> None:
+        """Return when somebody has come to the gate for the so manieth time."""
+        wait_for(
+            lambda: len(list(self.directory.glob(f"{name}.reached-*"))) >= times,
+            what=f"gate {name} to be reached {times} times",
+            within=within,
+        )
 
     def open(self, name: str) -> None:
         """Let every attempt through, those to come too."""

@@ -1,21 +1,17 @@
 """A whole installation for the acceptance tests: every process as it runs in production.
 
-Two Zope instances share a ZEO server. People visit the first; consumers send jobs to the second,
-so that a job is never run by the instance that queued it.
+Two Zope instances share a ZEO server. People visit the first; consumers send jobs to the
+second, so that a job is never run by the instance that queued it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from support.browser import Browser
-from support.gates import Gates
-from support.jobs import Jobs
-from support.mail import Mailbox
 
 from coserver_consumer import store
 from coserver_consumer.job import RunKey
@@ -23,6 +19,12 @@ from coserver_consumer.signing import make_token
 from demo.ports import HOST, free_port
 from demo.processes import Process
 from demo.stack import Stack
+from support.browser import Browser
+from support.gates import Gates
+from support.jobs import Jobs
+from support.line import Line
+from support.mail import Mailbox
+from support.tutorial import write_package
 
 ADDON = Path(__file__).parents[1] / "acceptance" / "addon"
 PROFILES = ["collective.coserver:default", "coserver_examples:default"]
@@ -40,10 +42,11 @@ SETTINGS = {
 class Installation:
     """The running processes, the queue's database, and ways in for people."""
 
-    def __init__(self, stack: Stack, jobs: Jobs, gates: Gates) -> None:
+    def __init__(self, stack: Stack, jobs: Jobs, gates: Gates, line: Line) -> None:
         self.stack = stack
         self.jobs = jobs
         self.gates = gates
+        self.line = line  # from the ZEO server to the instance that runs the jobs
 
     @property
     def url(self) -> str:
@@ -83,9 +86,7 @@ class Installation:
 
     def queue(self, view: str, *, by: Browser | None = None, **options: object) -> str:
         """Have a request queue ``view`` of the site with these options; return the job's id."""
-        answer = (by or self.admin()).get(
-            "@@test-queue", view=view, options=json.dumps(options)
-        )
+        answer = (by or self.admin()).get("@@test-queue", view=view, options=json.dumps(options))
         answer.raise_for_status()
         return answer.text
 
@@ -102,25 +103,26 @@ class Installation:
 
 
 @contextmanager
-def run_installation(
-    directory: Path, database: str, mailbox: Mailbox
-) -> Iterator[Installation]:
+def run_installation(directory: Path, database: str, mailbox: Mailbox) -> Iterator[Installation]:
     """Start everything, yield it, and stop everything."""
     engine = store.open_engine(database)
     gates = Gates(directory / "gates")
-    with _make_stack(directory, database, gates) as stack:
+    tutorial = write_package(directory / "tutorial")
+    with _make_stack(directory, database, gates, tutorial) as stack:
         stack.init_database()
         stack.start_zeo()
         stack.create_site("Plone", PROFILES)
+        line = _draw_line(stack)
         _start_zopes(stack)
         stack.start_consumer()
-        installation = Installation(stack, Jobs(engine), gates)
+        installation = Installation(stack, Jobs(engine), gates, line)
         installation.prepare_site(mailbox)
         yield installation
+    line.close()
     engine.dispose()
 
 
-def _make_stack(directory: Path, database: str, gates: Gates) -> Stack:
+def _make_stack(directory: Path, database: str, gates: Gates, tutorial: Path) -> Stack:
     ports = [free_port(), free_port()]
     stack = Stack(
         directory,
@@ -130,11 +132,28 @@ def _make_stack(directory: Path, database: str, gates: Gates) -> Stack:
             "zope_url": f"http://{HOST}:{ports[1]}",
         },
         ports=ports,
-        environment={"PYTHONPATH": str(ADDON), gates.VARIABLE: str(gates.directory)},
+        environment={
+            "PYTHONPATH": _join_paths(ADDON, tutorial),
+            gates.VARIABLE: str(gates.directory),
+        },
     )
     for instance in stack.instances:
         shutil.copy(ADDON / "site.zcml", instance.directory / "etc")
     return stack
+
+
+def _join_paths(*added: Path) -> str:
+    """Return a PYTHONPATH that has these folders before those it has already."""
+    return os.pathsep.join(filter(None, [*map(str, added), os.environ.get("PYTHONPATH")]))
+
+
+def _draw_line(stack: Stack) -> Line:
+    """Have the instance that runs the jobs reach the ZEO server over a line."""
+    line = Line(stack.zeo.port)
+    conf = stack.instances[1].conf
+    direct = f"server {HOST}:{stack.zeo.port}\n"
+    conf.write_text(conf.read_text().replace(direct, f"server {HOST}:{line.port}\n"))
+    return line
 
 
 def _start_zopes(stack: Stack) -> None:

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from sqlalchemy import Engine
-from support.waiting import wait_for
 
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job, State
+from support.waiting import wait_for
 
 
 class Jobs:
@@ -48,9 +48,7 @@ class Jobs:
 
     def count_errors(self, job_id: str) -> int:
         """Return how many attempts of the job have failed."""
-        return len(
-            store.read(self.engine, lambda connection: store.attempts(connection, job_id))
-        )
+        return len(store.read(self.engine, lambda connection: store.attempts(connection, job_id)))
 
     def wait_running(self, job_id: str, *, within: float = 30) -> Job:
         """Return the job as soon as a consumer runs it."""
@@ -62,9 +60,7 @@ class Jobs:
 
     def wait_ended(self, job_id: str, *, within: float = 30) -> Job:
         """Return the job as soon as it is history."""
-        return wait_for(
-            lambda: self._ended(job_id), what=f"job {job_id} to end", within=within
-        )
+        return wait_for(lambda: self._ended(job_id), what=f"job {job_id} to end", within=within)
 
     def wait_completed(self, job_id: str, *, within: float = 30) -> Job:
         """Return the job as soon as it is history; it must have been completed."""

@@ -34,7 +34,7 @@ class Mailbox:
         self.port = port
         self.mails: list[Mail] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail, once for each recipient."""
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails += [Mail(recipient=to, message=message) for to in envelope.rcpt_tos]

@@ -20,7 +20,7 @@ def check(request: HTTPRequest) -> None:
 
 
 def answer(site: IPloneSiteRoot, text: Message, *, job_id: str = "") -> str:
-    """Go back to the examples' page, show ``text`` there and the job, and return the address."""
+    """Go back to the examples' page, show ``text`` and the job there; return the address."""
     api.portal.show_message(text, site.REQUEST)
     query = f"?{urlencode({'job_id': job_id})}" if job_id else ""
     return site.REQUEST.response.redirect(f"{site.absolute_url()}/@@coserver-examples{query}")

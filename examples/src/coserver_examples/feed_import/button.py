@@ -1,9 +1,9 @@
 """The button that queues a feed's import."""
 
-from collective.coserver import queue
 from plone import api
 from Products.Five import BrowserView
 
+from collective.coserver import queue
 from coserver_examples import _, button
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from http import HTTPStatus
 
 import feedparser
 import urllib3
@@ -20,7 +21,6 @@ class Entry:
 
     id: str
     title: str
-    link: str
     html: str
 
     @property
@@ -41,7 +41,7 @@ def fetch(url: str) -> bytes:
 
 
 def _read(url: str, response: urllib3.BaseHTTPResponse) -> bytes:
-    if response.status != 200:
+    if response.status != HTTPStatus.OK:
         raise FeedError(f"{url} answers with status {response.status}.")
     body = response.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
@@ -50,18 +50,14 @@ def _read(url: str, response: urllib3.BaseHTTPResponse) -> bytes:
 
 
 def parse(body: bytes) -> list[Entry]:
-    """Return the entries of an RSS or Atom feed; those without id and link are left out."""
+    """Return the entries of an RSS or Atom feed that have an id or a link."""
     parsed = feedparser.parse(body)
     if not parsed.version:
         raise FeedError("What was fetched is no RSS or Atom feed.")
-    return [_read_entry(found) for found in parsed.entries if found.get("id", found.get("link"))]
+    entries = [_read_entry(found) for found in parsed.entries]
+    return [entry for entry in entries if entry.id]
 
 
 def _read_entry(found: feedparser.FeedParserDict) -> Entry:
-    link = found.get("link", "")
-    return Entry(
-        id=found.get("id", link),
-        title=found.get("title", link),
-        link=link,
-        html=found.get("summary", ""),
-    )
+    id_ = found.get("id") or found.get("link", "")
+    return Entry(id=id_, title=found.get("title", id_), html=found.get("summary", ""))

@@ -1,8 +1,8 @@
 """The button that queues the greeting."""
 
-from collective.coserver import queue
 from Products.Five import BrowserView
 
+from collective.coserver import queue
 from coserver_examples import _, button
 
 

@@ -1,1 +1,1 @@
-"""A newsletter: one job for each recipient, so that one bad address stops nobody else's mail."""
+"""A newsletter: one job a recipient, so that one bad address stops nobody else's mail."""

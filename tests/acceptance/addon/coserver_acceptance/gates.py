@@ -3,14 +3,15 @@
 import os
 import time
 from pathlib import Path
+from uuid import uuid4
 
 DIRECTORY = Path(os.environ["COSERVER_ACCEPTANCE_GATES"])
 PATIENCE = 60  # seconds; longer than any test waits
 
 
-def stand_at(name: str, attempt: int) -> None:
-    """Say that this attempt has come, and return when the gate is open."""
-    (DIRECTORY / f"{name}.reached-{attempt}").touch()
+def stand_at(name: str) -> None:
+    """Say that one more has come, and return when the gate is open."""
+    (DIRECTORY / f"{name}.reached-{uuid4()}").touch()
     end = time.monotonic() + PATIENCE
     while not (DIRECTORY / f"{name}.open").exists():
         if time.monotonic() > end:

@@ -2,10 +2,11 @@
 
 import json
 
+from Products.Five import BrowserView
+
 from collective.coserver import current_job
 from coserver_acceptance.gates import stand_at
 from plone import api
-from Products.Five import BrowserView
 
 
 class WhoAmI(BrowserView):
@@ -57,10 +58,20 @@ class FailFirst(BrowserView):
         return json.dumps(current_job.attempt)
 
 
+class Status(BrowserView):
+    """Ends with the status that it is asked for."""
+
+    def __call__(self) -> str:
+        """Answer with the status, as text too."""
+        status = self.request.form["status"]
+        self.request.response.setStatus(int(status))
+        return status
+
+
 class StandAtGate(BrowserView):
     """Stays in the middle of its work until the test lets it go."""
 
     def __call__(self) -> str:
-        """Answer with the number of the attempt that got through."""
-        stand_at(self.request.form["gate"], current_job.attempt)
-        return json.dumps(current_job.attempt)
+        """Answer when it was let through."""
+        stand_at(self.request.form["gate"])
+        return "through"

@@ -4,11 +4,12 @@ import json
 import threading
 
 import transaction
-from collective.coserver import queue
-from plone import api
 from plone.protect.interfaces import IDisableCSRFProtection
 from Products.Five import BrowserView
 from zope.interface import alsoProvides
+
+from collective.coserver import queue
+from plone import api
 
 MEETING = threading.Barrier(2)
 
@@ -59,9 +60,7 @@ class QueueAmidConflict(BrowserView):
         if self.request.retry_count == 0:
             MEETING.wait(timeout=30)
         self.context.test_count = count + 1
-        job_id = queue.add(
-            self.context, view="@@test-who-am-i", title=self.request.form["title"]
-        )
+        job_id = queue.add(self.context, view="@@test-who-am-i", title=self.request.form["title"])
         return json.dumps({"job_id": job_id, "retries": self.request.retry_count})
 
 
@@ -71,6 +70,7 @@ class MakeDocument(BrowserView):
     def __call__(self) -> str:
         """Answer with the job's id and the document's name as JSON."""
         alsoProvides(self.request, IDisableCSRFProtection)
-        document = api.content.create(self.context, "Document", title="From the harbour")
+        name = self.request.form.get("name")
+        document = api.content.create(self.context, "Document", id=name, title="From the harbour")
         job_id = queue.add(document, view="@@test-publish")
         return json.dumps({"job_id": job_id, "name": document.getId()})

@@ -1,9 +1,12 @@
-"""The site as the tests want it."""
+"""The site as the tests want it, and what they look at in it."""
 
-from plone import api
+import json
+
 from plone.protect.interfaces import IDisableCSRFProtection
 from Products.Five import BrowserView
 from zope.interface import alsoProvides
+
+from plone import api
 
 USERS = {"mira": ["Manager"], "carl": ["Contributor"], "rhea": ["Reviewer", "Contributor"]}
 
@@ -37,3 +40,19 @@ class Prepare(BrowserView):
         """Let a cookie, which no job bears, choose between English and German."""
         api.portal.set_registry_record("plone.available_languages", ["en", "de"])
         api.portal.set_registry_record("plone.use_cookie_negotiation", value=True)
+
+
+class Description(BrowserView):
+    """What the site says of itself."""
+
+    def __call__(self) -> str:
+        """Answer with the text alone."""
+        return self.context.description
+
+
+class Owners(BrowserView):
+    """Who owns an object."""
+
+    def __call__(self) -> str:
+        """Answer with the ids of all users who have the role Owner here, as JSON."""
+        return json.dumps(list(self.context.users_with_local_role("Owner")))

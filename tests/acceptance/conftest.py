@@ -1,0 +1,50 @@
+"""One installation for all acceptance tests: starting it takes half a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.databases import DATABASES, fresh_database
+from support.feeds import FeedServer, serve_feed
+from support.installation import Installation, run_installation
+from support.jobs import Jobs
+from support.mail import Mailbox, serve_mail
+
+STRONGEST_FIRST = ["postgresql", "mysql", "sqlite"]
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[Mailbox]:
+    """A real SMTP server, and what it was sent."""
+    with serve_mail() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture(scope="session")
+def installation(
+    tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox
+) -> Iterator[Installation]:
+    """ZEO, two Zope instances and a consumer, on the strongest database asked for."""
+    directory = tmp_path_factory.mktemp("installation")
+    kind = next(kind for kind in STRONGEST_FIRST if kind in DATABASES)
+    with (
+        fresh_database(kind, directory) as database,
+        run_installation(directory, database, mailbox) as installation,
+    ):
+        yield installation
+
+
+@pytest.fixture
+def jobs(installation: Installation) -> Jobs:
+    """The installation's queue."""
+    return installation.jobs
+
+
+@pytest.fixture
+def feed() -> Iterator[FeedServer]:
+    """A real feed server with three entries."""
+    with serve_feed() as server:
+        server.entries = {"ship-1": "The Anna", "ship-2": "The Berta", "ship-3": "The Clara"}
+        yield server

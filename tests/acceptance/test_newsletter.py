@@ -1,0 +1,63 @@
+"""The newsletter: a job for each recipient, a mail for each job."""
+
+from support.installation import Installation
+from support.jobs import Jobs
+from support.mail import Mailbox
+
+
+def test_a_thousand_recipients_get_exactly_a_thousand_mails(
+    installation: Installation, jobs: Jobs, mailbox: Mailbox
+) -> None:
+    """Everybody gets one mail, nobody two, and no job is left."""
+    recipients = [f"reader{number}@thousand.example.org" for number in range(1000)]
+    answer = installation.admin().press(
+        "@@coserver-examples", "coserver-newsletter", recipients="\n".join(recipients)
+    )
+    assert "1000 mails are queued." in answer.text
+    jobs.wait_idle()
+    received = [mail.recipient for mail in mailbox.to_domain("thousand.example.org")]
+    assert sorted(received) == sorted(recipients)
+
+
+def test_a_recipient_who_is_named_twice_gets_one_mail(
+    installation: Installation, jobs: Jobs, mailbox: Mailbox
+) -> None:
+    """Doubled lines and empty ones don't count."""
+    answer = installation.admin().press(
+        "@@coserver-examples",
+        "coserver-newsletter",
+        recipients="ada@twice.example.org\n\nada@twice.example.org\n",
+    )
+    assert "1 mails are queued." in answer.text
+    jobs.wait_idle()
+    assert len(mailbox.to_domain("twice.example.org")) == 1
+
+
+def test_one_bad_address_and_no_mail_is_queued(
+    installation: Installation, jobs: Jobs, mailbox: Mailbox
+) -> None:
+    """The form says which line is wrong, and nobody gets a mail yet."""
+    answer = installation.admin().press(
+        "@@coserver-examples",
+        "coserver-newsletter",
+        recipients="eve@bad.example.org\nno address\n",
+    )
+    assert "no address is no address." in answer.text
+    jobs.wait_idle()
+    assert mailbox.to_domain("bad.example.org") == []
+
+
+def test_the_links_in_a_mail_are_the_public_ones(
+    installation: Installation, jobs: Jobs, mailbox: Mailbox
+) -> None:
+    """A newsletter sent from behind a proxy links to the address that the proxy shows."""
+    browser = installation.admin_behind_proxy("https://www.harbour.example")
+    answer = browser.press(
+        "@@coserver-examples", "coserver-newsletter", recipients="kim@public.example.org"
+    )
+    assert "1 mails are queued." in answer.text
+    jobs.wait_idle()
+    (mail,) = mailbox.to_domain("public.example.org")
+    assert "Read it here: https://www.harbour.example" in mail.text.splitlines()
+    assert mail.message["From"] == "The harbour <site@example.org>"
+    assert mail.message["Subject"] == "Coserver"

@@ -1,0 +1,95 @@
+"""A real HTTP server on the loopback address that does what a test tells it and keeps the calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it came over the wire; names of headers are in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered. ``breaks``: the connection is closed after half of the body."""
+
+    status: int = 200
+    body: bytes = b"hello"
+    headers: dict[str, str] | None = None
+    breaks: bool = False
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request as ``answer`` says."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[Call], Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer = answer
+        self.calls: list[Call] = []
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps the request and answers it."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def handle_any(self) -> None:
+        """Answer whatever the method is."""
+        length = int(self.headers.get("Content-Length") or 0)
+        call = Call(
+            method=self.command,
+            target=self.path,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length),
+            port=self.client_address[1],
+        )
+        self.server.calls.append(call)
+        self.send(self.server.answer(call))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+    def send(self, answer: Answer) -> None:
+        """Send an answer."""
+        self.send_response(answer.status)
+        for name, value in ({"Content-Type": "text/plain"} | (answer.headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if answer.breaks:
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+            self.close_connection = True
+        elif self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        """Say nothing: the test's output is for the test."""
+
+
+@contextmanager
+def serve(answer: Callable[[Call], Answer]) -> Iterator[Server]:
+    """Run a server in a thread and yield it."""
+    with Server(answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
