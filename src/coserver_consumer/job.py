@@ -123,6 +123,7 @@ class Job:
     progress: float | None
     progress_text: str | None
     batch: str | None
+    evidence: Any
     tid: int | None
     # Only history rows have these.
     ended_at: int | None = None

@@ -41,9 +41,7 @@ def complete(job: Job, result: Any = None) -> Ending:
 
 def fail(job: Job, failure: Failed) -> Ending:
     """No further attempt will be made."""
-    return Ending(
-        key=job.key, state=State.FAILED, error=failure.error, traceback=failure.traceback
-    )
+    return Ending(key=job.key, state=State.FAILED, error=failure.error, traceback=failure.traceback)
 
 
 def retry(job: Job, failure: Failed, delay: float) -> Ending:

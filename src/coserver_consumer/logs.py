@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
+from coserver_consumer.verdict import Mark, Verdict
 
 log = logging.getLogger("coserver")
 
@@ -130,6 +131,19 @@ def poisoned(key: RunKey) -> None:
 def gave_up(consumer_id: str) -> None:
     """A dead consumer holds nothing any more and is forgotten."""
     log.warning("Consumer %s is dead and was removed", consumer_id)
+
+
+def resolved(verdict: Verdict, number: int) -> None:
+    """The ZODB told what became of a transaction whose process died."""
+    what = "Batch" if verdict.mark is Mark.BATCH else "Run"
+    log.warning(
+        "%s %s: its process died; %s (%s jobs)", what, verdict.value, verdict.finding, number
+    )
+
+
+def unresolved(why: str) -> None:
+    """The ZODB couldn't be asked; said once."""
+    log.error("%s", why)
 
 
 def pruned(number: int) -> None:

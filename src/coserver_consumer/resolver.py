@@ -25,9 +25,7 @@ SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebo
 Ask = Callable[[Sequence[Question]], list[Verdict]]
 
 
-def make_resolver(
-    database: Database, ask: Ask, *, every: float, wake: Callable[[], None]
-) -> Loop:
+def make_resolver(database: Database, ask: Ask, *, every: float, wake: Callable[[], None]) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed."""
     resolver = Resolver(database, ask, patience=every, wake=wake)
     return Loop("resolver", every=every, tick=resolver.tick)
@@ -43,13 +41,18 @@ class Resolver:
         self._ask = ask
         self._patience = patience
         self._wake = wake
-        self._next_second_look = time.monotonic() + SECOND_LOOK
+        self._next_second_look = time.monotonic()
         self._complaint = ""
 
     def tick(self) -> None:
-        """Make one round."""
-        questions = self._database.write(self._find_questions)
-        if not questions:
+        """Make one round.
+
+        At the start and now and then Zope is called even without a question: it tends what its
+        evidence hangs on.
+        """
+        is_second_look = time.monotonic() >= self._next_second_look
+        questions = self._find_questions(is_second_look)
+        if not questions and not is_second_look:
             return
         try:
             verdicts = self._ask(questions)
@@ -59,13 +62,16 @@ class Resolver:
         self._complain("")
         for verdict in verdicts:
             self._settle(verdict)
-
-    def _find_questions(self, connection: Connection) -> list[Question]:
-        questions = store.find_unresolved(connection, older_than=self._patience)
-        if time.monotonic() >= self._next_second_look:
+        if is_second_look:
             self._next_second_look = time.monotonic() + SECOND_LOOK
-            questions += store.find_dropped(connection)
-        return questions
+
+    def _find_questions(self, is_second_look: bool) -> list[Question]:  # noqa: FBT001
+        def find(connection: Connection) -> list[Question]:
+            questions = store.find_unresolved(connection, older_than=self._patience)
+            dropped = store.find_dropped(connection) if is_second_look else []
+            return questions + dropped
+
+        return self._database.write(find)
 
     def _settle(self, verdict: Verdict) -> None:
         number = self._database.write(lambda connection: settle(connection, verdict))

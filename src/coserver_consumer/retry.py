@@ -26,5 +26,5 @@ class Backoff:
 
         ``random`` gives floats in [0, 1). ``at_least`` is what a Retry-After asked for.
         """
-        ceiling = min(self.cap, self.base * 2 ** min(attempt - 1, 30))
+        ceiling = min(self.cap, self.base * 2.0 ** min(attempt - 1, 30))
         return max(self.floor, at_least or 0, random() * ceiling)

@@ -71,6 +71,9 @@ class Settings:
     max_rescues: int = setting(
         "The rescue that fails a job, since it seems to kill its consumers.", default=3, ge=1
     )
+    resolve_every: float = setting(
+        "How often it is found out what became of requests that died.", default=10.0, gt=0
+    )
     keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
     max_payload: int = setting("The largest arguments and payload.", default=1_048_576, ge=1)
     max_result: int = setting("The largest result that is kept.", default=65_536, ge=1)

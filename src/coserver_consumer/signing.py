@@ -82,7 +82,7 @@ def read_token(token: str, *, secret: str) -> Claims:
 
 
 def seal(body: bytes, *, secret: str, lifetime: float = 60) -> str:
-    """Return a token for a message between Zope and its consumers, good for ``lifetime`` seconds."""
+    """Return a token for a message to Zope, good for ``lifetime`` seconds."""
     said = {
         "aud": SERVICE,
         "sha": hashlib.sha256(body).hexdigest(),

@@ -18,14 +18,17 @@ from coserver_consumer.loop import Loop
 from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer
+from coserver_consumer.resolver import make_resolver
 from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry, load_registry
+from coserver_consumer.transports.evidence import HttpEvidence
 from coserver_consumer.worker import Worker
 
 LOOKS = 0.05  # seconds between two looks whether all has ended
 TELLING = 3.0  # seconds that are left for telling the database what was given back
+ZOPE_TASK = "view"
 LOOP_CONNECTIONS = 3  # the claimer, the heartbeat, and one for the others by turns
 
 
@@ -72,6 +75,7 @@ class Supervisor:
     def _make_loops(self) -> list[Loop]:
         runs, wake = self._worker.runs, self._worker.wake
         return [
+            *self._make_resolver(),
             make_heartbeat(
                 self._database, self._registration, runs, every=self._settings.heartbeat_every
             ),
@@ -79,6 +83,14 @@ class Supervisor:
             make_scheduler(self._database, wake=wake),
             make_pruner(self._database, keep_days=self._settings.keep_days),
         ]
+
+    def _make_resolver(self) -> list[Loop]:
+        """Only a consumer that reaches Zope can ask it."""
+        if ZOPE_TASK not in self._registry.names:
+            return []
+        ask = HttpEvidence(self._settings).ask
+        every = self._settings.resolve_every
+        return [make_resolver(self._database, ask, every=every, wake=self._worker.wake)]
 
     def _listen(self) -> None:
         def remember(number: int, _frame: FrameType | None) -> None:

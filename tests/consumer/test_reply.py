@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.transports.reply import (
+from coserver_consumer.reply import (
     Reply,
     conclude_zope,
     find_retry_after,

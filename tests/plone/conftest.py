@@ -12,14 +12,13 @@ import ZODB
 from Products.SiteAccess.VirtualHostMonster import manage_addVirtualHostMonster
 from pytest_plone import fixtures_factory
 from sqlalchemy import Engine, event
-from support.jobs import Jobs
-from tests.plone.instance import SECRET, Instance
-from tests.plone.views import register_views
 from ZODB.FileStorage import FileStorage
 
 from collective.coserver import engine as addon_engine
-from collective.coserver.settings import get_settings
 from collective.coserver.testing import COSERVER_FUNCTIONAL_TESTING
+from support.jobs import Jobs
+from tests.plone.instance import SECRET, Instance, forget_settings
+from tests.plone.views import register_views
 
 globals().update(fixtures_factory(((COSERVER_FUNCTIONAL_TESTING, "functional"),)))
 
@@ -33,16 +32,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     forget_settings()
 
 
-def forget_settings() -> None:
-    """Let the process read its settings and open its engine anew."""
-    get_settings.cache_clear()
-    addon_engine._open.cache_clear()
-
-
 @pytest.fixture
-def jobs(
-    engine: Engine, database_url: str, environment: pytest.MonkeyPatch
-) -> Iterator[Jobs]:
+def jobs(engine: Engine, database_url: str, environment: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """The queue of the add-on, seen from outside."""
     environment.setenv("COSERVER_DATABASE", database_url)
     opened = addon_engine.get_engine()

@@ -7,15 +7,23 @@ from typing import Any
 
 import requests
 import transaction
-from support.jobs import Jobs
 
+from collective.coserver import engine as addon_engine
+from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.job import Job, new_id
 from coserver_consumer.signing import make_token
 from coserver_consumer.transports.target import make_target
+from support.jobs import Jobs
 
 SECRET = "what Zope and its consumers share in tests"
 PASSWORD = "a password that is long enough"
+
+
+def forget_settings() -> None:
+    """Let the process read its settings and open its engine anew."""
+    get_settings.cache_clear()
+    addon_engine._open.cache_clear()
 
 
 class Instance:
@@ -27,7 +35,9 @@ class Instance:
         self.portal = layer["portal"]
         self.url = f"http://{layer['host']}:{layer['port']}"
 
-    def add_user(self, name: str, *, users: Any = None, roles: tuple[str, ...] = ("Member",)) -> None:
+    def add_user(
+        self, name: str, *, users: Any = None, roles: tuple[str, ...] = ("Member",)
+    ) -> None:
         """Add a user to a user folder, by default the site's."""
         folder = self.portal.acl_users if users is None else users
         folder.userFolderAddUser(name, PASSWORD, list(roles), [])

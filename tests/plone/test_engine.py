@@ -12,7 +12,6 @@ import transaction
 from App.config import getConfiguration
 from plone.testing import zca
 from sqlalchemy import Engine
-from support.jobs import Jobs
 from z3c.saconfig import EngineFactory
 from z3c.saconfig.interfaces import IEngineFactory
 from zope.component import getGlobalSiteManager
@@ -24,14 +23,13 @@ from collective.coserver import engine as addon_engine
 from collective.coserver import queue
 from collective.coserver.settings import get_settings
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
+from support.jobs import Jobs
 
 PATH = "/plone/@@view"
 
 
 @pytest.fixture
-def registered(
-    database_url: str, environment: pytest.MonkeyPatch
-) -> Iterator[EngineFactory]:
+def registered(database_url: str, environment: pytest.MonkeyPatch) -> Iterator[EngineFactory]:
     """An engine factory named ``coserver``, as z3c.saconfig's ZCML registers it."""
     address = database_url.replace("mysql://", "mysql+pymysql://")
     factory = EngineFactory(address.replace("postgresql://", "postgresql+psycopg://"))
@@ -136,7 +134,9 @@ def test_loading_the_add_on_connects_to_nothing(
 def test_an_error_of_the_database_shows_no_payload(jobs: Jobs) -> None:
     """What a job carries doesn't get into logs by way of SQLAlchemy's messages."""
     wrong = sa.text("SELECT 1 FROM elsewhere WHERE payload = :payload")
-    with addon_engine.get_engine().connect() as connection:
-        with pytest.raises(sa.exc.DBAPIError, match="elsewhere") as caught:
-            connection.execute(wrong, {"payload": "hush"})
+    with (
+        addon_engine.get_engine().connect() as connection,
+        pytest.raises(sa.exc.DBAPIError, match="elsewhere") as caught,
+    ):
+        connection.execute(wrong, {"payload": "hush"})
     assert "hush" not in str(caught.value)

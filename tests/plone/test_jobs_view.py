@@ -10,12 +10,11 @@ import requests
 import transaction
 from lxml.html import HtmlElement
 from plone import api
-from tests.plone.conftest import forget_settings
-from tests.plone.instance import Instance
 
 from coserver_consumer import lifecycle, store
 from coserver_consumer.job import State
 from coserver_consumer.outcome import Failed
+from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 LIST = "/plone/@@coserver-jobs"
 PATH = "/plone/@@test-tell"
@@ -88,7 +87,8 @@ def test_a_namesake_in_another_user_folder_sees_nothing(people: Instance) -> Non
     """The root's jane isn't the site's."""
     people.queue(PATH, login="jane")
     people.portal.acl_users.userFolderDelUsers(["jane"])
-    people.add_user("jane", users=people.app.acl_users, roles=("Member",))
+    people.portal.manage_setLocalRoles("jane", ["Member"])
+    people.add_user("jane", users=people.app.acl_users, roles=())
     assert listed(look(people, "jane")) == []
 
 
@@ -159,10 +159,11 @@ def test_a_failed_job_shows_why_and_can_be_retried(people: Instance) -> None:
 
 def test_a_running_job_shows_its_progress(people: Instance) -> None:
     """As its view reports it."""
-    people.queue("/plone/@@test-report", login="jane")
-    people.run(people.claim())
+    people.queue(PATH, login="jane")
+    key = people.claim().key
+    store.write(people.jobs.engine, lambda c: store.report(c, key, 0.4, "page 4 of 10"))
     (row,) = look(people, "jane").cssselect("tr[data-job]")
-    assert texts(row)[1] == "/plone/@@test-report 40% page 4 of 10"
+    assert texts(row)[1] == f"{PATH} 40% page 4 of 10"
 
 
 def test_a_button_needs_the_pages_own_form(people: Instance) -> None:
@@ -199,7 +200,7 @@ def test_a_button_pressed_too_late_says_so(people: Instance) -> None:
     form = look(people, "jane").get_element_by_id("coserver-jobs")
     fail(people, "meanwhile")
     session = requests.Session()
-    session.auth = ("jane", "a password that is long enough")
+    session.auth = ("jane", PASSWORD)
     fields = dict(form.form_values()) | {"cancel": job_id}
     answer = session.post(people.url + LIST, data=fields, timeout=30)
     assert "The job's state doesn't allow that any more." in answer.text

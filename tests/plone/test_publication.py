@@ -7,9 +7,11 @@ import pytest
 import transaction
 from plone import api
 from plone.app.testing import SITE_OWNER_NAME
-from tests.plone.instance import PASSWORD, Instance
+from Products.PluggableAuthService.interfaces.plugins import IUserEnumerationPlugin
 
+from collective.coserver import queue
 from coserver_consumer.job import RunKey, new_id
+from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
 FOR_JOBS = "/plone/@@test-tell-jobs"
@@ -78,8 +80,6 @@ def test_a_job_of_a_locked_user_is_refused(instance: Instance) -> None:
     instance.add_user("jane")
     instance.queue(TELL, login="jane")
     plugins = instance.portal.acl_users.plugins
-    from Products.PluggableAuthService.interfaces.plugins import IUserEnumerationPlugin
-
     for plugin_id in plugins.listPluginIds(IUserEnumerationPlugin):
         plugins.deactivatePlugin(IUserEnumerationPlugin, plugin_id)
     transaction.commit()
@@ -341,8 +341,6 @@ def test_zope_says_so_when_it_can_not_ask_the_queue(
     instance: Instance, environment: pytest.MonkeyPatch
 ) -> None:
     """A queue out of reach isn't a bad token: 503 lets the consumer try again."""
-    from tests.plone.conftest import forget_settings
-
     instance.queue(TELL)
     job = instance.claim()
     environment.setenv("COSERVER_DATABASE", "sqlite:////nonexistent/queue.sqlite")
@@ -363,8 +361,6 @@ def test_progress_is_seen_while_the_job_runs(instance: Instance) -> None:
 
 def test_a_cancelled_job_stops_where_it_checks(instance: Instance) -> None:
     """Its transaction is aborted, and its consumer is told."""
-    from collective.coserver import queue
-
     job_id = instance.queue("/plone/@@test-report")
     job = instance.claim()
     queue.cancel(job_id)

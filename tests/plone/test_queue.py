@@ -13,8 +13,6 @@ from AccessControl.users import UnrestrictedUser, system
 from plone import api
 from plone.app.testing import TEST_USER_ID
 from sqlalchemy import Engine
-from support.jobs import Jobs
-from tests.plone.instance import Instance
 from zope.component.hooks import setSite
 from zope.globalrequest import setRequest
 
@@ -22,9 +20,10 @@ from collective.coserver import queue
 from coserver_consumer import signing, store
 from coserver_consumer.errors import AddError, InvalidJob, UnknownQueue, WrongState
 from coserver_consumer.job import Job, State
+from support.jobs import Jobs
+from tests.plone.instance import SECRET, Instance, forget_settings
 
 PATH = "/plone/@@view"
-SECRET = "what Zope and its consumers share in tests"
 
 
 def commit(job_id: str) -> Job:
@@ -129,12 +128,8 @@ def test_what_can_not_be_queued_is_refused(jobs: Jobs, arguments: dict, reason: 
         queue.add(**arguments)
 
 
-def test_a_payload_over_the_limit_is_refused(
-    jobs: Jobs, environment: pytest.MonkeyPatch
-) -> None:
+def test_a_payload_over_the_limit_is_refused(jobs: Jobs, environment: pytest.MonkeyPatch) -> None:
     """At once, with the advice to pass a path."""
-    from tests.plone.conftest import forget_settings
-
     environment.setenv("COSERVER_MAX_PAYLOAD", "1000")
     forget_settings()
     with pytest.raises(InvalidJob, match="Pass the path"):
@@ -175,9 +170,7 @@ def test_who_cancels_is_written_down(instance: Instance) -> None:
     assert queue.get(job_id).error == f"cancelled by {TEST_USER_ID}"
 
 
-def test_a_job_of_a_script_belongs_to_the_user_it_logged_in(
-    functional: Any, jobs: Jobs
-) -> None:
+def test_a_job_of_a_script_belongs_to_the_user_it_logged_in(functional: Any, jobs: Jobs) -> None:
     """Without a request: the owner is the security manager's user, and the site the current."""
     user = functional["app"].acl_users.getUserById("admin")
     setRequest(None)
@@ -188,9 +181,7 @@ def test_a_job_of_a_script_belongs_to_the_user_it_logged_in(
     assert (job.origin["server_url"], job.origin["root"]) == ("", "")
 
 
-def test_a_script_without_user_and_site_queues_as_anonymous(
-    functional: Any, jobs: Jobs
-) -> None:
+def test_a_script_without_user_and_site_queues_as_anonymous(functional: Any, jobs: Jobs) -> None:
     """Nobody logged in, no site set: then the job has neither."""
     setRequest(None)
     setSite(None)

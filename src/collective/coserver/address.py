@@ -31,9 +31,7 @@ def _path_of(target: Any) -> str:
     try:
         return "/".join(target.getPhysicalPath()) or "/"
     except AttributeError:
-        raise InvalidJob(
-            f"A job needs a path or an object that has one, not {target!r}."
-        ) from None
+        raise InvalidJob(f"A job needs a path or an object that has one, not {target!r}.") from None
 
 
 def _check(path: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from zope.globalrequest import getRequest
 
 from collective.coserver.address import to_path
-from collective.coserver.body import CURRENT, Body, Payload, to_body
+from collective.coserver.body import CURRENT, Payload, to_body
 from collective.coserver.datamanager import join
 from collective.coserver.due import to_run_at
 from collective.coserver.engine import read, write
@@ -26,10 +26,11 @@ from coserver_consumer import signing, store
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, NewJob, State
 
+TITLE = 200  # characters of a path that stands for a title
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
-def add(
+def add(  # noqa: PLR0917  collective.taskqueue has these positions
     url: Any,
     method: str = "GET",
     params: Mapping[str, Any] | None = None,
@@ -61,11 +62,17 @@ def add(
     request = getRequest()
     owner = current_owner()
     site = find_site(None if isinstance(url, str) else url)
-    body = to_body(payload, method=method.upper(), request=request)
-    args = _to_args(to_path(url, view), method, params, headers, body, request)
+    method = _to_method(method)
+    path = to_path(url, view)
+    body = to_body(payload, method=method, request=request)
     job = NewJob(
         task="view",
-        args=args,
+        args={
+            "path": path,
+            "method": method,
+            "params": to_parameters(params),
+            "headers": to_headers(headers, request, content_type=body.content_type),
+        },
         queue=queue,
         priority=priority,
         delay=delay,
@@ -76,7 +83,7 @@ def add(
         owner=owner.id,
         site=site_path(site),
         origin=to_origin(owner, site=site, request=request),
-        title=title or args["path"][:200],
+        title=title or path[:TITLE],
         unique_key=unique,
         requires=_to_names(requires),
     )
@@ -110,22 +117,10 @@ def retry(job_id: str) -> None:
     write(lambda connection: store.retry(connection, job_id, by=who))
 
 
-def _to_args(
-    path: str,
-    method: str,
-    params: Mapping[str, Any] | None,
-    headers: Mapping[str, Any] | None,
-    body: Body,
-    request: Any,
-) -> dict[str, Any]:
-    if method.upper() not in METHODS:
-        raise InvalidJob(f"A job can't be a {method} request; it can be {', '.join(METHODS)}.")
-    return {
-        "path": path,
-        "method": method.upper(),
-        "params": to_parameters(params),
-        "headers": to_headers(headers, request, content_type=body.content_type),
-    }
+def _to_method(name: str) -> str:
+    if name.upper() not in METHODS:
+        raise InvalidJob(f"A job can't be a {name} request; it can be {', '.join(METHODS)}.")
+    return name.upper()
 
 
 def _to_names(requires: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The engine that somebody registered through z3c.saconfig, ``<db:engine name="coserver" .../>``."""
+"""The engine that z3c.saconfig may have, from ``<db:engine name="coserver" .../>``."""
 
 from __future__ import annotations
 

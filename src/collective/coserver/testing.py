@@ -13,7 +13,7 @@ import collective.coserver
 class CoserverLayer(PloneSandboxLayer):
     """A Plone site with the add-on. Nothing is queued before a test says where."""
 
-    defaultBases = (PLONE_FIXTURE,)
+    defaultBases = (PLONE_FIXTURE,)  # noqa: N815
 
     def setUpZope(self, app: Any, configurationContext: Any) -> None:  # noqa: N802, N803
         """Load the add-on."""

@@ -24,7 +24,11 @@ def jobs() -> None:
 
 @jobs.command("list", short_help="List jobs, the newest first.")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice([*State]), help="Only in this state."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in State]),
+    help="Only in this state.",
 )
 @click.option("--queue", "queues", multiple=True, help="Only of this queue.")
 @click.option("--task", "tasks", multiple=True, help="Only of this task.")
@@ -39,7 +43,7 @@ def jobs() -> None:
 def list_jobs(
     context: click.Context,
     *,
-    states: tuple[State, ...],
+    states: tuple[str, ...],
     queues: tuple[str, ...],
     tasks: tuple[str, ...],
     owner: str | None,

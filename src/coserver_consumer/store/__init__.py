@@ -10,7 +10,7 @@ from coserver_consumer.store.batches import drop, forsake, promote
 from coserver_consumer.store.changing import cancel, report, retry, wake
 from coserver_consumer.store.claiming import claim
 from coserver_consumer.store.clock import SECOND
-from coserver_consumer.store.effects import complete, lose, revoke, vote
+from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.ending import finish
 from coserver_consumer.store.engine import open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage
@@ -67,6 +67,7 @@ __all__ = [
     "get_running",
     "heartbeat",
     "held",
+    "hold_running",
     "is_outage",
     "lose",
     "now",

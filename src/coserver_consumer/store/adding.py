@@ -138,7 +138,9 @@ def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
     if job.max_attempts < 1:
         raise InvalidJob(f"max_attempts is {job.max_attempts}; a job needs at least 1.")
     if abs(job.priority) > MAX_PRIORITY:
-        raise InvalidJob(f"priority is {job.priority}; it goes from -{MAX_PRIORITY} to {MAX_PRIORITY}.")
+        raise InvalidJob(
+            f"priority is {job.priority}; it goes from -{MAX_PRIORITY} to {MAX_PRIORITY}."
+        )
     if job.timeout is not None and job.timeout <= 0:
         raise InvalidJob(f"timeout is {job.timeout}; it is in seconds and more than 0.")
     _check_names(job)

@@ -19,6 +19,11 @@ from coserver_consumer.store.history import MAX_RESULT, move_to_history
 from coserver_consumer.store.sql import is_state, locked
 
 
+def hold_running(connection: Connection, key: RunKey) -> bool:
+    """Lock the job; return False if the run isn't the current one any more."""
+    return _hold(connection, key, State.RUNNING)
+
+
 def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bool:
     """Make a running job ``finishing``; return False if the run isn't the current one any more.
 

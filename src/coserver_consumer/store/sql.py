@@ -28,9 +28,7 @@ def is_state(*states: State) -> ColumnElement[bool]:
     return schema.job.c.state.in_(names)
 
 
-def locked(
-    connection: Connection, query: Select[*Row], *, skip: bool = False
-) -> Select[*Row]:
+def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -> Select[*Row]:
     """Return the query with its rows locked; SQLite's transaction holds the only lock there is."""
     if connection.dialect.name == "sqlite":
         return query

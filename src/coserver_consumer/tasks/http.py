@@ -13,10 +13,10 @@ from urllib3.util import Url
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.outcome import Failed, Outcome
+from coserver_consumer.reply import REDIRECTS, Reply, conclude_reply
 from coserver_consumer.tasks.allow_list import AllowList
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.transports.pool import HttpPool
-from coserver_consumer.transports.reply import REDIRECTS, Reply, conclude_reply
 
 ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

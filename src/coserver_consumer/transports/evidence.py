@@ -35,7 +35,10 @@ class HttpEvidence:
                 "POST",
                 self._settings.zope_url + SERVICE,
                 body=body,
-                headers={"Authorization": f"Coserver {token}", "Content-Type": "application/json"},
+                headers={
+                    "Authorization": f"Coserver-Seal {token}",
+                    "Content-Type": "application/json",
+                },
                 redirect=False,
                 timeout=TIMEOUT,
             )

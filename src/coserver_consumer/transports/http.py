@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
+from coserver_consumer.reply import conclude_zope
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import make_token
 from coserver_consumer.transports.pool import HttpPool
-from coserver_consumer.transports.reply import conclude_zope
 from coserver_consumer.transports.target import Target, make_target
 
 TOKEN_MARGIN = 30.0  # seconds a token outlives its request

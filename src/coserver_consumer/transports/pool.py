@@ -17,7 +17,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from coserver_consumer.current_job import EndAttempt
 from coserver_consumer.outcome import Failed
-from coserver_consumer.transports.reply import Reply
+from coserver_consumer.reply import Reply
 
 CONNECT_TIMEOUT = 10.0  # seconds
 CHUNK = 65_536  # bytes

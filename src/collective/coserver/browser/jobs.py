@@ -141,6 +141,5 @@ def _explain(error: Exception) -> Message:
         case _:
             return _(
                 "message_out_of_reach",
-                default="The queue's database can't be used at the moment. "
-                "Zope's log says why.",
+                default="The queue's database can't be used at the moment. Zope's log says why.",
             )

@@ -9,6 +9,9 @@ Without a ZODB connection among the transaction's resources the row is written a
 ``Last``'s vote: one statement that is atomic alone. With one it is written as staged in the vote
 and made ready in ``tpc_finish``, when the ZODB has finished. What a process leaves staged because
 it died in between is told apart by the mark: the ZODB has it if and only if it committed.
+
+The same pair ends the job whose work the transaction is (its ``Effect``): finishing in the vote,
+completed when the ZODB has finished.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import transaction
 from transaction.interfaces import ITransaction
 
 from collective.coserver.datamanager.batch import Batch
+from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
 from coserver_consumer.errors import AddError
@@ -34,6 +38,14 @@ def join(job: NewJob) -> None:
     _require_open(current)
     batch = _find_batch(current) or _start_batch(current)
     batch.jobs.append(job)
+
+
+def join_effect(effect: Effect) -> None:
+    """Let the commit of the current transaction be the end of a job's attempt."""
+    current = transaction.get()
+    _require_open(current)
+    batch = _find_batch(current) or _start_batch(current)
+    batch.effect = effect
 
 
 def _require_open(current: ITransaction) -> None:

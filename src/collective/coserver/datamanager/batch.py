@@ -1,4 +1,4 @@
-"""The jobs that one transaction queues, and the SQL connection that writes them."""
+"""What one transaction tells the store: the jobs it queues, and the job whose effect it is."""
 
 from __future__ import annotations
 
@@ -6,60 +6,126 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from transaction.interfaces import ITransaction, TransactionError
 from ZODB.Connection import Connection as ZODBConnection
 
+from collective.coserver.datamanager.effect import Effect
+from collective.coserver.datamanager.zodb import find_connection, last_tid
 from collective.coserver.engine import get_engine, naming_outages
+from collective.coserver.evidence.marking import mark
+from collective.coserver.settings import get_settings
+from coserver_consumer import store
 from coserver_consumer.job import NewJob, new_id
+from coserver_consumer.verdict import Mark, run_mark
 
 
 class Batch:
-    """What ``First`` and ``Last`` share.
+    """What ``First`` and ``Last`` share, from the beginning of a transaction to its end.
 
-    ``jobs`` are in the order in which they were queued. ``zodb`` is the ZODB connection whose
-    commit decides about them, None if the transaction changes no ZODB.
+    ``jobs`` are in the order in which they were queued. ``effect`` is the attempt that this
+    transaction is the work of, None if it is nobody's.
     """
 
     def __init__(self) -> None:
         self.id = new_id()
         self.jobs: list[NewJob] = []
-        self.zodb: ZODBConnection | None = None
+        self.effect: Effect | None = None
         self.has_ended = False
+        self._zodb: ZODBConnection | None = None
         self._sql: Connection | None = None
+        self._evidence: dict[Mark, dict[str, Any]] = {}
 
     @property
-    def is_keyed(self) -> bool:
-        """True if one of the jobs wants to be unique."""
-        return any(job.unique_key is not None for job in self.jobs)
+    def is_empty(self) -> bool:
+        """True if there is nothing to tell."""
+        return not self.jobs and self.effect is None
 
     def forget(self) -> None:
         """End the batch without its jobs."""
         self.jobs.clear()
+        self.effect = None
         self.has_ended = True
 
-    def connect(self) -> None:
-        """Check out a connection that was found to be alive, before anybody commits anything."""
+    def begin(self, current: ITransaction) -> None:
+        """Mark the ZODB's transaction, and check out an SQL connection that was found alive."""
+        self._zodb = find_connection(current)
+        if self._zodb is not None:
+            self._mark(current, self._zodb)
         engine = get_engine()
         with naming_outages(engine):
             self._sql = engine.connect().execution_options(**self._mode(engine))
 
-    def write(self, work: Callable[[Connection], Any]) -> None:
-        """Do ``work`` on the connection and commit it."""
-        assert self._sql is not None, "connect() comes first"
-        with naming_outages(self._sql.engine), self._sql.begin():
-            work(self._sql)
+    def vote(self) -> None:
+        """Write all in one SQL transaction; an error is the whole transaction's.
 
-    def release(self) -> None:
-        """Give the connection back; a second call is nothing."""
+        Nobody votes after us, so without a ZODB to wait for this is the end of it.
+        """
+        if self._zodb is None:
+            self._write(self._conclude)
+        else:
+            base = {"base_tid": last_tid(self._zodb)}
+            told = {key: found | base for key, found in self._evidence.items()}
+            self._write(lambda connection: self._stage(connection, told))
+
+    def finish(self) -> None:
+        """Let what was staged happen, now that the ZODB has committed."""
+        if self._zodb is not None:
+            tid = last_tid(self._zodb)
+            self._write(lambda connection: self._release(connection, tid))
+
+    def close(self) -> None:
+        """Give the SQL connection back; a second call is nothing."""
         if self._sql is not None:
             self._sql.close()
             self._sql = None
+
+    def _mark(self, current: ITransaction, connection: ZODBConnection) -> None:
+        if self.jobs:
+            self._evidence[Mark.BATCH] = mark(current, connection, Mark.BATCH, self.id)
+        if self.effect is not None:
+            value = run_mark(*self.effect.key)
+            self._evidence[Mark.RUN] = mark(current, connection, Mark.RUN, value)
+
+    def _conclude(self, connection: Connection) -> None:
+        if self.jobs:
+            store.add_many(connection, self.jobs, max_payload=get_settings().max_payload)
+        if self.effect is not None:
+            self.effect.complete(connection)
+
+    def _stage(self, connection: Connection, evidence: dict[Mark, dict[str, Any]]) -> None:
+        if self.jobs:
+            store.stage(
+                connection,
+                self.jobs,
+                batch=self.id,
+                evidence=evidence[Mark.BATCH],
+                max_payload=get_settings().max_payload,
+            )
+        if self.effect is not None:
+            self.effect.vote(connection, evidence[Mark.RUN])
+
+    def _release(self, connection: Connection, tid: int) -> None:
+        if self.jobs:
+            store.promote(connection, self.id, tid=tid, keyed=self._is_keyed)
+        if self.effect is not None:
+            self.effect.finish(connection)
+
+    @property
+    def _is_keyed(self) -> bool:
+        return any(job.unique_key is not None for job in self.jobs)
+
+    def _write(self, work: Callable[[Connection], Any]) -> None:
+        if self._sql is None:
+            raise TransactionError("A batch is written only between its begin and its close.")
+        with naming_outages(self._sql.engine), self._sql.begin():
+            work(self._sql)
 
     def _mode(self, engine: Engine) -> dict[str, str]:
         """Leave out BEGIN and COMMIT, which cost a round trip each, where one statement does.
 
         SQLite has no round trips to save.
         """
-        is_one_statement = len(self.jobs) == 1 and not self.is_keyed
+        is_one_statement = len(self.jobs) == 1 and not self._is_keyed and self.effect is None
         if is_one_statement and engine.dialect.name != "sqlite":
             return {"isolation_level": "AUTOCOMMIT"}
         return {}

@@ -7,9 +7,6 @@ from zope.interface import implementer
 
 from collective.coserver.datamanager.batch import Batch
 from collective.coserver.datamanager.savepoint import Savepoint
-from collective.coserver.datamanager.zodb import find_connection
-
-MARK = "coserver"  # the key of the batch in the ZODB transaction's extended info
 
 
 @implementer(ISavepointDataManager)
@@ -34,13 +31,9 @@ class First:
         self.batch.forget()
 
     def tpc_begin(self, current: ITransaction) -> None:
-        """Mark the transaction with its batch and check out an SQL connection."""
-        if not self.batch.jobs:
-            return
-        self.batch.zodb = find_connection(current)
-        if self.batch.zodb is not None:
-            current.setExtendedInfo(MARK, self.batch.id)
-        self.batch.connect()
+        """Mark the transaction and check out an SQL connection."""
+        if not self.batch.is_empty:
+            self.batch.begin(current)
 
     def commit(self, current: ITransaction) -> None:
         """Do nothing yet."""

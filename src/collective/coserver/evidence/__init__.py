@@ -1,4 +1,4 @@
-"""Evidence in the ZODB: did a certain transaction commit?
+"""Evidence in the ZODB that a certain transaction committed.
 
 A transaction that tells the queue something in its vote is marked before the ZODB begins. If its
 process dies before it can say that it has committed, the mark tells: it is there if and only if

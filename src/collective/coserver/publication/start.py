@@ -1,4 +1,4 @@
-"""A request begins: is it the run of a job?"""
+"""A request begins, and may be the run of a job."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ZPublisher.interfaces import IPubStart
 from collective.coserver.engine import read
 from collective.coserver.interfaces import IJobRequest
 from collective.coserver.publication.annotation import set_job
+from collective.coserver.publication.freshness import Behind, catch_up
 from collective.coserver.publication.refusal import NotAdmitted, NotNow, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer import signing, store
@@ -33,24 +34,27 @@ def admit_job(event: IPubStart) -> None:
     be registered for the layer.
     """
     request = event.request
-    token = find_token(request)
+    token = find_token(request, SCHEME)
     if token is None:
         return
     try:
         job = find_job(token, request)
+        catch_up(job)
     except Unsigned as error:
         refuse(request, NotAdmitted(str(error)))
     except (StoreError, ConfigurationError):
         logger.exception("A job's request can't be checked.")
         refuse(request, NotNow("Zope can't check the job now; its log says why."))
+    except Behind as error:
+        refuse(request, NotNow(str(error)))
     set_job(request, job)
     mark(request)
 
 
-def find_token(request: Any) -> str | None:
-    """Return the run token of ``Authorization: Coserver <token>``, None without that scheme."""
-    scheme, _, token = (getattr(request, "_auth", None) or "").partition(" ")
-    return token.strip() if scheme.lower() == SCHEME else None
+def find_token(request: Any, scheme: str) -> str | None:
+    """Return the token of ``Authorization: <scheme> <token>``, None without that scheme."""
+    found, _, token = (getattr(request, "_auth", None) or "").partition(" ")
+    return token.strip() if found.lower() == scheme else None
 
 
 def find_job(token: str, request: Any) -> Job:

@@ -40,9 +40,7 @@ def find_eggs(buildout: Any, options: Mapping[str, str]) -> list[str]:
 
 def read_settings(options: Mapping[str, str], base: Path) -> dict[str, str]:
     """Return coserver's settings by their names; a path is taken from ``base``."""
-    found = {
-        name: options[key].strip() for key, name in SETTINGS.items() if options.get(key)
-    }
+    found = {name: options[key].strip() for key, name in SETTINGS.items() if options.get(key)}
     if "secret_file" in found:
         found["secret_file"] = str(base / found["secret_file"])
     return found
