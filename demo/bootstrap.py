@@ -127,7 +127,6 @@ def _must_create(venv: Path, python: Path) -> bool:
         return not _read_stamp(venv).startswith(f"{venv}\n") or not _works(python)
     if _works(python):
         return False
-    return True
     raise Refused(
         f"{venv} isn't a working virtual environment, and nothing says that this program made "
         "it. Remove it, or name another place with COSERVER_VENV."

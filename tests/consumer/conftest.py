@@ -104,7 +104,7 @@ def make_consumer(tmp_path) -> Iterator[Callable[..., Process]]:
             ready=ready.log_says("is ready"),
             environment={
                 "COSERVER_DATABASE": url,
-                "PYTHONPATH": str(PLUGIN),
+                "PYTHONPATH": os.pathsep.join([str(PLUGIN), *sys.path]),
                 **QUICK,
                 **environment,
             },

@@ -1,4 +1,4 @@
-"""The command ``coserver`` as people and programs call it: by subprocess, on real databases."""
+"""The command ``coserver`` as people and programs call it, on real databases."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from coserver_consumer import Client, store
-from coserver_consumer.cli import COMMANDS
+from coserver_consumer.cli import COMMANDS, main
 from coserver_consumer.job import State
 from coserver_consumer.lifecycle import retry
 from coserver_consumer.outcome import Failed
@@ -25,26 +26,32 @@ NO_SUCH_JOB = "01980cf2-53a1-7000-8000-0123456789ab"
 
 @pytest.fixture
 def call():
-    """Run ``coserver`` on a database; return the finished process."""
+    """Run the command inside this process, which saves a second each time."""
 
     def run(url, *arguments, **environment):
-        return subprocess.run(
-            [COSERVER, *arguments],
-            env=os.environ | {"COSERVER_DATABASE": url} | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        env = {"COSERVER_DATABASE": url} | environment
+        return CliRunner().invoke(main, arguments, prog_name="coserver", env=env)
 
     return run
 
 
 @pytest.fixture
 def ask(call):
-    """Run ``coserver`` with --json; return what it wrote."""
+    """Run the command with --json; return what it wrote."""
     return lambda url, *arguments: json.loads(call(url, *arguments, "--json").stdout)
+
+
+def call_process(url, *arguments):
+    """Run ``coserver`` in a process of its own."""
+    return subprocess.run(
+        [COSERVER, *arguments],
+        env=os.environ | {"COSERVER_DATABASE": url},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask
     """On each kind of database: init, add, list, show, cancel, retry, status, upgrade."""
     url = empty_database_url
     made = call(url, "init")
-    assert (made.returncode, "were made" in made.stdout) == (0, True)
+    assert (made.exit_code, "were made" in made.stdout) == (0, True)
     job_id = call(url, "add", "mail.send", "to=a@example.com", "n=3", "--title", "A mail").stdout
     [listed] = ask(url, "jobs", "list")
     assert (listed["id"], listed["state"]) == (job_id.strip(), "ready")
@@ -72,6 +79,19 @@ def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask
     assert "is ready to run again" in call(url, "jobs", "retry", listed["id"]).stdout
     assert ask(url, "status") == {"queues": {"default": {"ready": 1}}, "consumers": []}
     assert "are up to date" in call(url, "upgrade").stdout
+
+
+def test_it_is_a_program(database_url):
+    """What it writes goes to standard output, what is wrong to standard error."""
+    done = call_process(database_url, "add", "test")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = call_process(database_url, "jobs", "show", done.stdout.strip(), "--json")
+    assert json.loads(shown.stdout)["task"] == "test"
+    missing = call_process(database_url, "jobs", "show", NO_SUCH_JOB)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert missing.stderr == (
+        f"Error: No job has the id {NO_SUCH_JOB}: it never was committed, or was pruned.\n"
+    )
 
 
 def test_help_lists_every_command_and_the_exit_codes(sqlite_url, call):
@@ -92,7 +112,7 @@ def test_the_database_may_be_named_before_or_after_the_command(sqlite_url, call)
     """And outweighs the environment."""
     wrong = "sqlite:////nowhere/at/all"
     for arguments in (["--database", sqlite_url, "status"], ["status", "--database", sqlite_url]):
-        assert call(wrong, *arguments).returncode == 0
+        assert call(wrong, *arguments).exit_code == 0
 
 
 def test_the_timeline_shows_each_attempt_with_its_error(sqlite_url, sqlite_client, call):
@@ -152,10 +172,10 @@ def test_a_job_may_have_any_option(sqlite_url, sqlite_client, call, tmp_path):
 def test_queues_are_made_and_listed(sqlite_url, call, ask):
     """A job for one that isn't known is refused, with the command that makes it."""
     refused = call(sqlite_url, "add", "test", "--queue", "mail")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "coserver queues add mail" in refused.stderr
-    assert call(sqlite_url, "queues", "add", "mail").returncode == 0
-    assert call(sqlite_url, "add", "test", "--queue", "mail").returncode == 0
+    assert call(sqlite_url, "queues", "add", "mail").exit_code == 0
+    assert call(sqlite_url, "add", "test", "--queue", "mail").exit_code == 0
     assert ask(sqlite_url, "queues", "list") == {"default": {}, "mail": {"ready": 1}}
 
 
@@ -178,7 +198,7 @@ def test_queues_are_made_and_listed(sqlite_url, call, ask):
 def test_a_mistake_is_one_line_and_an_exit_code(sqlite_url, call, arguments, code, said):
     """Nobody is shown a traceback."""
     done = call(sqlite_url, *arguments)
-    assert done.returncode == code
+    assert done.exit_code == code
     assert said in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in done.stderr
@@ -198,7 +218,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(sqlite_url, call, arguments, cod
 def test_a_database_that_cannot_be_used_is_one_line_without_a_password(call, url, code, said):
     """The line says where it was looked for."""
     done = call(url, "status")
-    assert (done.returncode, said in done.stderr) == (code, True)
+    assert (done.exit_code, said in done.stderr) == (code, True)
     assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr
 
@@ -206,16 +226,16 @@ def test_a_database_that_cannot_be_used_is_one_line_without_a_password(call, url
 def test_changes_of_several_jobs_are_all_made_or_none(sqlite_url, sqlite_client, call):
     """A typing error in the third id must not leave the first two changed."""
     job_id = sqlite_client.add("test")
-    assert call(sqlite_url, "jobs", "cancel", job_id, NO_SUCH_JOB).returncode == 3
+    assert call(sqlite_url, "jobs", "cancel", job_id, NO_SUCH_JOB).exit_code == 3
     assert sqlite_client.get(job_id).state is State.READY
-    assert call(sqlite_url, "jobs", "retry", job_id).returncode == 1
+    assert call(sqlite_url, "jobs", "retry", job_id).exit_code == 1
 
 
 def test_the_doctor_finds_what_is_missing_and_says_what_to_do(sqlite_url, call, ask):
     """Warnings leave the exit code at 0: other jobs than Zope's run."""
     address = f"http://127.0.0.1:{free_port()}"
     done = call(sqlite_url, "doctor", COSERVER_ZOPE_URL=address)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     for text in ("its tables are up to date", "Start one with `coserver run`", "openssl rand"):
         assert text in done.stdout
     assert f"{address} doesn't answer" in done.stdout
@@ -228,5 +248,5 @@ def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):
     """Here the tables are missing."""
     with fresh_database("sqlite", tmp_path) as url:
         done = call(url, "doctor")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "Run `coserver init`" in done.stdout

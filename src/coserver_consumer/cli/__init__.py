@@ -33,7 +33,7 @@ COMMANDS = {
 @access_options
 @click.version_option(version("collective.coserver"), prog_name="coserver")
 def main() -> None:
-    r"""Background jobs for Zope, Plone and whatever stands beside them.
+    """Background jobs for Zope, Plone and whatever stands beside them.
 
     \b
     Make the tables, run a consumer, queue a job, look at it:

@@ -59,7 +59,7 @@ def add(
     as_json: bool,
     **options: Any,
 ) -> None:
-    r"""Queue a job of TASK and write its id.
+    """Queue a job of TASK and write its id.
 
     A VALUE that is JSON is taken as such, other text as it is. Jobs of the task `view` run as a
     Plone user and can only be queued by Plone.

@@ -18,7 +18,7 @@ MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 @access_options
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool) -> None:
-    r"""Check database, schema, clock, consumers, secret, tasks and Zope; say what to do.
+    """Check database, schema, clock, consumers, secret, tasks and Zope; say what to do.
 
     Exit code 1 if a consumer can't work like this; warnings leave it at 0.
 

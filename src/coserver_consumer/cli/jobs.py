@@ -53,7 +53,7 @@ def list_jobs(
     limit: int,
     as_json: bool,
 ) -> None:
-    r"""List jobs, live and ended, the newest first.
+    """List jobs, live and ended, the newest first.
 
     Options that may be given several times widen the choice.
 
@@ -107,7 +107,7 @@ def _row(job: Job) -> list[str | None]:
 @access_options
 @click.pass_context
 def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
-    r"""Show one job, what happened to it and when. Exit code 3 if there is none.
+    """Show one job, what happened to it and when. Exit code 3 if there is none.
 
     \b
     Example:
@@ -159,7 +159,7 @@ def _write_for_people(job: Job, attempts: list[AttemptError]) -> None:
 @access_options
 @click.pass_context
 def retry_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
-    r"""Run ended jobs again, with all their attempts before them, or scheduled ones now.
+    """Run ended jobs again, with all their attempts before them, or scheduled ones now.
 
     Either all of the jobs are changed or, with exit code 1 or 3, none.
 
@@ -183,7 +183,7 @@ def retry_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
 @access_options
 @click.pass_context
 def cancel_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
-    r"""Cancel jobs: those that wait at once, those that run when their task looks up next.
+    """Cancel jobs: those that wait at once, those that run when their task looks up next.
 
     Either all of the jobs are changed or, with exit code 1 or 3, none.
 

@@ -23,7 +23,7 @@ def queues() -> None:
 @access_options
 @click.pass_context
 def list_queues(context: click.Context, *, as_json: bool) -> None:
-    r"""List the queues and how many jobs they have in each state.
+    """List the queues and how many jobs they have in each state.
 
     \b
     Example:
@@ -42,7 +42,7 @@ def list_queues(context: click.Context, *, as_json: bool) -> None:
 @access_options
 @click.pass_context
 def add_queue(context: click.Context, *, name: str) -> None:
-    r"""Make a queue known, so that jobs can be added to it; a known one stays as it is.
+    """Make a queue known, so that jobs can be added to it; a known one stays as it is.
 
     Consumers do so for the queues they serve when they start.
 

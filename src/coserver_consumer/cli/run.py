@@ -42,7 +42,7 @@ def _make_option(setting: Field[Any]) -> Callable[[Callable[..., Any]], Callable
 @settings_options
 @click.pass_context
 def run(context: click.Context, /, **flags: str | None) -> None:
-    r"""Run a consumer until a signal stops it.
+    """Run a consumer until a signal stops it.
 
     On SIGTERM or SIGINT it takes no new jobs, lets those that run end within the grace time, gives
     the rest back and exits with 0. A second signal stops it now. It waits while the database is

@@ -12,7 +12,7 @@ from coserver_consumer.cli.access import access_options, find_access
 @access_options
 @click.pass_context
 def init(context: click.Context) -> None:
-    r"""Make the tables in the database; what is there already stays.
+    """Make the tables in the database; what is there already stays.
 
     \b
     Example:
@@ -25,7 +25,7 @@ def init(context: click.Context) -> None:
 @access_options
 @click.pass_context
 def upgrade(context: click.Context) -> None:
-    r"""Bring the tables up to date after a new version was installed.
+    """Bring the tables up to date after a new version was installed.
 
     Stop Zope and the consumers first, start them again afterwards.
 

@@ -39,8 +39,8 @@ def write_marker(connection: Connection) -> dict[str, int]:
     fence = connection.root().get(FENCE)
     if fence is None:
         fence = _make_fence(connection)
-    else:
-        fence._p_activate()  # noqa: SLF001  the serial is known then
+    elif fence._p_jar is not None:  # else this very transaction has made it
+        fence._p_activate()  # the serial is known then
         connection.readCurrent(fence)
     return {"marker": u64(_add(connection)), "witness": u64(fence[WITNESS])}
 

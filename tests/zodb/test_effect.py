@@ -1,0 +1,195 @@
+"""A job ends with the commit of the transaction that is its work, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import transaction
+from collective.coserver import engine as addon_engine
+from collective.coserver import queue
+from collective.coserver.datamanager import join_effect
+from collective.coserver.datamanager.effect import Effect, LostRun
+from collective.coserver.settings import get_settings
+from sqlalchemy import Engine
+from support.jobs import Jobs
+
+from coserver_consumer import store
+from coserver_consumer.job import Job, NewJob, State, new_id
+from coserver_consumer.lifecycle import Ending
+from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer.resolver import settle
+from coserver_consumer.verdict import Finding, Mark
+
+
+@pytest.fixture
+def jobs(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """The queue, known to the add-on."""
+    monkeypatch.setenv("COSERVER_DATABASE", database_url)
+    monkeypatch.setenv("COSERVER_SECRET", "what Zope and its consumers share in tests")
+    get_settings.cache_clear()
+    addon_engine._open.cache_clear()
+    yield Jobs(engine)
+    transaction.abort()
+    addon_engine.get_engine().dispose()
+    get_settings.cache_clear()
+    addon_engine._open.cache_clear()
+
+
+def claim(jobs: Jobs) -> Job:
+    """Queue a job and claim it."""
+    consumer = new_id()
+
+    def work(connection: Any) -> list[Job]:
+        store.add(connection, NewJob(task="t"))
+        return store.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
+
+    (job,) = store.write(jobs.engine, work)
+    return job
+
+
+def rescue(jobs: Jobs) -> None:
+    """Take all jobs from consumers that were never registered."""
+    store.write(jobs.engine, lambda connection: store.rescue(connection))
+
+
+def count(db: Any) -> int:
+    """Return how often the effect happened."""
+    with db.transaction() as connection:
+        return int(connection.root().get("effects", 0))
+
+
+def have_effect(db: Any, job: Job, outcome: Any = None) -> None:
+    """Do the job's work in the current transaction, without committing it."""
+    root = db.open().root()
+    root["effects"] = root.get("effects", 0) + 1
+    join_effect(Effect(job.key, lambda: outcome or Completed(result={"status": 200})))
+
+
+def fail_after_everybody() -> Any:
+    """Return a data manager whose ``tpc_finish`` comes after the ZODB's and before ours."""
+
+    class Failing:
+        def sortKey(self) -> str:  # noqa: N802
+            return "~~b"
+
+        def tpc_finish(self, current: Any) -> None:
+            raise RuntimeError("killed between the two finishes")
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("abort", "tpc_begin", "commit", "tpc_vote", "tpc_abort"):
+                return lambda current: None
+            raise AttributeError(name)
+
+    return Failing()
+
+
+def settle_all(jobs: Jobs, db: Any) -> list[Finding]:
+    """Ask the ZODB about all that is open, as the resolver does; return what it said."""
+    from collective.coserver.evidence import answer
+
+    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
+    verdicts = answer(questions, {"main": db})
+    for verdict in verdicts:
+        store.write(jobs.engine, lambda connection, said=verdict: settle(connection, said))
+    return [verdict.finding for verdict in verdicts]
+
+
+def test_a_commit_completes_its_job_with_its_result(jobs: Jobs, db: Any) -> None:
+    """The consumer's own ending comes later and changes nothing."""
+    job = claim(jobs)
+    have_effect(db, job)
+    transaction.commit()
+    done = jobs.get(job.id)
+    assert (done.state, done.result, count(db)) == (State.COMPLETED, {"status": 200}, 1)
+    late = Ending(key=job.key, state=State.SCHEDULED, delay=1, error="no answer in time")
+    assert store.write(jobs.engine, lambda c: store.finish(c, [late])) == {job.key}
+    assert jobs.get(job.id).state is State.COMPLETED
+
+
+def test_an_attempt_without_a_change_is_completed_in_the_vote(jobs: Jobs) -> None:
+    """There is no ZODB to wait for."""
+    job = claim(jobs)
+    join_effect(Effect(job.key, Completed))
+    transaction.commit()
+    assert jobs.get(job.id).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_zombie_cannot_commit(jobs: Jobs, db: Any, writes: bool) -> None:  # noqa: FBT001
+    """Its job was given to another consumer: nothing of its transaction happens, no job either."""
+    job = claim(jobs)
+    rescue(jobs)
+    have_effect(db, job) if writes else join_effect(Effect(job.key, Completed))
+    child = queue.add("/Plone/@@child")
+    with pytest.raises(LostRun, match="given to another consumer"):
+        transaction.commit()
+    transaction.abort()
+    settle_all(jobs, db)
+    assert count(db) == 0
+    assert not jobs.exists(child) or jobs.get(child).state is State.DROPPED
+    assert jobs.get(job.id).state is State.READY
+
+
+def test_an_error_that_zope_commits_is_no_completed_job(jobs: Jobs, db: Any) -> None:
+    """A view set an error status and returned: the consumer ends that attempt."""
+    job = claim(jobs)
+    have_effect(db, job, Failed(error="GET /x was answered 500"))
+    transaction.commit()
+    assert (jobs.get(job.id).state, count(db)) == (State.RUNNING, 1)
+
+
+def test_jobs_that_a_job_queues_come_with_its_end(jobs: Jobs, db: Any) -> None:
+    """One transaction, one pair of data managers, both told."""
+    job = claim(jobs)
+    have_effect(db, job)
+    child = queue.add("/Plone/@@child")
+    transaction.commit()
+    assert jobs.get(job.id).state is State.COMPLETED
+    assert jobs.get(child).state is State.READY
+
+
+def test_a_death_after_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) -> None:
+    """The effect is there, so the job is completed and not run again."""
+    job = claim(jobs)
+    have_effect(db, job)
+    child = queue.add("/Plone/@@child")
+    transaction.get().join(fail_after_everybody())
+    with pytest.raises(RuntimeError, match="between"):
+        transaction.commit()
+    transaction.abort()
+    assert [jobs.get(job.id).state, jobs.get(child).state] == [State.FINISHING, State.STAGED]
+    rescue(jobs)
+    assert settle_all(jobs, db) == [Finding.COMMITTED, Finding.COMMITTED]
+    assert [jobs.get(job.id).state, jobs.get(child).state] == [State.COMPLETED, State.READY]
+    assert jobs.get(child).tid is not None
+    assert count(db) == 1
+
+
+def test_a_death_before_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) -> None:
+    """The effect isn't there, so the job runs again, under a new run."""
+    job = claim(jobs)
+    vote = {"database": "main", "base_tid": 0, "marker": 2**61, "witness": 0}
+    from ZODB.utils import u64
+
+    with db.transaction() as connection:
+        connection.root()["before"] = 1
+    with db.transaction() as connection:
+        vote["base_tid"] = u64(connection._storage.lastTransaction())
+    store.write(jobs.engine, lambda c: store.vote(c, job.key, evidence=vote))
+    assert settle_all(jobs, db) == [Finding.ABSENT]
+    again = jobs.get(job.id)
+    assert (again.state, again.run, again.rescues) == (State.READY, job.run + 1, 1)
+
+
+def test_a_mark_is_that_of_one_run(jobs: Jobs, db: Any) -> None:
+    """An earlier run's commit is no evidence for a later one."""
+    job = claim(jobs)
+    have_effect(db, job)
+    transaction.get().join(fail_after_everybody())
+    with pytest.raises(RuntimeError):
+        transaction.commit()
+    transaction.abort()
+    (question,) = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
+    assert (question.mark, question.value) == (Mark.RUN, f"{job.id}:{job.run}")
