@@ -18,6 +18,7 @@ from coserver_consumer import store
 from coserver_consumer.errors import AddError, JobNotFound, StoreUnavailable
 from coserver_consumer.job import State
 from support.jobs import Jobs
+from support.waiting import wait_for
 
 PATH = "/Plone/@@view"
 
@@ -371,19 +372,25 @@ def test_a_connection_that_died_in_the_pool_is_replaced(jobs: Jobs, zodb: ZODB.D
 
 def end_other_sessions(engine: sa.Engine) -> None:
     """Have the server end every session but our own; SQLite has none."""
-    others = {
-        "sqlite": None,
-        "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    if engine.dialect.name == "sqlite":
+        return
+    end = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
+    for session in other_sessions(engine):
+        with engine.connect() as connection:
+            connection.exec_driver_sql(end[engine.dialect.name].format(session))
+    wait_for(lambda: not other_sessions(engine), what="the sessions to have ended")
+
+
+def other_sessions(engine: sa.Engine) -> list[int]:
+    """Return the server's sessions on this database, but for the one that asks."""
+    query = {
+        "postgresql": "SELECT pid FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
         "mysql": "SELECT id FROM information_schema.processlist "
         "WHERE db = database() AND id <> connection_id()",
     }[engine.dialect.name]
-    if others is None:
-        return
     with engine.connect() as connection:
-        for (session,) in connection.exec_driver_sql(others).all():
-            if engine.dialect.name == "mysql":
-                connection.exec_driver_sql(f"KILL {session}")
+        return [session for (session,) in connection.exec_driver_sql(query)]
 
 
 def test_identical_jobs_are_two_jobs(jobs: Jobs) -> None:

@@ -76,8 +76,7 @@ def _open(url: str) -> Engine:
 
 
 def _adopt(engine: Engine) -> Engine:
-    """Set up an engine of z3c.saconfig, which has no option to test pooled connections."""
-    engine.pool._pre_ping = True  # noqa: SLF001
+    """Set up an engine of z3c.saconfig."""
     return _discreet(store.prepare(engine))
 
 

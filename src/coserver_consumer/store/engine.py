@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.store.clock import family
 from coserver_consumer.store.faults import is_transient
+from coserver_consumer.store.liveness import watch
 
 T = TypeVar("T")
 
@@ -56,7 +57,6 @@ def open_engine(
     try:
         engine = sa.create_engine(
             address,
-            pool_pre_ping=family(address.get_backend_name()) != "sqlite",
             pool_recycle=1800,
             connect_args=_connect_args(address, timeouts),
             **_pool(address, pool_size),
@@ -70,12 +70,13 @@ def prepare(engine: Engine, timeouts: Timeouts | None = None) -> Engine:
     """Set up an engine for the store, also one that was made elsewhere; a second call is nothing.
 
     On SQLite: write-ahead log, full durability, and ``BEGIN IMMEDIATE``. Elsewhere: READ COMMITTED
-    with timeouts for locks and statements.
+    with timeouts for locks and statements. Connections that died in the pool are replaced.
     """
     with _preparing:
         if engine not in _prepared:
             sessions = _Sessions(family(engine.dialect.name), timeouts or Timeouts())
             event.listen(engine, "connect", sessions.connect)
+            watch(engine)
             if sessions.family == "sqlite":
                 event.listen(engine, "begin", _begin_sqlite)
             _prepared.add(engine)

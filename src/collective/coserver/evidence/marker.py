@@ -94,7 +94,7 @@ def _add(connection: Connection) -> bytes:
     """Add an object that nothing refers to; return its oid."""
     thing = PersistentMapping()
     connection.add(thing)
-    oid: bytes = thing._p_oid  # noqa: SLF001
+    oid: bytes = thing._p_oid
     return oid
 
 
@@ -102,10 +102,10 @@ def _find(connection: Connection, oid: int) -> int | None:
     """Return the transaction of an object, None if there is no such object."""
     try:
         found = connection.get(p64(oid))
-        found._p_activate()  # noqa: SLF001
+        found._p_activate()
     except POSKeyError:
         return None
-    tid: int = u64(found._p_serial)  # noqa: SLF001
+    tid: int = u64(found._p_serial)
     return tid
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import transaction
 import Zope2
 from ZODB.utils import u64
 
@@ -14,21 +15,24 @@ class Behind(Exception):
 
 
 def catch_up(job: Job) -> None:
-    """Wait until the job's storage here knows its producer's transaction; raise ``Behind``.
+    """Have the request see its producer's transaction, or raise ``Behind``.
 
-    Call it before a ZODB connection is opened. A ZEO client hears of other clients' transactions
-    a moment later; after a ``ping`` it knows all that the server knew. Other storages need none.
+    A ZEO client hears of other clients' transactions a moment later; after a ``ping`` it knows
+    all that the server knew. The publisher has begun before, with what was known then: so it
+    begins again. Other storages need none of it.
     """
     evidence = job.evidence if isinstance(job.evidence, dict) else {}
     db = Zope2.DB.databases.get(evidence.get("database"))
     if db is None or job.tid is None:
         return
     storage = unwrap(db.storage)
-    if not hasattr(storage, "ping") or _knows(storage, job.tid):
+    if not hasattr(storage, "ping"):
         return
-    storage.ping()
+    if not _knows(storage, job.tid):
+        storage.ping()
     if not _knows(storage, job.tid):
         raise Behind(f"The ZODB here hasn't got transaction {job.tid:#x} of job {job.id} yet.")
+    transaction.begin()
 
 
 def _knows(storage: object, tid: int) -> bool:
