@@ -11,7 +11,7 @@ from coserver_consumer.job import State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import move_to_history, revive
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.sql import is_state, lazily, locked
 
 DUE_STATE = sa.case((schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value)
 
@@ -54,7 +54,7 @@ def _end_staged(connection: Connection, batch: str, state: State, reason: str) -
 def _promote_staged(connection: Connection, batch: str, tid: int | None) -> int:
     statement = (
         sa.update(schema.job)
-        .where(schema.job.c.batch == batch, is_state(State.STAGED))
+        .where(schema.job.c.batch == batch, is_state(State.STAGED), *lazily(connection))
         .values(state=DUE_STATE, tid=tid)
     )
     return connection.execute(statement).rowcount

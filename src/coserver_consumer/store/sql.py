@@ -28,6 +28,17 @@ def is_state(*states: State) -> ColumnElement[bool]:
     return schema.job.c.state.in_(names)
 
 
+def lazily(connection: Connection) -> list[ColumnElement[bool]]:
+    """Return a condition by which the commit of its statement doesn't wait for the disk.
+
+    For what a crash may undo because the evidence tells it again. It is PostgreSQL's alone, and a
+    part of the statement because a SET would cost a round trip.
+    """
+    if connection.dialect.name != "postgresql":
+        return []
+    return [sa.func.set_config("synchronous_commit", "off", True) == "off"]
+
+
 def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -> Select[*Row]:
     """Return the query with its rows locked; SQLite's transaction holds the only lock there is."""
     if connection.dialect.name == "sqlite":
