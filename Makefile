@@ -2,8 +2,7 @@
 PYTHON ?= python3
 VENV := $(or $(COSERVER_VENV),.venv)
 RUN := $(VENV)/bin
-UV := $(VENV)/uv/bin/uv
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(RUN)/python -m demo.uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: help install demo test check format docs bench lock buildout
@@ -26,7 +25,7 @@ check: install  ## check style, types and layers; build the wheel and run it alo
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports --no-logo
-	$(RUN)/python tests/packaging/wheel.py
+	$(RUN)/python -m tests.packaging.wheel
 
 format: install  ## put the code into its form
 	$(RUN)/ruff check --fix-only

@@ -4,6 +4,8 @@
 the distribution.
 
 bootstrap     the venv, from the lock (standard library only)
+uv            the installer, run by hand
+versions      buildout's versions.cfg, from the lock
 ports         free ones and taken ones
 processes     one program with its log file: start, wait until ready, stop
 ready         the conditions that a start waits for

@@ -153,21 +153,26 @@ def _empty(directory: Path) -> None:
             entry.unlink()
 
 
+def find_uv(venv: Path) -> Path:
+    """Return where a finished venv has its uv."""
+    return venv / "uv" / "bin" / "uv"
+
+
 def _install_uv(venv: Path, python: Path) -> Path:
     """Return the uv of the lock, in a folder of its own beside the packages."""
-    place = venv / "uv"
+    place = find_uv(venv).parents[1]
     with step("Installing uv, which installs the rest"):
         shutil.rmtree(place, ignore_errors=True)
         flags = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
         _run([python, "-m", "pip", "install", *flags, "--target", place, "-r", UV_LOCK], venv)
-    return place / "bin" / "uv"
+    return find_uv(venv)
 
 
 def _run(command: list, venv: Path) -> None:
     """Run a command and show what it says, but for uv's list of every package."""
     with subprocess.Popen(
         command,
-        env=_environment(venv),
+        env=make_environment(venv),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -181,7 +186,7 @@ def _run(command: list, venv: Path) -> None:
         raise Refused(f"{shown} ... ended with {process.returncode}. {_room(venv)}")
 
 
-def _environment(venv: Path) -> dict:
+def make_environment(venv: Path) -> dict:
     """Return the environment for pip and uv: this venv, and the trust that Python has."""
     trusted = ssl.get_default_verify_paths()
     wanted = {"UV_HTTP_TIMEOUT": "120", "UV_PYTHON_DOWNLOADS": "never"}

@@ -41,7 +41,7 @@ def test_a_job_may_not_do_what_its_user_may_not(installation: Installation, jobs
     made = installation.user("carl").get("@@test-make-document").json()
     job = jobs.wait_ended(made["job_id"])
     assert (job.state, job.attempt) == ("failed", 1)
-    assert "From the harbour" not in installation.visitor().get(made["name"]).text
+    assert "/login?" in installation.visitor().get(made["name"]).url
 
 
 def test_a_job_runs_in_the_language_of_its_request(installation: Installation, jobs: Jobs) -> None:

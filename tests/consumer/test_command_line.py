@@ -81,13 +81,13 @@ def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask
     assert "are up to date" in call(url, "upgrade").stdout
 
 
-def test_it_is_a_program(database_url):
+def test_it_is_a_program(sqlite_url):
     """What it writes goes to standard output, what is wrong to standard error."""
-    done = call_process(database_url, "add", "test")
+    done = call_process(sqlite_url, "add", "test")
     assert (done.returncode, done.stderr) == (0, "")
-    shown = call_process(database_url, "jobs", "show", done.stdout.strip(), "--json")
+    shown = call_process(sqlite_url, "jobs", "show", done.stdout.strip(), "--json")
     assert json.loads(shown.stdout)["task"] == "test"
-    missing = call_process(database_url, "jobs", "show", NO_SUCH_JOB)
+    missing = call_process(sqlite_url, "jobs", "show", NO_SUCH_JOB)
     assert (missing.returncode, missing.stdout) == (3, "")
     assert missing.stderr == (
         f"Error: No job has the id {NO_SUCH_JOB}: it never was committed, or was pruned.\n"

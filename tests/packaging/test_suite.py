@@ -13,4 +13,4 @@ def test_every_folder_of_tests_is_run():
     named = set(configuration["tool"]["pytest"]["ini_options"]["testpaths"])
     tests = (REPOSITORY / "tests").rglob("test_*.py")
     there = {"/".join(file.relative_to(REPOSITORY).parts[:2]) for file in tests}
-    assert named == there
+    assert there <= named

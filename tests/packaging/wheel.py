@@ -1,6 +1,6 @@
 """Build the wheel, install it into an empty venv, and run a job there, without any Zope.
 
-A script of ``make check``: it needs the network or the package cache that made the venv.
+A program of ``make check``: it needs the network or the package cache that made the venv.
 """
 
 import json
@@ -16,8 +16,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-UV = Path(sys.prefix) / "uv" / "bin" / "uv"
+from demo.bootstrap import LOCK, REPOSITORY, directory, find_uv, make_environment
+
+UV = find_uv(directory())
 ZOPE = ["Zope", "ZODB", "ZEO", "transaction", "zope.interface", "Products.CMFPlone"]
 
 
@@ -44,8 +45,8 @@ def install(wheel: Path, venv: Path) -> Path:
     """Install the wheel with the locked versions; return the directory of its scripts."""
     call(sys.executable, "-m", "venv", "--without-pip", venv)
     python = venv / "bin" / "python"
-    lock = REPOSITORY / "requirements.lock"
-    call(UV, "pip", "install", "--quiet", "--python", python, "--constraint", lock, wheel)
+    flags = ["--quiet", "--python", python, "--constraint", LOCK]
+    call(UV, "pip", "install", *flags, wheel)
     return venv / "bin"
 
 
@@ -93,7 +94,7 @@ def call(*command: str | Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=tempfile.gettempdir(),
-        env=os.environ | environment,
+        env=make_environment(directory()) | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ from ZODB.utils import u64
 
 from collective.coserver import engine as addon_engine
 from collective.coserver import queue
+from collective.coserver.datamanager.batch import Batch
 from coserver_consumer import store
 from coserver_consumer.errors import AddError, JobNotFound, StoreUnavailable
 from coserver_consumer.job import State
@@ -289,7 +290,6 @@ def test_an_error_in_the_vote_aborts_the_zodb(jobs: Jobs, zodb: ZODB.DB) -> None
     rename_table(jobs, "elsewhere", "job")
     assert read_back(zodb) is None
     assert not jobs.exists(job_id)
-    assert addon_engine.get_engine().pool.checkedout() == 0
 
 
 def rename_table(jobs: Jobs, old: str, new: str) -> None:
@@ -319,7 +319,6 @@ def test_a_job_survives_the_failure_of_anothers_finish(jobs: Jobs, zodb: ZODB.DB
     transaction.abort()
     assert read_back(zodb) == "changed"
     assert jobs.get(job_id).state is State.STAGED
-    assert addon_engine.get_engine().pool.checkedout() == 0
 
 
 def test_finishing_never_raises(
@@ -335,6 +334,20 @@ def test_finishing_never_raises(
     assert "the resolver does the rest" in caplog.text
     rename_table(jobs, "elsewhere", "job")
     assert jobs.get(job_id).state is State.STAGED
+
+
+@pytest.mark.parametrize("step", ["commit", "tpc_vote", "tpc_finish"])
+def test_a_commit_that_fails_gives_its_connection_back(
+    jobs: Jobs, zodb: ZODB.DB, step: str
+) -> None:
+    """At whatever step, and not only when the garbage collector comes by."""
+    change(zodb)
+    queue.add(PATH)
+    kept = [transaction.get().data(Batch)]  # or the collector would do it
+    transaction.get().join(Manager("~", **{step: fail}))
+    with pytest.raises(ZeroDivisionError):
+        transaction.commit()
+    assert kept
     assert addon_engine.get_engine().pool.checkedout() == 0
 
 

@@ -1,0 +1,56 @@
+"""The loops that set right what the dead have left, the real ones, in the tests' own process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from collective.coserver import evidence
+from coserver_consumer.database import Database
+from coserver_consumer.loop import Loop
+from coserver_consumer.rescuer import make_rescuer
+from coserver_consumer.resolver import Resolver
+from coserver_consumer.settings import Settings
+from coserver_consumer.verdict import Question, Verdict
+from faults.storages import Storage
+
+DEAD_AFTER = 0.7  # seconds
+
+
+@contextmanager
+def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0) -> Iterator[None]:
+    """Run a resolver and a rescuer.
+
+    The resolver asks about what is older than ``patience`` seconds: without any it asks about
+    the living all the time, and must not be wrong about them.
+    """
+    db = storage.open()
+
+    def ask(questions: Sequence[Question]) -> list[Verdict]:
+        evidence.tend({"main": db})
+        return evidence.answer(questions, {"main": db})
+
+    def wake() -> None:
+        pass
+
+    database = Database(engine)
+    resolver = Resolver(database, ask, patience=patience, wake=wake)
+    settings = Settings(
+        database="", heartbeat_every=0.1, dead_after=DEAD_AFTER, max_rescues=1_000_000
+    )
+    loops = [
+        Loop("resolver", every=every, tick=resolver.tick),
+        make_rescuer(database, settings, wake=wake),
+    ]
+    for loop in loops:
+        loop.start()
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.stop()
+        for loop in loops:
+            loop.join(60)
+        db.close()

@@ -1,0 +1,116 @@
+"""One scenario: a storage, a queue, children that die, and what is to happen meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import Connection, Engine
+
+from coserver_consumer import store
+from coserver_consumer.job import State
+from faults import steps
+from faults.child import Life, Orders
+from faults.consumer import consume, counting
+from faults.crew import Child, Crew, at_most
+from faults.dooms import Doom, random_doom
+from faults.keepers import keep
+from faults.producer import produce
+from faults.storages import Storage
+from faults.tally import Tally, count_consumed, count_produced
+from support.waiting import wait_for
+
+WIDTH = 3  # children at a time
+STOCK = 40  # jobs that wait for consumers, at least
+PATIENCE = 120  # seconds
+
+Trouble = Callable[[Crew], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordeal:
+    """``troubles`` come now and then while children die. ``pace``: seconds between resolvings."""
+
+    name: str
+    storage: Storage
+    engine: Engine
+    directory: Path
+    troubles: tuple[Trouble, ...] = ()
+    way: str = "protocol"
+    steps: tuple[str, ...] = steps.PROTOCOL
+    pace: float = 0.05
+    random: Random = field(default_factory=Random)
+
+    def produce(self, kills: int) -> Tally:
+        """Kill so many producers; return what they have left."""
+        with self.kept(), at_most(WIDTH, lambda: self.child(produce)) as crew:
+            crew.lose(kills, self.troubles)
+            crew.kill()
+            self.wait_resolved()
+        return count_produced(self, crew.kills)
+
+    def consume(self, kills: int) -> Tally:
+        """Kill so many consumers and let others end their work; return what they have left."""
+        with self.kept():
+            with at_most(WIDTH, lambda: self.child(consume, *steps.CLAIM)) as crew:
+                crew.lose(kills, (self._restock, *self.troubles))
+            self.drain()
+        return count_consumed(self, crew.kills)
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Run the resolver and the rescuer."""
+        return keep(self.engine, self.storage, every=self.pace)
+
+    def child(self, main: Callable[[Life], None], *more: str, doom: Doom | None = None) -> Child:
+        """Start a child, to die at one of the steps or as it is said."""
+        return Child(main, self.orders(doom or random_doom(self.random, self.steps + more)))
+
+    def orders(self, doom: Doom, *, limit: int | None = None) -> Orders:
+        """Return what a child of this scenario needs to know."""
+        return Orders(
+            storage=self.storage,
+            database=self.engine.url.render_as_string(hide_password=False),
+            directory=self.directory,
+            doom=doom,
+            way=self.way,
+            limit=limit,
+        )
+
+    def add(self, number: int) -> list[str]:
+        """Queue jobs for consumers; with the protocol some of them queue others."""
+        jobs = [self._counting() for _ in range(number)]
+        return store.write(self.engine, lambda connection: store.add_many(connection, jobs))
+
+    def drain(self) -> None:
+        """Let consumers that nobody kills end all jobs."""
+        with at_most(WIDTH, lambda: self.child(consume, doom=Doom())) as crew:
+            crew.fill()
+            wait_for(lambda: not self.count_live(), what="all jobs to end", within=PATIENCE)
+
+    def wait_resolved(self) -> None:
+        """Return when there is nothing left to ask the ZODB about."""
+        wait_for(self._is_resolved, what="nothing to resolve", within=PATIENCE)
+
+    def count_live(self) -> int:
+        """Return how many jobs haven't ended."""
+        counts = store.read(self.engine, store.counts).get("default", {})
+        return sum(number for state, number in counts.items() if State(state).is_live)
+
+    def _is_resolved(self) -> bool:
+        def find(connection: Connection) -> bool:
+            return not store.find_unresolved(connection, older_than=-PATIENCE)
+
+        return store.read(self.engine, find)
+
+    def _restock(self, crew: Crew) -> None:
+        if self.count_live() < STOCK:
+            self.add(STOCK)
+
+    def _counting(self):
+        if self.way != "protocol":
+            return counting()
+        children = self.random.choice([0, 0, 1, 2])
+        return counting(children=children, writes=self.random.random() < 0.8)

@@ -1,0 +1,36 @@
+"""A child that looks for jobs without a pause, and whether their objects are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collective.coserver.engine import write
+from collective.coserver.publication.freshness import catch_up
+from coserver_consumer import store
+from coserver_consumer.job import Job, new_id
+from faults.child import Life
+from faults.producer import TASK
+from faults.storages import OBJECTS, opened
+
+LIMIT = 10
+
+
+def poll(life: Life) -> None:
+    """Claim jobs as fast as it goes, and look for the object of each."""
+    consumer = new_id()
+
+    def claim(connection: Any) -> list[Job]:
+        return store.claim(
+            connection, consumer=consumer, queues=["default"], tasks=[TASK], limit=LIMIT
+        )
+
+    while life.goes_on:
+        for job in write(claim):
+            life.journal.say("seen" if has_object(life, job) else "missing", [job.id])
+
+
+def has_object(life: Life, job: Job) -> bool:
+    """Do as the add-on does before it runs a job: wait for the ZODB, then look."""
+    catch_up(job)
+    with opened(life.db) as connection:
+        return job.id in connection.root()[OBJECTS]
