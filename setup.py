@@ -82,9 +82,7 @@ setup(
         "Programming Language :: Python :: 3.13",
     ],
     package_dir={"": "src"},
-    packages=find_namespace_packages(
-        "src", include=["collective.coserver*", "coserver_consumer*"]
-    ),
+    packages=find_namespace_packages("src", include=["collective.coserver*", "coserver_consumer*"]),
     include_package_data=True,
     zip_safe=False,
     python_requires=">=3.11",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from support.databases import DATABASES, fresh_database
 
 from coserver_consumer import store
 from coserver_consumer.store import schema
+from support.databases import DATABASES, fresh_database
 
 
 @pytest.fixture(params=DATABASES)

@@ -13,11 +13,12 @@ from relstorage.adapters.postgresql import PostgreSQLAdapter
 from relstorage.options import Options
 from relstorage.storage import RelStorage
 from sqlalchemy import make_url
-from support.databases import DATABASES, fresh_database
 from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.FileStorage import FileStorage
+
+from support.databases import DATABASES, fresh_database
 
 METADATA = ["file", "zeo", "demo"]
 RELSTORAGE = ["history-free", "history-preserving"]

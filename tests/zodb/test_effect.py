@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 import transaction
+from sqlalchemy import Engine
+
 from collective.coserver import engine as addon_engine
 from collective.coserver import queue
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect, LostRun
 from collective.coserver.settings import get_settings
-from sqlalchemy import Engine
-from support.jobs import Jobs
-
 from coserver_consumer import store
 from coserver_consumer.job import Job, NewJob, State, new_id
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.resolver import settle
 from coserver_consumer.verdict import Finding, Mark
+from support.jobs import Jobs
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def claim(jobs: Jobs) -> Job:
 
 def rescue(jobs: Jobs) -> None:
     """Take all jobs from consumers that were never registered."""
-    store.write(jobs.engine, lambda connection: store.rescue(connection))
+    store.write(jobs.engine, store.rescue)
 
 
 def count(db: Any) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import transaction
-from collective.coserver.evidence import answer, tend
-from collective.coserver.evidence.marking import mark
 from persistent.mapping import PersistentMapping
 from ZODB.utils import u64
 
+from collective.coserver.evidence import answer, tend
+from collective.coserver.evidence.marking import mark
 from coserver_consumer.job import new_id
 from coserver_consumer.verdict import Finding, Mark, Question
 
@@ -24,7 +24,7 @@ class Marker:
         self.connection, self.value = connection, value
         self.evidence: dict[str, Any] = {}
 
-    def sortKey(self) -> str:
+    def sortKey(self) -> str:  # noqa: N802
         return "\0"
 
     def tpc_begin(self, current: Any) -> None:
@@ -44,7 +44,7 @@ class Pause(Marker):
         self.has_voted, self.go_on = threading.Event(), threading.Event()
         self.fails = False
 
-    def sortKey(self) -> str:
+    def sortKey(self) -> str:  # noqa: N802
         return "~~~"
 
     def tpc_begin(self, current: Any) -> None:
@@ -69,13 +69,13 @@ def write(db, *, commits: bool = True, pause: Pause | None = None) -> Question:
         if pause is not None:
             current.join(pause)
         question = Question(mark=Mark.BATCH, value=marker.value, evidence=marker.evidence)
-        _end(manager, commits)
+        _end(manager, commits=commits)
         return question
     finally:
         connection.close()
 
 
-def _end(manager: Any, commits: bool) -> None:
+def _end(manager: Any, *, commits: bool) -> None:
     if commits:
         manager.commit()
         return

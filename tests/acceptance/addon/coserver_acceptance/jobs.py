@@ -2,11 +2,11 @@
 
 import json
 
+from plone import api
 from Products.Five import BrowserView
 
 from collective.coserver import current_job
 from coserver_acceptance.gates import stand_at
-from plone import api
 
 
 class WhoAmI(BrowserView):

@@ -4,12 +4,12 @@ import json
 import threading
 
 import transaction
+from plone import api
 from plone.protect.interfaces import IDisableCSRFProtection
 from Products.Five import BrowserView
 from zope.interface import alsoProvides
 
 from collective.coserver import queue
-from plone import api
 
 MEETING = threading.Barrier(2)
 

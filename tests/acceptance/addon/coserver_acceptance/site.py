@@ -2,11 +2,10 @@
 
 import json
 
+from plone import api
 from plone.protect.interfaces import IDisableCSRFProtection
 from Products.Five import BrowserView
 from zope.interface import alsoProvides
-
-from plone import api
 
 USERS = {"mira": ["Manager"], "carl": ["Contributor"], "rhea": ["Reviewer", "Contributor"]}
 
