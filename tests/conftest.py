@@ -7,12 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.store import schema
-from support.databases import DATABASES, fresh_database
+from support.databases import DATABASES, empty, fresh_database, upgrade
 
 
 @pytest.fixture(params=DATABASES)
@@ -32,7 +30,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
             if kind not in urls:
                 directory = tmp_path_factory.mktemp("database")
                 urls[kind] = stack.enter_context(fresh_database(kind, directory))
-                _upgrade(urls[kind])
+                upgrade(urls[kind])
             return urls[kind]
 
         yield make
@@ -42,7 +40,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 def database_url(request: pytest.FixtureRequest, upgraded: Callable[[str], str]) -> str:
     """The URL of a database with this version's tables, empty, one of each kind asked for."""
     url = upgraded(request.param)
-    _empty(url)
+    empty(url)
     return url
 
 
@@ -51,19 +49,4 @@ def engine(database_url: str) -> Iterator[Engine]:
     """An engine on a database with the tables of this version."""
     engine = store.open_engine(database_url, pool_size=10)
     yield engine
-    engine.dispose()
-
-
-def _upgrade(url: str) -> None:
-    engine = store.open_engine(url)
-    store.upgrade(engine)
-    engine.dispose()
-
-
-def _empty(url: str) -> None:
-    engine = store.open_engine(url)
-    with engine.begin() as connection:
-        for table in schema.metadata.sorted_tables:
-            connection.execute(sa.delete(table))
-        store.add_queue(connection, "default")
     engine.dispose()

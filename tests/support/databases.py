@@ -15,6 +15,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from coserver_consumer import store
+from coserver_consumer.store import schema
+
 SERVERS = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
     "mysql": "mysql+pymysql://root@127.0.0.1:3306/mysql",
@@ -62,3 +65,20 @@ def _on_server(kind: str, statement: str) -> None:
             connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
+
+
+def upgrade(url: str) -> None:
+    """Make this version's tables."""
+    engine = store.open_engine(url)
+    store.upgrade(engine)
+    engine.dispose()
+
+
+def empty(url: str) -> None:
+    """Remove all rows, but for the queue that is always there."""
+    engine = store.open_engine(url)
+    with engine.begin() as connection:
+        for table in schema.metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+        store.add_queue(connection, "default")
+    engine.dispose()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import transaction
 from sqlalchemy import Engine
+from ZODB import DB
 
 from collective.coserver import engine as addon_engine
 from collective.coserver import queue
@@ -20,7 +22,35 @@ from coserver_consumer.lifecycle import Ending
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.resolver import settle
 from coserver_consumer.verdict import Finding, Mark
+from support.databases import DATABASES, empty
 from support.jobs import Jobs
+from support.storages import KINDS, open_db
+
+# Every queue beside ZEO, and every storage beside one queue.
+PLACES = [(kind, "zeo") for kind in DATABASES] + [
+    (DATABASES[-1], kind) for kind in KINDS if kind != "zeo"
+]
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A kind of queue and a kind of storage."""
+    return request.param
+
+
+@pytest.fixture
+def database_url(place: tuple[str, str], upgraded: Callable[[str], str]) -> str:
+    """The URL of an empty queue."""
+    url = upgraded(place[0])
+    empty(url)
+    return url
+
+
+@pytest.fixture
+def db(place: tuple[str, str], tmp_path: Path) -> Iterator[DB]:
+    """An open database of the ZODB."""
+    with open_db(place[1], tmp_path) as database:
+        yield database
 
 
 @pytest.fixture
