@@ -42,7 +42,7 @@ def test_a_status_that_says_no_fails_the_job_at_once(
     assert str(status) in job.error
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 503])
+@pytest.mark.parametrize("status", [408, 429, 503])
 def test_a_status_that_says_not_now_is_tried_again(
     installation: Installation, jobs: Jobs, status: int
 ) -> None:

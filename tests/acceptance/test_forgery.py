@@ -10,18 +10,19 @@ from support.installation import Installation
 from support.jobs import Jobs
 
 PATH = "/Plone/@@test-who-am-i"
-OTHER_PATH = "/Plone/@@test-stand-at-gate?gate=forgery"
+OTHER_PATH = "/Plone/@@say-hello"
 OTHER_SECRET = "somebody else's: 0123456789abcdef0123456789abcdef"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def running(installation: Installation) -> Iterator[Job]:
-    """A job of the manager's that runs all the while, so that tokens can name its run."""
-    job_id = installation.queue("@@test-stand-at-gate", params={"gate": "forgery"})
-    installation.gates.wait_reached("forgery")
+    """A job of the manager's that runs during the test, so that tokens can name its run."""
+    gate = f"forgery-{new_id()}"
+    job_id = installation.queue("@@test-stand-at-gate", params={"gate": gate})
+    installation.gates.wait_reached(gate)
     yield installation.jobs.wait_running(job_id)
-    installation.gates.open("forgery")
-    installation.jobs.wait_completed(job_id)
+    installation.gates.open(gate)
+    installation.jobs.wait_ended(job_id)
 
 
 def call(installation: Installation, **headers: str) -> requests.Response:

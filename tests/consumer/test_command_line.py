@@ -223,6 +223,17 @@ def test_a_database_that_cannot_be_used_is_one_line_without_a_password(call, url
     assert "hunter2" not in done.stderr
 
 
+def test_what_the_database_refuses_is_one_line(call, tmp_path):
+    """In its own words, without the statement."""
+    file = tmp_path / "queue.sqlite"
+    file.write_text("something else than a database, and long enough to be read as one" * 20)
+    done = call(f"sqlite:///{file}", "status")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "Error: The database says: file is not a database\n",
+    )
+
+
 def test_changes_of_several_jobs_are_all_made_or_none(sqlite_url, sqlite_client, call):
     """A typing error in the third id must not leave the first two changed."""
     job_id = sqlite_client.add("test")

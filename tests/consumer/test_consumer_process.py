@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 
 import psutil
+import sqlalchemy as sa
 
+from coserver_consumer import store
 from coserver_consumer.job import State
 from support.waiting import wait_for
 
@@ -72,6 +74,19 @@ def test_the_jobs_of_a_killed_consumer_are_rescued(start_consumer, client, jobs,
     wait_for(lambda: len(consumers()) == 1, what="the killed one to be forgotten")
 
 
+def freeze(process):
+    """Stop a process where it holds no lock: on SQLite that one would be everybody's."""
+    engine = store.open_engine(process.environment["COSERVER_DATABASE"], lock_timeout=0.1)
+    while True:
+        process.send(signal.SIGSTOP)
+        try:
+            with engine.begin():
+                break
+        except sa.exc.OperationalError:
+            process.send(signal.SIGCONT)
+    engine.dispose()
+
+
 def test_a_consumer_that_was_frozen_cannot_end_a_rescued_job(
     start_consumer, client, jobs, consumers, gate
 ):
@@ -79,7 +94,7 @@ def test_a_consumer_that_was_frozen_cannot_end_a_rescued_job(
     frozen = start_consumer(name="frozen")
     job_id = client.add("test.gate", gate.args | {"heed": False})
     wait_for(lambda: gate.reached(job_id), what="the job to run")
-    frozen.send(signal.SIGSTOP)
+    freeze(frozen)
     rescuer = start_consumer(name="rescuer")
     wait_for(lambda: f"Job {job_id} was rescued" in rescuer.output(), what="the log")
     gate.open()

@@ -12,6 +12,7 @@ from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import read_token
 from coserver_consumer.transports.http import HttpTransport
+from coserver_consumer.transports.pool import HttpPool
 from support.http_server import Answer, serve
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -74,11 +75,20 @@ def test_the_request_bears_what_the_contract_says(make_transport, make_job):
 
 def test_connections_are_kept_open(make_transport, make_job):
     """A handshake for each job would cost more than most jobs."""
-    with serve(lambda _: Answer()) as server:
+    with serve(lambda call: Answer(body=b"" if call.method == "PUT" else b"hello")) as server:
         transport = make_transport(server)
-        for _ in range(5):
-            transport.send(make_job(args={"path": "/x"}))
+        for method in ("GET", "HEAD", "PUT", "DELETE", "GET"):
+            transport.send(make_job(args={"path": "/x", "method": method}))
     assert len({call.port for call in server.calls}) == 1
+
+
+def test_no_more_of_an_answer_is_read_than_can_be_kept():
+    """A server that never ends its answer must not fill the memory."""
+    with serve(lambda _: Answer(body=b"x" * 100_000)) as server:
+        reply = HttpPool(size=1, max_body=10).ask(
+            "GET", server.url, request="GET /", headers={}, body=None, timeout=5
+        )
+    assert (reply.body, reply.is_cut) == (b"x" * 10, True)
 
 
 def test_threads_share_the_transport(make_transport, make_job):

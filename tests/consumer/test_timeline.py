@@ -26,6 +26,15 @@ def test_a_job_that_failed_once_and_was_completed(make_job):
     ]
 
 
+def test_a_job_whose_last_attempt_failed(make_job):
+    """Its start stands before its failure, though only the failures of the others are known."""
+    job = make_job(state=State.FAILED, created_at=1, started_at=7, ended_at=9, error="no wind")
+    failed = AttemptError(
+        job_id=job.id, attempt=1, consumer="c", error="no wind", traceback=None, at=8
+    )
+    assert [moment.at for moment in make_timeline(job, [failed])] == [1, 7, 8, 9]
+
+
 def test_a_job_that_is_due_later(make_job):
     """What will happen stands at the end."""
     job = make_job(state=State.SCHEDULED, attempt=0, run_at=60 * SECOND)

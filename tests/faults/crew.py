@@ -14,7 +14,16 @@ from faults.child import Life, Orders, live
 
 LONGEST = 60.0  # seconds that all children may go on without one coming to its end
 CONTEXT = get_context("forkserver")
-MODULES = ["faults.child", "faults.producer", "faults.consumer", "faults.poller", "psycopg", "pymysql"]
+MODULES = [
+    "faults.child",
+    "faults.consumer",
+    "faults.poller",
+    "faults.producer",
+    "coserver_consumer.settings_check",
+    "relstorage.adapters.postgresql.drivers.psycopg2",
+    "sqlalchemy.dialects.mysql.pymysql",
+    "sqlalchemy.dialects.postgresql.psycopg",
+]
 
 
 class Child:

@@ -55,11 +55,11 @@ def random_doom(random: Random, steps: Sequence[str]) -> Doom:
     """Return a doom: half of them at a named step, the others at a random line or moment."""
     match random.randrange(4):
         case 0:
-            return Doom(seconds=random.uniform(0, 0.15))
+            return Doom(seconds=random.uniform(0, 0.25))
         case 1:
             return AtLine(nth=random.randint(1, 3), lines=random.randint(1, LINES))
         case _:
-            return AtStep(step=random.choice(steps), nth=random.randint(1, 4))
+            return AtStep(step=random.choice(steps), nth=random.randint(1, 8))
 
 
 def _die_in_commit(nth: int, lines: int) -> None:

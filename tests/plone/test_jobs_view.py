@@ -7,6 +7,7 @@ from typing import Any
 import lxml.html
 import pytest
 import requests
+import sqlalchemy as sa
 import transaction
 from lxml.html import HtmlElement
 from plone import api
@@ -129,6 +130,26 @@ def test_a_long_list_has_pages(people: Instance) -> None:
     assert [link.text_content() for link in second.cssselect("a.page-link")] == ["Newest"]
 
 
+@pytest.mark.parametrize(
+    "query", ["before=nonsense", "state=nonsense", "state=ready&state=failed", "before=1&before=2"]
+)
+def test_a_garbled_question_is_as_good_as_none(people: Instance, query: str) -> None:
+    """It lists all, on every database."""
+    job_id = people.queue(PATH)
+    assert listed(look(people, "boss", f"{LIST}?{query}")) == [job_id]
+
+
+def test_rows_that_others_garbled_harm_no_page(people: Instance) -> None:
+    """A row whose origin isn't a mapping belongs to nobody."""
+    job_id = people.queue(PATH, login="jane")
+    people.queue(PATH, login="jane")
+    with people.jobs.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE coserver_job SET origin = '[1]' WHERE id <> :id"), {"id": job_id}
+        )
+    assert listed(look(people, "jane")) == [job_id]
+
+
 def test_an_owner_cancels_a_job(people: Instance) -> None:
     """And is told so."""
     job_id = people.queue(PATH, login="jane")
@@ -154,6 +175,15 @@ def test_a_failed_job_shows_why_and_can_be_retried(people: Instance) -> None:
     assert "404 Not Found" in texts(row)[1]
     assert texts(row)[-1] == "Retry"
     press(people, "boss", "retry", job_id)
+    assert people.jobs.get(job_id).state is State.READY
+
+
+def test_a_job_for_later_can_be_run_now(people: Instance) -> None:
+    """The button doesn't say "again" of what has never run."""
+    job_id = people.queue(PATH, login="jane", delay=600)
+    (row,) = look(people, "jane").cssselect("tr[data-job]")
+    assert texts(row)[-1] == "Run now Cancel"
+    press(people, "jane", "retry", job_id)
     assert people.jobs.get(job_id).state is State.READY
 
 

@@ -38,8 +38,9 @@ def current_owner() -> Owner:
 
 
 def owner_of_job(job: Job) -> Owner:
-    """Return the owner that the job was signed with."""
-    return Owner(id=job.owner, folder=(job.origin or {}).get("user_folder"))
+    """Return the owner that the job names; only its signature can prove it."""
+    origin = job.origin if isinstance(job.origin, dict) else {}
+    return Owner(id=job.owner, folder=origin.get("user_folder"))
 
 
 def owner_of(user: Any) -> Owner:

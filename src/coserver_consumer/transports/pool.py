@@ -81,7 +81,6 @@ class HttpPool:
             raise
         if is_cut:
             response.close()
-        response.release_conn()
         found = {name.lower(): value for name, value in response.headers.items()}
         return Reply(status=response.status, headers=found, body=content, is_cut=is_cut)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from AccessControl import Unauthorized, getSecurityManager
 from plone.protect import CheckAuthenticator
@@ -52,8 +53,16 @@ class JobsView(BrowserView):
     @property
     def state(self) -> str:
         """The state whose jobs are asked for, empty for all."""
-        asked = self.request.form.get("state", "")
+        asked = self._asked("state")
         return asked if asked in set(State) else ""
+
+    @property
+    def before(self) -> str | None:
+        """The id of the last job of the page before, None on the first page."""
+        try:
+            return str(UUID(self._asked("before")))
+        except ValueError:
+            return None
 
     @property
     def choices(self) -> list[tuple[str, Message]]:
@@ -80,12 +89,11 @@ class JobsView(BrowserView):
     def press(self) -> str:
         """Cancel or retry the job whose button was pressed, and say what came of it."""
         CheckAuthenticator(self.request)
-        form = self.request.form
         try:
-            if "cancel" in form:
-                self._say(self._cancel(form["cancel"]))
-            elif "retry" in form:
-                self._say(self._retry(form["retry"]))
+            if job_id := self._asked("cancel"):
+                self._say(self._cancel(job_id))
+            elif job_id := self._asked("retry"):
+                self._say(self._retry(job_id))
         except (JobNotFound, WrongState, StoreError) as error:
             self._say(_explain(error), kind="error")
         return self.request.response.redirect(self._link())
@@ -116,9 +124,14 @@ class JobsView(BrowserView):
             "states": [State(self.state)] if self.state else [],
             "owner": None if self.is_manager else current_owner().id,
             "site": site_path(self.context),
-            "before": self.request.form.get("before"),
+            "before": self.before,
             "limit": PAGE + 1,
         }
+
+    def _asked(self, name: str) -> str:
+        """Return the form's text of that name, empty if it has none or several."""
+        asked = self.request.form.get(name)
+        return asked if isinstance(asked, str) else ""
 
     def _link(self, **query: str) -> str:
         """Return the address of this view with the filter and ``query``."""

@@ -64,3 +64,10 @@ class Row:
     def can_retry(self) -> bool:
         """True if the job may be run again, or sooner."""
         return self.job.state in RETRIABLE
+
+    @property
+    def retry(self) -> Message:
+        """What running the job again is called: of one that is due later it isn't again."""
+        if self.job.state is State.SCHEDULED and not self.job.attempt:
+            return _("button_run_now", default="Run now")
+        return _("button_retry", default="Retry")

@@ -1,0 +1,95 @@
+"""The effect of a job on the ZODB happens once, whatever dies or is late."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from coserver_consumer.job import State
+from support.installation import Installation
+from support.jobs import Jobs
+from support.waiting import wait_for
+
+
+@pytest.fixture
+def counting(installation: Installation, jobs: Jobs) -> Iterator[str]:
+    """A queue that only the consumers of these tests serve."""
+    jobs.add_queue("counting")
+    yield "counting"
+    for name, process in installation.stack.processes.items():
+        if name.startswith("counting"):
+            process.send(signal.SIGCONT) if process.is_running else None
+            process.stop()
+
+
+def count_later(installation: Installation, name: str, queue: str, **options) -> str:
+    """Queue a job that counts and then stands at a gate; return its id."""
+    return installation.queue("@@test-count", queue=queue, params={"name": name}, **options)
+
+
+def counted(installation: Installation, name: str) -> int:
+    """Return how often the jobs of that name had their effect."""
+    return int(installation.admin().get("@@test-counted", name=name).text)
+
+
+def test_an_answer_that_comes_too_late_is_no_second_effect(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """The consumer gives the attempt up while Zope works on: that work isn't committed."""
+    job_id = count_later(installation, "late", "default", timeout=2)
+    installation.gates.wait_reached("late", times=2)
+    installation.gates.open("late")
+    job = jobs.wait_completed(job_id)
+    assert job.attempt >= 2
+    assert counted(installation, "late") == 1
+
+
+def test_a_zombie_has_no_effect(installation: Installation, jobs: Jobs, counting: str) -> None:
+    """A consumer is stopped past its lease and goes on: its attempt can't commit, and it says so.
+
+    Zope works at both attempts; only the one whose run is current commits.
+    """
+    zombie = installation.stack.start_consumer("counting-1", "--queues", counting)
+    job_id = count_later(installation, "zombie", counting)
+    installation.gates.wait_reached("zombie")
+    zombie.send(signal.SIGSTOP)
+    installation.stack.start_consumer("counting-2", "--queues", counting)
+    installation.gates.wait_reached("zombie", times=2)
+    installation.gates.open("zombie")
+    job = jobs.wait_completed(job_id)
+    zombie.send(signal.SIGCONT)
+    wait_for(lambda: "given up" in zombie.output(), what="the zombie to say so")
+    assert (job.rescues, counted(installation, "zombie")) == (1, 1)
+
+
+def test_a_conflict_in_zope_is_one_attempt(installation: Installation, jobs: Jobs) -> None:
+    """Zope begins the request again by itself."""
+    job_id = installation.queue("@@test-count-amid-conflict", params={"name": "conflict"})
+    job = jobs.wait_completed(job_id)
+    assert (job.attempt, job.result["body"]) == (1, "1")
+    assert counted(installation, "conflict") == 1
+
+
+def test_an_error_status_that_zope_commits_is_no_completed_job(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """The view returned and was committed, but its job is tried again as its status says."""
+    job_id = installation.queue("@@test-count-and-fail", params={"name": "failed"})
+    job = jobs.wait_completed(job_id)
+    assert (job.attempt, counted(installation, "failed")) == (2, 2)
+
+
+def test_a_consumer_that_dies_after_the_commit_leaves_a_completed_job(
+    installation: Installation, jobs: Jobs, counting: str
+) -> None:
+    """Zope ends the job with its commit; nobody has to hear the answer."""
+    doomed = installation.stack.start_consumer("counting-3", "--queues", counting)
+    job_id = count_later(installation, "deaf", counting)
+    installation.gates.wait_reached("deaf")
+    doomed.kill()
+    installation.gates.open("deaf")
+    job = jobs.wait_completed(job_id)
+    assert (job.state, job.attempt, job.rescues) == (State.COMPLETED, 1, 0)
+    assert counted(installation, "deaf") == 1
