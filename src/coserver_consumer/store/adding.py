@@ -18,6 +18,8 @@ from coserver_consumer.store.rows import join_names
 
 MAX_PAYLOAD = 1_048_576  # bytes
 MAX_PRIORITY = 1_000_000  # minutes of head start: two years
+INSERT = sa.insert(schema.job)
+INSERT_RETURNING = INSERT.returning(schema.job.c.id)  # sends many rows as one statement
 LIMITS = {
     name: schema.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("queue", "task", "owner", "site", "title", "unique_key", "requires")
@@ -62,10 +64,8 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows in as few statements as the driver allows."""
     if not rows:
         return
-    statement: Any = sa.insert(schema.job)
-    if connection.dialect.insert_executemany_returning:
-        statement = statement.returning(schema.job.c.id)
-    connection.execute(statement, rows)
+    returns_ids = connection.dialect.insert_executemany_returning
+    connection.execute(INSERT_RETURNING if returns_ids else INSERT, rows)
 
 
 def _insert_keyed(connection: Connection, row: dict[str, Any]) -> str:

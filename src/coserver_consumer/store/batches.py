@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,12 +53,22 @@ def _end_staged(connection: Connection, batch: str, state: State, reason: str) -
 
 
 def _promote_staged(connection: Connection, batch: str, tid: int | None) -> int:
-    statement = (
+    statement = _promotion(connection.dialect.name)
+    return connection.execute(statement, {"b_batch": batch, "b_tid": tid}).rowcount
+
+
+@cache
+def _promotion(dialect: str) -> sa.Update:
+    """Return the statement, built once: it is sent while the ZODB's client waits."""
+    return (
         sa.update(schema.job)
-        .where(schema.job.c.batch == batch, is_state(State.STAGED), *lazily(connection))
-        .values(state=DUE_STATE, tid=tid)
+        .where(
+            schema.job.c.batch == sa.bindparam("b_batch"),
+            is_state(State.STAGED),
+            *lazily(dialect),
+        )
+        .values(state=DUE_STATE, tid=sa.bindparam("b_tid", type_=sa.BigInteger))
     )
-    return connection.execute(statement).rowcount
 
 
 def _cancel_duplicates(connection: Connection, batch: str) -> None:

@@ -28,13 +28,13 @@ def is_state(*states: State) -> ColumnElement[bool]:
     return schema.job.c.state.in_(names)
 
 
-def lazily(connection: Connection) -> list[ColumnElement[bool]]:
+def lazily(dialect: str) -> list[ColumnElement[bool]]:
     """Return a condition by which the commit of its statement doesn't wait for the disk.
 
     For what a crash may undo because the evidence tells it again. It is PostgreSQL's alone, and a
     part of the statement because a SET would cost a round trip.
     """
-    if connection.dialect.name != "postgresql":
+    if dialect != "postgresql":
         return []
     return [sa.func.set_config("synchronous_commit", "off", True) == "off"]
 
