@@ -21,7 +21,7 @@ PLUGIN = Path(__file__).parent / "plugin"
 SECRET = "only for tests: 0123456789abcdef0123456789abcdef"
 QUICK = {
     "COSERVER_HEARTBEAT_EVERY": "0.2",
-    "COSERVER_DEAD_AFTER": "1",
+    "COSERVER_DEAD_AFTER": "20",  # a busy machine must not look like a dead consumer
     "COSERVER_POLL_MAX": "0.2",
     "COSERVER_BACKOFF_BASE": "0.1",
 }

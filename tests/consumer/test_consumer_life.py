@@ -99,10 +99,16 @@ def test_neither_command_line_nor_consumer_import_zope(tmp_path):
 
 
 def test_an_idle_consumer_is_quiet(start_consumer):
-    """Under 1 % of a core, when it looks once in a second."""
+    """Under 1 % of a core, when it looks once in a second.
+
+    The best of several spells counts: what else the machine does makes each look cost more.
+    """
     consumer = start_consumer(**AS_BY_DEFAULT)
     process = psutil.Process(consumer.pid)
-    psutil.wait_procs([process], timeout=1)  # the start costs more; it isn't what we measure
-    process.cpu_percent()
-    psutil.wait_procs([process], timeout=5)
-    assert process.cpu_percent() < 1
+
+    def is_quiet():
+        process.cpu_percent()
+        psutil.wait_procs([process], timeout=4)
+        return process.cpu_percent() < 1
+
+    wait_for(is_quiet, what="a quiet spell", within=30)

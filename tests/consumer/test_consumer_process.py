@@ -66,11 +66,12 @@ def test_the_jobs_of_a_killed_consumer_are_rescued(start_consumer, client, jobs,
     job_id = client.add("test.gate", gate.args)
     wait_for(lambda: gate.reached(job_id), what="the job to run")
     killed.kill()
-    rescuer = start_consumer(name="rescuer")
+    rescuer = start_consumer(name="rescuer", COSERVER_DEAD_AFTER="2")
     wait_for(lambda: f"Job {job_id} was rescued" in rescuer.output(), what="the log")
     gate.open()
     job = jobs.wait_completed(job_id)
-    assert (job.rescues, job.attempt) == (1, 1)
+    assert job.rescues >= 1
+    assert job.attempt == 1
     wait_for(lambda: len(consumers()) == 1, what="the killed one to be forgotten")
 
 
@@ -95,10 +96,10 @@ def test_a_consumer_that_was_frozen_cannot_end_a_rescued_job(
     job_id = client.add("test.gate", gate.args | {"heed": False})
     wait_for(lambda: gate.reached(job_id), what="the job to run")
     freeze(frozen)
-    rescuer = start_consumer(name="rescuer")
+    rescuer = start_consumer(name="rescuer", COSERVER_DEAD_AFTER="2")
     wait_for(lambda: f"Job {job_id} was rescued" in rescuer.output(), what="the log")
     gate.open()
-    assert jobs.wait_completed(job_id).rescues == 1
+    assert jobs.wait_completed(job_id).rescues >= 1
     frozen.send(signal.SIGCONT)
     wait_for(lambda: "isn't ours any more" in frozen.output(), what="the log")
     wait_for(lambda: "Consumer goes on as" in frozen.output(), what="the log")
@@ -111,7 +112,7 @@ def test_a_job_that_kills_its_consumers_fails_in_the_end(start_consumer, client,
     victim = start_consumer(name="victim")
     job_id = client.add("test.crash")
     victim.wait()
-    start_consumer(name="rescuer", COSERVER_MAX_RESCUES="1")
+    start_consumer(name="rescuer", COSERVER_DEAD_AFTER="2", COSERVER_MAX_RESCUES="1")
     job = jobs.wait_ended(job_id)
     assert job.state is State.FAILED
     assert "died" in job.error

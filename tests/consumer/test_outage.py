@@ -74,9 +74,9 @@ def test_a_consumer_that_is_stopped_during_an_outage_ends_all_the_same(
     server.start()
 
     gate.open()
-    other = make_consumer(server.url, name="other")
+    other = make_consumer(server.url, name="other", COSERVER_DEAD_AFTER="2")
     other.start()
-    assert jobs.wait_completed(held).rescues == 1
+    assert jobs.wait_completed(held).rescues >= 1
     assert other.stop() == 0
 
 

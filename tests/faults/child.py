@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
+import psycopg2
 import sqlalchemy as sa
 import Zope2
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,18 +34,23 @@ from support.waiting import wait_for
 SECRET = "what the processes of a test share, and more"
 
 # What a server that dies makes of a commit. A conflict is none of these.
-TROUBLE = (POSError, SQLAlchemyError, StoreError, Behind, ConnectionError)
+TROUBLE = (POSError, psycopg2.Error, SQLAlchemyError, StoreError, Behind, ConnectionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What a child needs to know. ``way`` is how it queues jobs, or ends them."""
+    """What a child needs to know.
+
+    ``way`` is how it queues jobs or ends them, ``kinds`` which requests it makes, ``limit`` how
+    many of them.
+    """
 
     storage: Storage
     database: str
     directory: Path
     doom: Doom
     way: str = "protocol"
+    kinds: str = "any"
     limit: int | None = None
 
 
@@ -55,7 +61,7 @@ class Life:
         self.orders = orders
         self.random = Random()
         self.journal = Journal(orders.directory)
-        self.db: DB = orders.storage.open()
+        self.db: DB = wait_for(self._open, what="the ZODB", within=60)
         Zope2.DB = self.db  # as Zope's own start does
 
     @property
@@ -69,6 +75,12 @@ class Life:
         self.journal.say("failed")
         logging.warning("%s: %s", type(error).__name__, error)
         wait_for(self._reaches_queue, what="the queue's database", within=60)
+
+    def _open(self) -> DB | None:
+        try:
+            return self.orders.storage.open()
+        except TROUBLE:
+            return None
 
     def _reaches_queue(self) -> bool:
         try:

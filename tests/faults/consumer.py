@@ -37,11 +37,12 @@ def counting(*, children: int = 0, writes: bool = True, parent: str | None = Non
 
 
 def consume(life: Life) -> None:
-    """Run jobs for ever."""
-    consumer = Consumer(life)
+    """Run jobs for ever; after trouble with the queue as a new consumer."""
     while life.goes_on:
+        consumer = Consumer(life)
         try:
-            wait_for(consumer.turn, what="jobs", within=3600)
+            while life.goes_on:
+                wait_for(consumer.turn, what="jobs", within=3600)
         except TROUBLE as error:
             life.recover(error)
 

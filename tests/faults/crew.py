@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver, get_context
+from typing import Self
 
 from faults.child import Life, Orders, live
 
@@ -36,6 +37,12 @@ class Child:
         self.process = CONTEXT.Process(target=live, args=(main, orders, door), daemon=True)
         self.process.start()
         door.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
 
     @property
     def pid(self) -> int:
@@ -66,11 +73,6 @@ class Child:
             if self.left == 0:
                 self.kill()
         return self.process.exitcode is not None
-
-    def wait_ready(self) -> None:
-        """Return when it has opened its databases."""
-        assert self._ready.poll(LONGEST), f"{self.pid} doesn't start: {self._log()}"
-        assert self._ready.recv()
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from transaction import Transaction
 
-from faults.steps import at, die
+from faults.steps import at, die, freeze
 
 LINES = 2500  # of Python, about what a commit runs through
 
@@ -49,6 +49,20 @@ class AtLine(Doom):
     def arm(self) -> None:
         """Watch the commits."""
         _die_in_commit(self.nth, self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen(Doom):
+    """Not at all: it stops at a step until SIGCONT, and may die at a later one."""
+
+    step: str
+    later: str | None = None
+
+    def arm(self) -> None:
+        """Watch the steps."""
+        at(self.step, 1, freeze)
+        if self.later is not None:
+            at(self.later, 1, die)
 
 
 def random_doom(random: Random, steps: Sequence[str]) -> Doom:

@@ -12,6 +12,7 @@ from coserver_consumer.database import Database
 from coserver_consumer.loop import Loop
 from coserver_consumer.rescuer import make_rescuer
 from coserver_consumer.resolver import Resolver
+from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.settings import Settings
 from coserver_consumer.verdict import Question, Verdict
 from faults.storages import Storage
@@ -21,7 +22,7 @@ DEAD_AFTER = 0.7  # seconds
 
 @contextmanager
 def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0) -> Iterator[None]:
-    """Run a resolver and a rescuer.
+    """Run a resolver, a rescuer and a scheduler.
 
     The resolver asks about what is older than ``patience`` seconds: without any it asks about
     the living all the time, and must not be wrong about them.
@@ -43,6 +44,7 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
     loops = [
         Loop("resolver", every=every, tick=resolver.tick),
         make_rescuer(database, settings, wake=wake),
+        make_scheduler(database, wake=wake),
     ]
     for loop in loops:
         loop.start()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from random import Random
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import State
+from coserver_consumer.job import NewJob, State
 from faults import steps
 from faults.child import Life, Orders
 from faults.consumer import consume, counting
@@ -23,9 +24,17 @@ from faults.storages import Storage
 from faults.tally import Tally, count_consumed, count_produced
 from support.waiting import wait_for
 
+KILLS = int(os.environ.get("COSERVER_FAULTS_KILLS", "300"))  # in all, on all databases
 WIDTH = 3  # children at a time
-STOCK = 40  # jobs that wait for consumers, at least
+STOCK = 25  # jobs that wait for consumers, at least
 PATIENCE = 120  # seconds
+
+
+
+def part(kills: int) -> int:
+    """Return how many kills a scenario has that has so many of 300."""
+    return -(-kills * KILLS // 300)
+
 
 Trouble = Callable[[Crew], None]
 
@@ -40,9 +49,15 @@ class Ordeal:
     directory: Path
     troubles: tuple[Trouble, ...] = ()
     way: str = "protocol"
+    kinds: str = "any"
     steps: tuple[str, ...] = steps.PROTOCOL
-    pace: float = 0.05
+    pace: float = 0.1
     random: Random = field(default_factory=Random)
+
+    @property
+    def is_control(self) -> bool:
+        """True if faults are expected: it is done without the commit protocol."""
+        return self.way != "protocol"
 
     def produce(self, kills: int) -> Tally:
         """Kill so many producers; return what they have left."""
@@ -57,7 +72,8 @@ class Ordeal:
         with self.kept():
             with at_most(WIDTH, lambda: self.child(consume, *steps.CLAIM)) as crew:
                 crew.lose(kills, (self._restock, *self.troubles))
-            self.drain()
+            with self.consumers():
+                self.wait_ended()
         return count_consumed(self, crew.kills)
 
     def kept(self) -> AbstractContextManager[None]:
@@ -76,19 +92,24 @@ class Ordeal:
             directory=self.directory,
             doom=doom,
             way=self.way,
+            kinds=self.kinds,
             limit=limit,
         )
 
-    def add(self, number: int) -> list[str]:
-        """Queue jobs for consumers; with the protocol some of them queue others."""
-        jobs = [self._counting() for _ in range(number)]
+    def add(self, jobs: Sequence[NewJob]) -> list[str]:
+        """Queue jobs for consumers; return their ids."""
         return store.write(self.engine, lambda connection: store.add_many(connection, jobs))
 
-    def drain(self) -> None:
-        """Let consumers that nobody kills end all jobs."""
+    @contextmanager
+    def consumers(self) -> Iterator[None]:
+        """Have consumers that nobody kills."""
         with at_most(WIDTH, lambda: self.child(consume, doom=Doom())) as crew:
             crew.fill()
-            wait_for(lambda: not self.count_live(), what="all jobs to end", within=PATIENCE)
+            yield
+
+    def wait_ended(self) -> None:
+        """Return when no job is live any more."""
+        wait_for(lambda: not self.count_live(), what="all jobs to end", within=PATIENCE)
 
     def wait_resolved(self) -> None:
         """Return when there is nothing left to ask the ZODB about."""
@@ -107,10 +128,11 @@ class Ordeal:
 
     def _restock(self, crew: Crew) -> None:
         if self.count_live() < STOCK:
-            self.add(STOCK)
+            self.add([self._counting() for _ in range(STOCK)])
 
-    def _counting(self):
-        if self.way != "protocol":
+    def _counting(self) -> NewJob:
+        """Return a job; with the protocol it may queue others, or do nothing in the ZODB."""
+        if self.is_control:
             return counting()
         children = self.random.choice([0, 0, 1, 2])
         return counting(children=children, writes=self.random.random() < 0.8)

@@ -137,12 +137,12 @@ def failed_finish(request: Request) -> None:
 
 
 Kind = Callable[[Request], None]
-ANY: list[Kind] = [one] * 6 + [several, delayed, unique, rolled_back, read_only]
-DOOMED: list[Kind] = [aborted, vetoed_early, vetoed_late, failed_finish]
 KINDS: dict[str, list[Kind]] = {
-    "protocol": ANY * 2 + DOOMED,
-    # What zope.sqlalchemy may well be asked for, on every database.
-    "one-phase": [one, one, several],
+    "any": [one] * 12
+    + [several, delayed, unique, rolled_back, read_only] * 2
+    + [aborted, vetoed_early, vetoed_late, failed_finish],
+    "plain": [one, one, several],
+    "one": [one],
 }
 
 
@@ -152,7 +152,7 @@ def produce(life: Life) -> None:
     for number in count():
         if number == limit or not life.goes_on:
             return
-        kind = life.random.choice(KINDS[life.orders.way])
+        kind = life.random.choice(KINDS[life.orders.kinds])
         try:
             while not serve(life, kind):
                 pass

@@ -75,8 +75,10 @@ def opened(db: DB) -> Iterator[Connection]:
     try:
         yield connection
     finally:
-        transaction.abort()
-        connection.close()
+        try:
+            transaction.abort()
+        finally:
+            connection.close()
 
 
 def read(storage: Storage, look: Callable[[Any], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from faults.tally import Tally
 
@@ -19,16 +20,27 @@ HEADS = {
 
 
 def render(tallies: Sequence[Tally]) -> str:
-    """Return the table as Markdown, with sums where all is expected to be well."""
-    rows = [[str(getattr(tally, name)) for name in HEADS.values()] for tally in tallies]
+    """Return the table as Markdown: the protocol's scenarios, their sum, and the controls."""
+    ours = [tally for tally in tallies if not tally.is_control]
+    controls = [tally for tally in tallies if tally.is_control]
+    rows = [_cells(tally) for tally in [*ours, _add_up(ours), *controls]]
     widths = [max(map(len, column)) for column in zip(HEADS, *rows, strict=True)]
-    lines = [list(HEADS), ["-" * width for width in widths], *rows]
-    return "\n".join(_line(cells, widths) for cells in lines)
+    rules = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    return "\n".join(_line(cells, widths) for cells in [list(HEADS), rules, *rows])
+
+
+def _add_up(tallies: Sequence[Tally]) -> Tally:
+    numbers = [item.name for item in fields(Tally) if item.type == "int"]
+    sums = {name: sum(getattr(tally, name) for tally in tallies) for name in numbers}
+    return Tally(name="all of the above", **sums)
+
+
+def _cells(tally: Tally) -> list[str]:
+    values = [getattr(tally, name) for name in HEADS.values()]
+    return [f"{value:,}" if isinstance(value, int) else value for value in values]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.rjust(width) if number else cell.ljust(width)
-        for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
+    first, *others = zip(cells, widths, strict=True)
+    padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
     return f"| {' | '.join(padded)} |"

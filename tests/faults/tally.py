@@ -35,6 +35,7 @@ class Tally:
     duplicates: int = 0
     wrong_counters: int = 0
     undecided: int = 0
+    is_control: bool = False
 
     @property
     def faults(self) -> int:
@@ -56,6 +57,10 @@ class Scene(Protocol):
     storage: Storage
     directory: Path
 
+    @property
+    def is_control(self) -> bool:
+        """True if faults are expected: it was done without the commit protocol."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -75,6 +80,7 @@ def count_produced(scene: Scene, kills: int) -> Tally:
     committed, aborted = journals.ids("committed"), journals.ids("aborted")
     return Tally(
         name=scene.name,
+        is_control=scene.is_control,
         kills=kills,
         transactions=journals.count("committed"),
         jobs_without_object=len(jobs - objects - silent) + len(jobs & silent & aborted),
@@ -94,6 +100,7 @@ def count_consumed(scene: Scene, kills: int) -> Tally:
     surplus, lacking = _compare_families(jobs)
     return Tally(
         name=scene.name,
+        is_control=scene.is_control,
         kills=kills,
         transactions=journals.count("completed"),
         jobs_without_object=_count_objectless(jobs, objects) + journals.count("missing"),

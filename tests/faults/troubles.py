@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
@@ -19,32 +17,23 @@ from support.waiting import wait_for
 LEASES = 4  # so many leases long a consumer is frozen, at most
 
 
-class Server(Protocol):
-    """What can be killed and started again."""
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def start(self) -> None:
-        """Start it; return when it is ready."""
-
-
 class Outage:
-    """A server dies at a random moment and is started again, once in so many deaths."""
+    """A server dies at a random moment and is started again, after so many deaths at most."""
 
-    def __init__(self, server: Server, *, one_in: int) -> None:
-        self._server = server
-        self._one_in = one_in
+    def __init__(self, kill: Callable[[], None], start: Callable[[], None], *, every: int) -> None:
+        self._kill, self._start, self._every = kill, start, every
         self._random = Random()
-        self.number = 0
+        self._left = self._random.randint(1, every)
 
     def __call__(self, crew: Crew) -> None:
-        """Perhaps do it now."""
-        if self._random.randrange(self._one_in):
+        """Do it if it is time; it counts as a kill."""
+        self._left -= 1
+        if self._left:
             return
-        self._server.kill()
-        self._server.start()
-        self.number += 1
+        self._left = self._random.randint(1, self._every)
+        self._kill()
+        crew.kills += 1
+        self._start()
 
 
 class Freeze:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import jwt
 import pytest
 import transaction
@@ -39,6 +41,14 @@ def test_namesakes_in_two_user_folders_stay_apart(instance: Instance) -> None:
     instance.add_user("jane", users=instance.app.acl_users, roles=("Manager",))
     told = instance.queue_and_run(FOR_JOBS, login="jane").json()
     assert told["roles"] == ["Authenticated", "Member"]
+
+
+def test_a_namesake_in_the_site_does_not_stand_in_the_way(instance: Instance) -> None:
+    """The root's jane stays who she is where the site has a jane of its own."""
+    instance.add_user("jane")
+    instance.add_user("jane", users=instance.app.acl_users, roles=("Manager",))
+    told = instance.queue_and_run(FOR_JOBS, at="/@@test-queue", login="jane").json()
+    assert "Manager" in told["roles"]
 
 
 def test_a_visitors_job_runs_as_anonymous(instance: Instance) -> None:
@@ -168,11 +178,12 @@ def test_a_payload_is_the_body(instance: Instance) -> None:
 
 
 def test_the_body_of_the_queuing_request_is_copied(instance: Instance) -> None:
-    """With its media type, as collective.taskqueue did."""
+    """With its media type, as collective.taskqueue did, and it is left for others to read."""
     sent = {"method": "POST", "data": b"<feed/>", "headers": {"Content-Type": "text/feed"}}
-    job_id = instance.queue(FOR_JOBS, method="POST", browse=sent)
+    options = {"options": json.dumps({"url": FOR_JOBS, "method": "POST"})}
+    queued = instance.browse("/plone/@@test-queue", params=options, **sent)
+    assert queued.headers["X-Left"] == "<feed/>"
     job = instance.claim()
-    assert job.id == job_id
     assert job.payload == b"<feed/>"
     assert job.args["headers"] == {"Content-Type": "text/feed"}
     assert instance.run(job).json()["body"] == "<feed/>"

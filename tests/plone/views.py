@@ -21,7 +21,9 @@ class Queue(BrowserView):
     """Queues what the parameter ``options`` says, with its body if it has one."""
 
     def __call__(self) -> str:
-        return queue.add(**json.loads(self.request.form["options"]))
+        job_id = queue.add(**json.loads(self.request.form["options"]))
+        self.request.response.setHeader("X-Left", self.request.stdin.read().decode())
+        return job_id
 
 
 class Tell(BrowserView):

@@ -11,17 +11,16 @@ import transaction
 from sqlalchemy import Engine
 from ZODB import DB
 
-from collective.coserver import engine as addon_engine
 from collective.coserver import queue
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect, LostRun
-from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.job import Job, NewJob, State, new_id
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.resolver import settle
 from coserver_consumer.verdict import Finding, Mark
+from support.addon import use_database
 from support.databases import DATABASES, empty
 from support.jobs import Jobs
 from support.storages import KINDS, open_db
@@ -56,15 +55,8 @@ def db(place: tuple[str, str], tmp_path: Path) -> Iterator[DB]:
 @pytest.fixture
 def jobs(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """The queue, known to the add-on."""
-    monkeypatch.setenv("COSERVER_DATABASE", database_url)
-    monkeypatch.setenv("COSERVER_SECRET", "what Zope and its consumers share in tests")
-    get_settings.cache_clear()
-    addon_engine._open.cache_clear()
-    yield Jobs(engine)
-    transaction.abort()
-    addon_engine.get_engine().dispose()
-    get_settings.cache_clear()
-    addon_engine._open.cache_clear()
+    with use_database(database_url, monkeypatch):
+        yield Jobs(engine)
 
 
 def claim(jobs: Jobs) -> Job:

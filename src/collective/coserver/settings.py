@@ -28,7 +28,6 @@ def get_settings() -> Settings:
 
 
 def product_config() -> dict[str, Any]:
-    """Return what zope.conf says in its section, with underscores in the keys."""
+    """Return what zope.conf says in its section."""
     sections = getattr(getConfiguration(), "product_config", None) or {}
-    said = sections.get(SECTION) or {}
-    return {key.replace("-", "_"): value for key, value in said.items()}
+    return dict(sections.get(SECTION) or {})

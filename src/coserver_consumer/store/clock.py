@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 SECOND = 1_000_000  # microseconds
 
@@ -27,7 +28,7 @@ MICROSECONDS = {
 }
 
 
-class Now(ColumnElement[int]):
+class Now(FunctionElement[int]):
     """The database's time now, in microseconds since the epoch."""
 
     type = sa.BigInteger()

@@ -58,6 +58,7 @@ def open_engine(
         engine = sa.create_engine(
             address,
             pool_recycle=1800,
+            hide_parameters=True,  # they hold arguments and results, and errors are logged
             connect_args=_connect_args(address, timeouts),
             **_pool(address, pool_size),
         )
@@ -182,7 +183,10 @@ class _Sessions:
         ]
 
     def _postgresql(self, _connection: Any) -> list[str]:
+        idle = round(self.timeouts.statement * 1000)
         return [
+            # A frozen process mustn't keep its locks for ever.
+            f"SET idle_in_transaction_session_timeout = {idle}",
             f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
             f"SET statement_timeout = {round(self.timeouts.statement * 1000)}",
         ]

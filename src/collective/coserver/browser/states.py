@@ -30,5 +30,5 @@ COLOURS = {
     State.UNKNOWN: "danger",
 }
 
-CANCELLABLE = frozenset({State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING})
-RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED})
+CANCELLABLE = frozenset({State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING, State.UNKNOWN})
+RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})
