@@ -77,7 +77,9 @@ def test_the_jobs_of_a_killed_consumer_are_rescued(start_consumer, client, jobs,
 
 def freeze(process):
     """Stop a process where it holds no lock: on SQLite that one would be everybody's."""
-    engine = store.open_engine(process.environment["COSERVER_DATABASE"], lock_timeout=0.1)
+    engine = store.open_engine(
+        process.environment["COSERVER_DATABASE"], timeouts=store.Timeouts(lock=0.1)
+    )
     while True:
         process.send(signal.SIGSTOP)
         try:

@@ -89,22 +89,31 @@ def have_effect(db: Any, job: Job, outcome: Any = None) -> None:
     join_effect(Effect(job.key, lambda: outcome or Completed(result={"status": 200})))
 
 
-def fail_after_everybody() -> Any:
-    """Return a data manager whose ``tpc_finish`` comes after the ZODB's and before ours."""
+def at_finish(act: Callable[[], None]) -> Any:
+    """Return a data manager that acts in ``tpc_finish``, after the ZODB's and before ours."""
 
-    class Failing:
+    class Acting:
         def sortKey(self) -> str:  # noqa: N802
             return "~~b"
 
         def tpc_finish(self, current: Any) -> None:
-            raise RuntimeError("killed between the two finishes")
+            act()
 
         def __getattr__(self, name: str) -> Any:
             if name in ("abort", "tpc_begin", "commit", "tpc_vote", "tpc_abort"):
                 return lambda current: None
             raise AttributeError(name)
 
-    return Failing()
+    return Acting()
+
+
+def fail_after_everybody() -> Any:
+    """Return a data manager that fails between the two finishes, as a kill there does."""
+
+    def fail() -> None:
+        raise RuntimeError("killed between the two finishes")
+
+    return at_finish(fail)
 
 
 def settle_all(jobs: Jobs, db: Any) -> list[Finding]:
@@ -215,3 +224,20 @@ def test_a_mark_is_that_of_one_run(jobs: Jobs, db: Any) -> None:
     transaction.abort()
     (question,) = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
     assert (question.mark, question.value) == (Mark.RUN, f"{job.id}:{job.run}")
+
+
+def test_a_slow_producer_gets_its_jobs_back(jobs: Jobs, db: Any) -> None:
+    """The resolver took its batch for dropped while it stood between vote and finish."""
+    root = db.open().root()
+    root["slow"] = 1
+    job_id = queue.add("/Plone/@@view")
+    transaction.get().join(at_finish(lambda: drop_all(jobs)))
+    transaction.commit()
+    assert jobs.get(job_id).state is State.READY
+
+
+def drop_all(jobs: Jobs) -> None:
+    """End every staged batch as one that never committed."""
+    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
+    for question in questions:
+        store.write(jobs.engine, lambda c, batch=question.value: store.drop(c, batch))

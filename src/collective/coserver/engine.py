@@ -23,7 +23,7 @@ from coserver_consumer.errors import StoreUnavailable
 T = TypeVar("T")
 
 # Seconds. Short, because the vote on jobs waits for SQL while it holds the ZODB's commit lock.
-TIMEOUTS = {"connect_timeout": 3, "lock_timeout": 2, "statement_timeout": 5}
+TIMEOUTS = store.Timeouts(connect=3, lock=2, statement=5)
 
 _opening = Lock()
 _checked: WeakSet[Engine] = WeakSet()
@@ -72,12 +72,12 @@ def naming_outages(engine: Engine) -> Iterator[None]:
 
 @cache
 def _open(url: str) -> Engine:
-    return _discreet(store.open_engine(url, **TIMEOUTS))
+    return _discreet(store.open_engine(url, timeouts=TIMEOUTS))
 
 
 def _adopt(engine: Engine) -> Engine:
     """Set up an engine of z3c.saconfig."""
-    return _discreet(store.prepare(engine))
+    return _discreet(store.prepare(engine, TIMEOUTS))
 
 
 def _discreet(engine: Engine) -> Engine:

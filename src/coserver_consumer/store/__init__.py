@@ -6,13 +6,13 @@ one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, 
 """
 
 from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, check_job, stage
-from coserver_consumer.store.batches import drop, forsake, promote
+from coserver_consumer.store.batches import drop, forsake, promote, promote_staged
 from coserver_consumer.store.changing import cancel, report, retry, wake
 from coserver_consumer.store.claiming import claim
 from coserver_consumer.store.clock import SECOND
 from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.ending import finish
-from coserver_consumer.store.engine import open_engine, prepare, read, write
+from coserver_consumer.store.engine import Timeouts, open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage
 from coserver_consumer.store.leases import (
     ConsumerInfo,
@@ -46,6 +46,7 @@ __all__ = [
     "ConsumerInfo",
     "Heartbeat",
     "Rescue",
+    "Timeouts",
     "add",
     "add_many",
     "add_queue",
@@ -74,6 +75,7 @@ __all__ = [
     "open_engine",
     "prepare",
     "promote",
+    "promote_staged",
     "prune",
     "queues",
     "read",

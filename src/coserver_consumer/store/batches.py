@@ -17,20 +17,22 @@ from coserver_consumer.store.sql import is_state, lazily, locked
 DUE_STATE = sa.case((schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value)
 
 
-def promote(connection: Connection, batch: str, *, tid: int | None, keyed: bool = True) -> int:
+def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     """Let the jobs of a committed transaction run; return how many.
 
     ``tid`` is the ZODB transaction's id as a number: no job of the batch reads an older database.
-    ``keyed`` False, for a batch without unique keys, saves a round trip. Jobs that were taken for
-    dropped come back. A job whose unique key is held by another live job ends as cancelled.
+    Jobs that were taken for dropped come back. A job whose unique key is held by another live job
+    ends as cancelled.
     """
-    if not keyed:
-        promoted = _promote_staged(connection, batch, tid)
-        if promoted:
-            return promoted
     revive(connection, _dropped(connection, batch), state=State.STAGED)
     _cancel_duplicates(connection, batch)
-    return _promote_staged(connection, batch, tid)
+    return promote_staged(connection, batch, tid=tid)
+
+
+def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> int:
+    """Do as ``promote`` in one statement, for a batch without unique keys; 0 if it was dropped."""
+    statement = _promotion(connection.dialect.name)
+    return connection.execute(statement, {"b_batch": batch, "b_tid": tid}).rowcount
 
 
 def drop(connection: Connection, batch: str) -> int:
@@ -50,11 +52,6 @@ def _end_staged(connection: Connection, batch: str, state: State, reason: str) -
     if ids:
         move_to_history(connection, ids, state=state, error=reason)
     return len(ids)
-
-
-def _promote_staged(connection: Connection, batch: str, tid: int | None) -> int:
-    statement = _promotion(connection.dialect.name)
-    return connection.execute(statement, {"b_batch": batch, "b_tid": tid}).rowcount
 
 
 @cache
@@ -106,6 +103,7 @@ def _twins(connection: Connection, batch: str) -> dict[str, str]:
 
 def _dropped(connection: Connection, batch: str) -> Any:
     query = sa.select(schema.history.c.id).where(
-        schema.history.c.batch == batch, schema.history.c.state == State.DROPPED.value
+        schema.history.c.batch == batch,
+        schema.history.c.state == sa.literal_column("'dropped'"),
     )
     return connection.execute(query).scalars().all()

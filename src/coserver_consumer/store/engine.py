@@ -47,12 +47,9 @@ def open_engine(
     url: str,
     *,
     pool_size: int = 5,
-    connect_timeout: float = 5,
-    lock_timeout: float = 5,
-    statement_timeout: float = 30,
+    timeouts: Timeouts = Timeouts(),
 ) -> Engine:
-    """Return an engine on ``url``; nothing is connected yet. Timeouts are in seconds."""
-    timeouts = Timeouts(connect=connect_timeout, lock=lock_timeout, statement=statement_timeout)
+    """Return an engine on ``url``; nothing is connected yet."""
     address = _with_driver(url)
     try:
         engine = sa.create_engine(

@@ -20,10 +20,10 @@ def test_a_staged_job_is_not_claimed(queue, batch):
     assert queue.counts() == {"default": {State.STAGED: 2}}
 
 
-@pytest.mark.parametrize("keyed", [True, False])
-def test_promotion_lets_the_jobs_run_when_they_are_due(queue, batch, keyed):
+@pytest.mark.parametrize("promotion", ["promote", "promote_staged"])
+def test_promotion_lets_the_jobs_run_when_they_are_due(queue, batch, promotion):
     """They bear the transaction's id; one of them was delayed."""
-    assert queue.promote(batch, tid=2**60, keyed=keyed) == 2
+    assert getattr(queue, promotion)(batch, tid=2**60) == 2
     assert queue.counts() == {"default": {State.READY: 1, State.SCHEDULED: 1}}
     (job,) = queue.take(5)
     assert job.tid == 2**60

@@ -94,7 +94,8 @@ def test_a_dropped_batch_comes_back_if_it_did_commit(queue, batch):
     assert queue.drop(batch) == 1
     assert queue.counts() == {"default": {State.DROPPED: 1}}
     assert [q.value for q in queue.find_dropped()] == [batch]
-    assert queue.promote(batch, tid=9, keyed=False) == 1
+    assert queue.promote_staged(batch, tid=9) == 0
+    assert queue.promote(batch, tid=9) == 1
     (job,) = queue.take()
     assert (job.tid, job.attempt) == (9, 1)
     assert queue.find_dropped() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from transaction.interfaces import ITransaction, TransactionError
@@ -11,12 +11,14 @@ from ZODB.Connection import Connection as ZODBConnection
 
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.zodb import find_connection, last_tid
-from collective.coserver.engine import get_engine, naming_outages
+from collective.coserver.engine import get_engine, naming_outages, write
 from collective.coserver.evidence.marking import mark
 from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.job import NewJob, new_id
 from coserver_consumer.verdict import Mark, run_mark
+
+T = TypeVar("T")
 
 
 class Batch:
@@ -69,9 +71,11 @@ class Batch:
 
     def finish(self) -> None:
         """Let what was staged happen, now that the ZODB has committed."""
-        if self._zodb is not None:
-            tid = last_tid(self._zodb)
-            self._write(lambda connection: self._release(connection, tid))
+        if self._zodb is None:
+            return
+        tid = last_tid(self._zodb)
+        if not self._write(lambda connection: self._release(connection, tid)):
+            write(lambda connection: store.promote(connection, self.id, tid=tid))
 
     def close(self) -> None:
         """Give the SQL connection back; a second call is nothing."""
@@ -104,21 +108,24 @@ class Batch:
         if self.effect is not None:
             self.effect.vote(connection, evidence[Mark.RUN])
 
-    def _release(self, connection: Connection, tid: int) -> None:
-        if self.jobs:
-            store.promote(connection, self.id, tid=tid, keyed=self._is_keyed)
+    def _release(self, connection: Connection, tid: int) -> bool:
+        """Return False if the resolver has taken the jobs for dropped: we were very slow."""
         if self.effect is not None:
             self.effect.finish(connection)
+        if not self.jobs:
+            return True
+        promote = store.promote if self._is_keyed else store.promote_staged
+        return promote(connection, self.id, tid=tid) > 0
 
     @property
     def _is_keyed(self) -> bool:
         return any(job.unique_key is not None for job in self.jobs)
 
-    def _write(self, work: Callable[[Connection], Any]) -> None:
+    def _write(self, work: Callable[[Connection], T]) -> T:
         if self._sql is None:
             raise TransactionError("A batch is written only between its begin and its close.")
         with naming_outages(self._sql.engine), self._sql.begin():
-            work(self._sql)
+            return work(self._sql)
 
     def _mode(self, engine: Engine) -> dict[str, str]:
         """Leave out BEGIN and COMMIT, which cost a round trip each, where one statement does.

@@ -1,0 +1,70 @@
+"""What jobs and objects there must be, said so simply that it can't be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coserver_consumer.job import NewJob, RunKey, State
+
+
+@dataclass(slots=True)
+class Pending:
+    """What the current transaction has done: a savepoint remembers how long the lists were."""
+
+    jobs: list[NewJob] = field(default_factory=list)
+    hooked: list[NewJob] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+
+    @property
+    def changes_zodb(self) -> bool:
+        """True if the ZODB takes part in the commit."""
+        return bool(self.objects)
+
+
+@dataclass(slots=True)
+class Model:
+    """What is committed: the states of jobs by id, and the names of objects."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    objects: set[str] = field(default_factory=set)
+    runs: dict[str, int] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+
+    def commit(self, pending: Pending) -> None:
+        """Let everything happen that the transaction has done."""
+        jobs = [*pending.jobs, *pending.hooked]
+        if pending.changes_zodb:
+            jobs.sort(key=lambda job: job.id)
+        for job in jobs:
+            self._queue(job, is_staged=pending.changes_zodb)
+        self.objects.update(pending.objects)
+
+    def claim(self, key: RunKey) -> None:
+        """Give a job to a consumer."""
+        assert self.states[key.job_id] is State.READY
+        self.states[key.job_id] = State.RUNNING
+        self.runs[key.job_id] = key.run
+
+    def take_back(self, job_id: str) -> None:
+        """Give a running job back to its queue."""
+        self.states[job_id] = State.READY
+
+    def is_current(self, key: RunKey) -> bool:
+        """True if the attempt may still end its job."""
+        is_running = self.states[key.job_id] is State.RUNNING
+        return is_running and self.runs[key.job_id] == key.run
+
+    def end(self, key: RunKey, unique_key: str | None) -> None:
+        """Complete a job; others may have its unique key now."""
+        self.states[key.job_id] = State.COMPLETED
+        self.keys.discard(unique_key or "")
+
+    def _queue(self, job: NewJob, *, is_staged: bool) -> None:
+        """Add a job; one whose unique key is held is refused, or ends as cancelled if it was staged."""
+        if job.unique_key in self.keys:
+            if is_staged:
+                self.states[job.id] = State.CANCELLED
+            return
+        self.states[job.id] = State.READY
+        if job.unique_key is not None:
+            self.keys.add(job.unique_key)
