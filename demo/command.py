@@ -26,8 +26,8 @@ FORM = "coserver-hello"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parse(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     home = Home(options.directory.resolve())
     try:
         with home.alone():
@@ -123,9 +123,11 @@ def _press_and_wait(stack: Stack) -> None:
 
 def _welcome(stack: Stack) -> None:
     coserver = SCRIPTS / "coserver"
+    # Plone's theme isn't applied at the address 127.0.0.1.
+    site = f"http://localhost:{stack.instances[0].port}/{SITE}"
     say(f"""
-Examples   {stack.url}/{SITE}/@@coserver-examples
-Jobs       {stack.url}/{SITE}/@@coserver-jobs
+Examples   {site}/@@coserver-examples
+Jobs       {site}/@@coserver-jobs
 Login      {stack.login.name}, password {stack.login.password}
 
 Command    {coserver} --config {stack.config} jobs list
@@ -160,7 +162,7 @@ def _stopped_at_the_end(stack: Stack) -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does."""
+    """Let a signal end the program as Ctrl-C does, also in the background of a shell."""
     raise KeyboardInterrupt
 
 

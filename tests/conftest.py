@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,12 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from support.databases import DATABASES, empty, fresh_database, upgrade
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let an interrupt end what the tests start, also where they run in a shell's background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=DATABASES)
