@@ -10,16 +10,22 @@ from support.databases import DATABASES, fresh_database
 from support.feeds import FeedServer, serve_feed
 from support.installation import Installation, run_installation
 from support.jobs import Jobs
-from support.mail import Mailbox, serve_mail
+from support.mail import Mailbox, MailServer, serve_mail
 
 STRONGEST_FIRST = ["postgresql", "mysql", "sqlite"]
 
 
 @pytest.fixture(scope="session")
-def mailbox() -> Iterator[Mailbox]:
-    """A real SMTP server, and what it was sent."""
-    with serve_mail() as mailbox:
-        yield mailbox
+def mail_server() -> Iterator[MailServer]:
+    """A real SMTP server."""
+    with serve_mail() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mailbox(mail_server: MailServer) -> Mailbox:
+    """What the SMTP server was sent."""
+    return mail_server.mailbox
 
 
 @pytest.fixture(scope="session")

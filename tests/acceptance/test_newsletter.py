@@ -2,7 +2,18 @@
 
 from support.installation import Installation
 from support.jobs import Jobs
-from support.mail import Mailbox
+from support.mail import Mail, Mailbox, MailServer
+from support.waiting import wait_for
+
+
+def wait_mails(mailbox: Mailbox, jobs: Jobs, domain: str, number: int) -> list[Mail]:
+    """Return the mails to the domain when all jobs have ended and so many mails are there.
+
+    A job ends as its request commits; its mail goes out right after that.
+    """
+    jobs.wait_idle()
+    wait_for(lambda: len(mailbox.to_domain(domain)) >= number, what=f"mails to {domain}")
+    return mailbox.to_domain(domain)
 
 
 def test_a_thousand_recipients_get_exactly_a_thousand_mails(
@@ -14,9 +25,8 @@ def test_a_thousand_recipients_get_exactly_a_thousand_mails(
         "@@coserver-examples", "coserver-newsletter", recipients="\n".join(recipients)
     )
     assert "1000 mails are queued." in answer.text
-    jobs.wait_idle()
-    received = [mail.recipient for mail in mailbox.to_domain("thousand.example.org")]
-    assert sorted(received) == sorted(recipients)
+    mails = wait_mails(mailbox, jobs, "thousand.example.org", 1000)
+    assert sorted(mail.recipient for mail in mails) == sorted(recipients)
 
 
 def test_a_recipient_who_is_named_twice_gets_one_mail(
@@ -29,8 +39,7 @@ def test_a_recipient_who_is_named_twice_gets_one_mail(
         recipients="ada@twice.example.org\n\nada@twice.example.org\n",
     )
     assert "1 mails are queued." in answer.text
-    jobs.wait_idle()
-    assert len(mailbox.to_domain("twice.example.org")) == 1
+    assert len(wait_mails(mailbox, jobs, "twice.example.org", 1)) == 1
 
 
 def test_one_bad_address_and_no_mail_is_queued(
@@ -47,6 +56,20 @@ def test_one_bad_address_and_no_mail_is_queued(
     assert mailbox.to_domain("bad.example.org") == []
 
 
+def test_a_mail_waits_for_an_smtp_server_that_is_away(
+    installation: Installation, jobs: Jobs, mail_server: MailServer
+) -> None:
+    """The job fails while nobody takes the mail, and is tried again until somebody does."""
+    with mail_server.away():
+        installation.admin().press(
+            "@@coserver-examples", "coserver-newsletter", recipients="ida@away.example.org"
+        )
+        (job,) = jobs.titled("Newsletter to ida@away.example.org")
+        wait_for(lambda: jobs.count_errors(job.id), what="a failed attempt")
+    assert jobs.wait_completed(job.id).attempt > 1
+    assert len(wait_mails(mail_server.mailbox, jobs, "away.example.org", 1)) == 1
+
+
 def test_the_links_in_a_mail_are_the_public_ones(
     installation: Installation, jobs: Jobs, mailbox: Mailbox
 ) -> None:
@@ -56,7 +79,6 @@ def test_the_links_in_a_mail_are_the_public_ones(
         "@@coserver-examples", "coserver-newsletter", recipients="kim@public.example.org"
     )
     assert "1 mails are queued." in answer.text
-    jobs.wait_idle()
-    (mail,) = mailbox.to_domain("public.example.org")
+    (mail,) = wait_mails(mailbox, jobs, "public.example.org", 1)
     assert "Read it here: https://www.harbour.example" in mail.text.splitlines()
     assert mail.message["From"] == "The harbour <site@example.org>"

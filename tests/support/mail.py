@@ -45,13 +45,41 @@ class Mailbox:
         return [mail for mail in self.mails if mail.recipient.endswith(f"@{domain}")]
 
 
+class MailServer:
+    """The server itself, which can be away for a while; ``mailbox`` has what it was sent."""
+
+    def __init__(self) -> None:
+        self.mailbox = Mailbox(free_port())
+        self._controller = self._make()
+
+    def start(self) -> None:
+        """Take mail from now on."""
+        self._controller.start()
+
+    def stop(self) -> None:
+        """Refuse all connections from now on."""
+        self._controller.stop()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody answers for a while."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self._controller = self._make()
+            self.start()
+
+    def _make(self) -> Controller:
+        return Controller(self.mailbox, hostname=HOST, port=self.mailbox.port)
+
+
 @contextmanager
-def serve_mail() -> Iterator[Mailbox]:
-    """Run an SMTP server in a thread and yield its mailbox."""
-    mailbox = Mailbox(free_port())
-    controller = Controller(mailbox, hostname=HOST, port=mailbox.port)
-    controller.start()
+def serve_mail() -> Iterator[MailServer]:
+    """Run an SMTP server in a thread and yield it."""
+    server = MailServer()
+    server.start()
     try:
-        yield mailbox
+        yield server
     finally:
-        controller.stop()
+        server.stop()

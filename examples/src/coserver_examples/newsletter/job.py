@@ -11,18 +11,18 @@ class SendNewsletterMail(BrowserView):
     """Sends the mail to the one recipient whom the parameter ``recipient`` names."""
 
     def __call__(self) -> str:
-        """Hand the mail to the SMTP server; an error there fails the job, which is tried again.
+        """Have the mail sent when this request commits, which is what completes the job.
 
-        ``immediate`` is what makes it so: a mail that waits for the commit is sent when the
-        job can't fail any more.
+        So an attempt that fails has sent nothing. A server that can't be reached fails the
+        attempt, and the job is tried again. With ``immediate=True`` the mail would go out at
+        once, and once more if anything fails after it.
         """
         api.portal.send_email(
             recipient=self.request.form["recipient"],
             subject=self.context.Title(),
             body=self.make_body(),
-            immediate=True,
         )
-        return "sent"
+        return "The mail goes out with the commit."
 
     def make_body(self) -> str:
         """Return the text. Its link is the public one, as the queuing request had it."""
