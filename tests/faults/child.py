@@ -31,6 +31,8 @@ from faults.journal import Journal
 from faults.storages import Storage
 from support.waiting import wait_for
 
+logger = logging.getLogger("faults")
+
 SECRET = "what the processes of a test share, and more"
 
 # What a server that dies makes of a commit. A conflict is none of these.
@@ -73,7 +75,7 @@ class Life:
     def recover(self, error: Exception) -> None:
         """Note a failure that isn't a conflict, and wait until the queue's database is there."""
         self.journal.say("failed")
-        logging.warning("%s: %s", type(error).__name__, error)
+        logger.warning("%s: %s", type(error).__name__, error)
         wait_for(self._reaches_queue, what="the queue's database", within=60)
 
     def _open(self) -> DB | None:

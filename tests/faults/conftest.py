@@ -43,7 +43,9 @@ def open_storage(tmp_path: Path) -> Iterator[Callable[[str], Storage]]:
     with ExitStack() as stack:
 
         def make(kind: str) -> Storage:
-            storage = _make_zeo(stack, tmp_path) if kind == "zeo" else _make_rel(stack, kind, tmp_path)
+            storage = (
+                _make_zeo(stack, tmp_path) if kind == "zeo" else _make_rel(stack, kind, tmp_path)
+            )
             prepare(storage)
             return storage
 

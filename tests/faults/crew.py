@@ -83,6 +83,11 @@ class Child:
         self.process.kill()
         self.process.join()
 
+    def wait(self) -> None:
+        """Return when it has done its work."""
+        self.process.join()
+        self.bury()
+
     def bury(self) -> None:
         """Check that it ended by its doom, or because it had done its work."""
         assert self.was_killed or self.process.exitcode == 0, (

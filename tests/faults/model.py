@@ -28,10 +28,13 @@ class Model:
     states: dict[str, State] = field(default_factory=dict)
     objects: set[str] = field(default_factory=set)
     runs: dict[str, int] = field(default_factory=dict)
-    keys: set[str] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)  # unique keys, by the jobs that hold them
 
-    def commit(self, pending: Pending) -> None:
-        """Let everything happen that the transaction has done."""
+    def commit(self, pending: Pending, ended: RunKey | None = None) -> None:
+        """Let everything happen that the transaction has done; it may be the end of a job."""
+        if ended is not None:
+            self.states[ended.job_id] = State.COMPLETED
+            self.keys.pop(ended.job_id, None)
         jobs = [*pending.jobs, *pending.hooked]
         if pending.changes_zodb:
             jobs.sort(key=lambda job: job.id)
@@ -49,22 +52,23 @@ class Model:
         """Give a running job back to its queue."""
         self.states[job_id] = State.READY
 
+    def rescue(self) -> None:
+        """Give back all running jobs."""
+        for job_id, state in self.states.items():
+            if state is State.RUNNING:
+                self.take_back(job_id)
+
     def is_current(self, key: RunKey) -> bool:
-        """True if the attempt may still end its job."""
+        """Return True if the attempt may still end its job."""
         is_running = self.states[key.job_id] is State.RUNNING
         return is_running and self.runs[key.job_id] == key.run
 
-    def end(self, key: RunKey, unique_key: str | None) -> None:
-        """Complete a job; others may have its unique key now."""
-        self.states[key.job_id] = State.COMPLETED
-        self.keys.discard(unique_key or "")
-
     def _queue(self, job: NewJob, *, is_staged: bool) -> None:
-        """Add a job; one whose unique key is held is refused, or ends as cancelled if it was staged."""
-        if job.unique_key in self.keys:
+        """Add a job; if its unique key is held it is refused, or cancelled if it was staged."""
+        if job.unique_key is not None and job.unique_key in self.keys.values():
             if is_staged:
                 self.states[job.id] = State.CANCELLED
             return
         self.states[job.id] = State.READY
         if job.unique_key is not None:
-            self.keys.add(job.unique_key)
+            self.keys[job.id] = job.unique_key

@@ -30,7 +30,6 @@ STOCK = 25  # jobs that wait for consumers, at least
 PATIENCE = 120  # seconds
 
 
-
 def part(kills: int) -> int:
     """Return how many kills a scenario has that has so many of 300."""
     return -(-kills * KILLS // 300)
@@ -84,7 +83,7 @@ class Ordeal:
         """Start a child, to die at one of the steps or as it is said."""
         return Child(main, self.orders(doom or random_doom(self.random, self.steps + more)))
 
-    def orders(self, doom: Doom, *, limit: int | None = None) -> Orders:
+    def orders(self, doom: Doom) -> Orders:
         """Return what a child of this scenario needs to know."""
         return Orders(
             storage=self.storage,
@@ -93,7 +92,6 @@ class Ordeal:
             doom=doom,
             way=self.way,
             kinds=self.kinds,
-            limit=limit,
         )
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:

@@ -91,10 +91,11 @@ class Batch:
             self._evidence[Mark.RUN] = mark(current, connection, Mark.RUN, value)
 
     def _conclude(self, connection: Connection) -> None:
-        if self.jobs:
-            store.add_many(connection, self.jobs, max_payload=get_settings().max_payload)
+        """Write all at once; the ended job's unique key is free for the jobs that it queues."""
         if self.effect is not None:
             self.effect.complete(connection)
+        if self.jobs:
+            store.add_many(connection, self.jobs, max_payload=get_settings().max_payload)
 
     def _stage(self, connection: Connection, evidence: dict[Mark, dict[str, Any]]) -> None:
         if self.jobs:
