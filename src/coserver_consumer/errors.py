@@ -10,6 +10,10 @@ CoserverError
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── JobNotFound
 ├── WrongState              the job can't be retried or cancelled as it stands now
+├── NoResult                a job has no result that could be returned
+│   ├── NotDone             it hasn't ended yet
+│   └── DidNotComplete      it failed, or was cancelled
+├── ObjectGone              an object that a job was queued with isn't there any more
 ├── TaskError
 │   ├── UnknownTask
 │   └── InvalidTask         a plugin that doesn't keep the contract
@@ -56,6 +60,22 @@ class JobNotFound(CoserverError):
 
 class WrongState(CoserverError):
     """The job can't be changed that way in the state it is in."""
+
+
+class NoResult(CoserverError):
+    """A job has no result that could be returned; the text says why."""
+
+
+class NotDone(NoResult):
+    """The job hasn't ended yet."""
+
+
+class DidNotComplete(NoResult):
+    """The job ended without doing its work; the text has its state and its error."""
+
+
+class ObjectGone(CoserverError):
+    """An object that a job was queued with isn't there any more."""
 
 
 class TaskError(CoserverError):
