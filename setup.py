@@ -101,6 +101,7 @@ setup(
         "coserver.tasks": [
             "view = coserver_consumer.tasks.view:View",
             "http = coserver_consumer.tasks.http:Http",
+            "call = coserver_consumer.tasks.call:Call",
         ],
         "zc.buildout": ["default = collective.coserver.recipe:Consumer"],
         "z3c.autoinclude.plugin": ["target = plone"],

@@ -15,6 +15,7 @@ from collective.coserver.address import to_path
 from collective.coserver.body import CURRENT, Payload, to_body
 from collective.coserver.engine import read, write
 from collective.coserver.enlisting import Options, Work, enlist
+from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
 from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner
@@ -87,6 +88,14 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
 def get(job_id: str) -> Job:
     """Return the job, live or ended, as it was committed; raise ``JobNotFound``."""
     return read(lambda connection: store.get(connection, job_id))
+
+
+def result(job_id: str) -> Any:
+    """Return what a completed job's function returned, or what its view answered.
+
+    Raises ``JobNotFound``, and ``NoResult``: ``NotDone`` or ``DidNotComplete``.
+    """
+    return read_result(get(job_id))
 
 
 def cancel(job_id: str) -> State:
