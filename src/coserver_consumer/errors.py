@@ -17,6 +17,7 @@ CoserverError
 ├── TaskError
 │   ├── UnknownTask
 │   └── InvalidTask         a plugin that doesn't keep the contract
+├── ZopeUnavailable         Zope doesn't answer a question of the command line
 ├── EvidenceUnavailable     nobody can say now whether a transaction committed
 └── Unsigned                a signature or token is missing, wrong or out of date
 """
@@ -88,6 +89,10 @@ class UnknownTask(TaskError):
 
 class InvalidTask(TaskError):
     """A plugin doesn't keep the contract of a task; the text names the plugin and the fault."""
+
+
+class ZopeUnavailable(CoserverError):
+    """Zope doesn't answer now, or doesn't know this secret."""
 
 
 class EvidenceUnavailable(CoserverError):

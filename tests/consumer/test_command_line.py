@@ -179,6 +179,14 @@ def test_the_tasks_are_listed_and_what_they_miss(sqlite_url, call, ask):
     assert [line.split() for line in said.splitlines()][1] == ["call", "on"]
 
 
+def test_functions_can_only_be_listed_while_zope_answers(sqlite_url, call):
+    """One line says where it was asked."""
+    address = f"http://127.0.0.1:{free_port()}"
+    settings = {"COSERVER_SECRET": "s" * 32, "COSERVER_ZOPE_URL": address}
+    done = call(sqlite_url, "tasks", "--zope", **settings)
+    assert (done.exit_code, f"Zope at {address} doesn't answer" in done.stderr) == (1, True)
+
+
 def test_queues_are_made_and_listed(sqlite_url, call, ask):
     """A job for one that isn't known is refused, with the command that makes it."""
     refused = call(sqlite_url, "add", "test", "--queue", "mail")

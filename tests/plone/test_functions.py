@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,11 +24,14 @@ from coserver_consumer.errors import (
     NoResult,
     NotDone,
     UnknownTask,
+    ZopeUnavailable,
 )
 from coserver_consumer.job import Job, State
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.outcome import Completed, Failed, Snoozed
+from coserver_consumer.settings import Settings
 from coserver_consumer.telling import hear
+from coserver_consumer.transports.functions import list_functions
 from support.jobs import Jobs
 from tests.plone import functions
 from tests.plone.instance import SECRET, Instance
@@ -343,6 +347,14 @@ def test_only_a_function_of_a_module_can_be_a_task() -> None:
         task(object())
     with pytest.raises(TypeError, match="quue"):
         task(quue="video")
+
+
+def test_a_holder_of_the_secret_may_list_the_functions(instance: Instance) -> None:
+    """As the command line does; nobody else may."""
+    settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=instance.url)
+    assert "tests.plone.functions.echo" in list_functions(settings)
+    with pytest.raises(ZopeUnavailable, match="status 401"):
+        list_functions(replace(settings, secret="x" * 32))
 
 
 def test_the_call_of_a_browser_is_not_found(instance: Instance) -> None:
