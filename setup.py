@@ -101,7 +101,9 @@ setup(
         "coserver.tasks": [
             "view = coserver_consumer.tasks.view:View",
             "http = coserver_consumer.tasks.http:Http",
+            "call = coserver_consumer.tasks.call:Call",
         ],
+        "pytest11": ["coserver = collective.coserver.pytest_plugin"],
         "zc.buildout": ["default = collective.coserver.recipe:Consumer"],
         "z3c.autoinclude.plugin": ["target = plone"],
     },

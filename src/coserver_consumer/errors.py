@@ -10,9 +10,14 @@ CoserverError
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── JobNotFound
 ├── WrongState              the job can't be retried or cancelled as it stands now
+├── NoResult                a job has no result that could be returned
+│   ├── NotDone             it hasn't ended yet
+│   └── DidNotComplete      it failed, or was cancelled
+├── ObjectGone              an object that a job was queued with isn't there any more
 ├── TaskError
 │   ├── UnknownTask
 │   └── InvalidTask         a plugin that doesn't keep the contract
+├── ZopeUnavailable         Zope doesn't answer a question of the command line
 ├── EvidenceUnavailable     nobody can say now whether a transaction committed
 └── Unsigned                a signature or token is missing, wrong or out of date
 """
@@ -58,6 +63,22 @@ class WrongState(CoserverError):
     """The job can't be changed that way in the state it is in."""
 
 
+class NoResult(CoserverError):
+    """A job has no result that could be returned; the text says why."""
+
+
+class NotDone(NoResult):
+    """The job hasn't ended yet."""
+
+
+class DidNotComplete(NoResult):
+    """The job ended without doing its work; the text has its state and its error."""
+
+
+class ObjectGone(CoserverError):
+    """An object that a job was queued with isn't there any more."""
+
+
 class TaskError(CoserverError):
     """Something is wrong with a task."""
 
@@ -68,6 +89,10 @@ class UnknownTask(TaskError):
 
 class InvalidTask(TaskError):
     """A plugin doesn't keep the contract of a task; the text names the plugin and the fault."""
+
+
+class ZopeUnavailable(CoserverError):
+    """Zope doesn't answer now, or doesn't know this secret."""
 
 
 class EvidenceUnavailable(CoserverError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +85,4 @@ def as_outcome(error: BaseException) -> Outcome:
         case InvalidJob() | Unsigned():
             return Failed(error=str(error), retry=False)
         case _:
-            name = type(error).__name__
-            return Failed(
-                error=f"{name}: {error}" if str(error) else name,
-                traceback="".join(traceback.format_exception(error)),
-            )
+            return Failed.because_of(error)

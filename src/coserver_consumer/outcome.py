@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback as tracebacks
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,15 @@ class Failed:
     traceback: str | None = None
     retry: bool = True
     retry_after: float | None = None
+
+    @classmethod
+    def because_of(cls, error: BaseException) -> Failed:
+        """Return the failure that an exception is, with its traceback."""
+        name = type(error).__name__
+        return cls(
+            error=f"{name}: {error}" if str(error) else name,
+            traceback="".join(tracebacks.format_exception(error)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from coserver_consumer.outcome import Completed, Failed, Outcome
+from coserver_consumer.telling import MEDIA_TYPE, hear
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
@@ -62,7 +63,10 @@ def conclude_zope(reply: Reply, *, request: str, hosts: frozenset[str], limit: i
 
     ``request`` names the request to people; ``hosts`` are the site's names, so that a redirect
     away from it is told from one that ends a form; ``limit`` is the size of the result as JSON.
+    An answer that tells the outcome in words outweighs its status.
     """
+    if reply.content_type.startswith(MEDIA_TYPE) and (told := hear(reply.body)):
+        return told
     if reply.status not in REDIRECTS:
         return conclude_reply(reply, request=request, limit=limit)
     location = urlsplit(reply.headers.get("location", ""))

@@ -64,6 +64,35 @@ def test_a_zombie_has_no_effect(installation: Installation, jobs: Jobs, counting
     assert (job.rescues, counted(installation, "zombie")) == (1, 1)
 
 
+def test_a_call_whose_consumer_dies_counts_once(
+    installation: Installation, jobs: Jobs, counting: str
+) -> None:
+    """A function ends its job with the commit of its effect, as a view does."""
+    doomed = installation.stack.start_consumer("counting-4", "--queues", counting)
+    job_id = installation.queue_call("count_at_gate", "orphan", queue=counting)
+    installation.gates.wait_reached("orphan")
+    doomed.kill()
+    installation.gates.open("orphan")
+    job = jobs.wait_completed(job_id)
+    assert (job.attempt, job.rescues, job.result) == (1, 0, 1)
+    assert counted(installation, "orphan") == 1
+
+
+def test_a_call_that_comes_through_trouble_counts_once(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """It fails, is tried again, snoozes, meets a conflict, and then is done."""
+    job_id = installation.queue_call("count_amid_trouble", "trouble")
+    job = jobs.wait_completed(job_id)
+    assert (job.attempt, job.result["counted"]) == (2, 1)
+    assert job.result["site"]["value"]["path"] == "/Plone"
+    assert counted(installation, "trouble") == 1
+    [failed] = jobs.failures(job_id)
+    assert failed.error == "RuntimeError: This attempt was meant to fail."
+    assert "in count_amid_trouble" in failed.traceback
+    assert "attempt 1" in jobs.lines(job_id)
+
+
 def test_a_conflict_in_zope_is_one_attempt(installation: Installation, jobs: Jobs) -> None:
     """Zope begins the request again by itself."""
     job_id = installation.queue("@@test-count-amid-conflict", params={"name": "conflict"})

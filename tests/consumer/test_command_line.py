@@ -169,6 +169,24 @@ def test_a_job_may_have_any_option(sqlite_url, sqlite_client, call, tmp_path):
     assert (job.unique_key, job.requires, job.run_at) == ("u", ("x",), 1_896_073_200_000_000)
 
 
+def test_the_tasks_are_listed_and_what_they_miss(sqlite_url, call, ask):
+    """Without the secret a consumer can't run what runs in Zope."""
+    listed = ask(sqlite_url, "tasks")
+    assert "http" in listed["on"]
+    assert "'secret' is missing" in listed["off"]["call"]
+    secret = {"COSERVER_SECRET": "s" * 32}
+    said = call(sqlite_url, "tasks", **secret).stdout
+    assert [line.split() for line in said.splitlines()][1] == ["call", "on"]
+
+
+def test_functions_can_only_be_listed_while_zope_answers(sqlite_url, call):
+    """One line says where it was asked."""
+    address = f"http://127.0.0.1:{free_port()}"
+    settings = {"COSERVER_SECRET": "s" * 32, "COSERVER_ZOPE_URL": address}
+    done = call(sqlite_url, "tasks", "--zope", **settings)
+    assert (done.exit_code, f"Zope at {address} doesn't answer" in done.stderr) == (1, True)
+
+
 def test_queues_are_made_and_listed(sqlite_url, call, ask):
     """A job for one that isn't known is refused, with the command that makes it."""
     refused = call(sqlite_url, "add", "test", "--queue", "mail")

@@ -41,12 +41,13 @@ def current(make_job):
 
 
 def test_the_installed_plugins_are_loaded():
-    """The distribution's own entry points; the secret is there, so ``view`` is on."""
+    """The distribution's own entry points; the secret is there, so ``view`` and ``call`` are on."""
     context = TaskContext(settings=Settings(database="sqlite:///x", secret="s" * 32))
     registry = load_registry(context)
-    assert {"http", "view"} <= set(registry.names)
+    assert {"call", "http", "view"} <= set(registry.names)
     assert not registry.left_out
     assert registry.get("view").is_signed
+    assert registry.get("call").is_signed
 
 
 def test_a_task_that_misses_a_setting_is_left_out():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coserver_consumer.cli.timeline import make_timeline
 from coserver_consumer.job import State
-from coserver_consumer.store import AttemptError
+from coserver_consumer.store import AttemptError, Line
 
 SECOND = 1_000_000
 
@@ -33,6 +33,15 @@ def test_a_job_whose_last_attempt_failed(make_job):
         job_id=job.id, attempt=1, consumer="c", error="no wind", traceback=None, at=8
     )
     assert [moment.at for moment in make_timeline(job, [failed])] == [1, 7, 8, 9]
+
+
+def test_what_a_job_said_stands_where_it_said_it(make_job):
+    """Between its start and its end."""
+    job = make_job(state=State.COMPLETED, created_at=1, started_at=2, ended_at=4)
+    line = Line(attempt=1, text="sails set", at=3)
+    timeline = make_timeline(job, [], [line])
+    assert [moment.what for moment in timeline][2] == "said: sails set"
+    assert [moment.at for moment in timeline] == [1, 2, 3, 4]
 
 
 def test_a_job_that_is_due_later(make_job):

@@ -13,7 +13,8 @@ from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.job import Job, new_id
 from coserver_consumer.signing import make_token
-from coserver_consumer.transports.target import make_target
+from coserver_consumer.tasks.call import as_request
+from coserver_consumer.transports.target import Target, make_target
 from support.jobs import Jobs
 
 SECRET = "what Zope and its consumers share in tests"
@@ -24,6 +25,11 @@ def forget_settings() -> None:
     """Let the process read its settings and open its engine anew."""
     get_settings.cache_clear()
     addon_engine._open.cache_clear()
+
+
+def to_target(job: Job) -> Target:
+    """Return the request that a consumer makes for the job."""
+    return make_target(as_request(job) if job.task == "call" else job)
 
 
 class Instance:
@@ -72,14 +78,14 @@ class Instance:
         (job,) = store.write(
             self.jobs.engine,
             lambda connection: store.claim(
-                connection, consumer=new_id(), queues=["default"], tasks=["view"], limit=9
+                connection, consumer=new_id(), queues=["default"], tasks=["view", "call"], limit=9
             ),
         )
         return job
 
     def run(self, job: Job, *, token: str | None = None) -> requests.Response:
         """Have Zope run a claimed job, with its run's token or another."""
-        request = make_target(job)
+        request = to_target(job)
         token = self.token(job) if token is None else token
         return requests.request(
             request.method,
@@ -97,7 +103,7 @@ class Instance:
 
     def token(self, job: Job, **changes: Any) -> str:
         """Return the token of the job's run, or one that differs."""
-        request = make_target(job)
+        request = to_target(job)
         said = {
             "key": job.key,
             "method": request.method,

@@ -90,6 +90,14 @@ class Installation:
         answer.raise_for_status()
         return answer.text
 
+    def queue_call(self, function: str, name: str, **options: object) -> str:
+        """Have a request queue the call of a function; return the job's id."""
+        answer = self.admin().get(
+            "@@test-queue-call", function=function, name=name, options=json.dumps(options)
+        )
+        answer.raise_for_status()
+        return answer.text
+
     def token(self, key: RunKey, path: str, *, lifetime: float = 60, secret=SECRET) -> str:
         """Return a token as a consumer makes it for a GET of ``path``."""
         return make_token(key, method="GET", target=path, secret=secret, lifetime=lifetime)

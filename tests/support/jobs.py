@@ -48,7 +48,16 @@ class Jobs:
 
     def count_errors(self, job_id: str) -> int:
         """Return how many attempts of the job have failed."""
-        return len(store.read(self.engine, lambda connection: store.attempts(connection, job_id)))
+        return len(self.failures(job_id))
+
+    def failures(self, job_id: str) -> list[store.AttemptError]:
+        """Return what went wrong in the attempts of the job."""
+        return store.read(self.engine, lambda connection: store.attempts(connection, job_id))
+
+    def lines(self, job_id: str) -> list[str]:
+        """Return what the job logged."""
+        lines = store.read(self.engine, lambda connection: store.lines(connection, job_id))
+        return [line.text for line in lines]
 
     def wait_running(self, job_id: str, *, within: float = 30) -> Job:
         """Return the job as soon as a consumer runs it."""

@@ -1,16 +1,20 @@
 """Background jobs for Plone in an SQL database.
 
-``from collective.coserver import queue`` to queue jobs, ``from collective.coserver import
-current_job`` in a view that a job runs.
+``from collective.coserver import queue`` to queue views, ``import task`` to make functions jobs,
+``import current_job`` in what a job runs.
 """
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``current_job`` when it is asked for: the buildout recipe runs where no Zope is."""
+    """Load a name when it is asked for: the buildout recipe runs where no Zope is."""
     if name == "current_job":
         from collective.coserver.current import current_job
 
         return current_job
+    if name == "task":
+        from collective.coserver.functions.task import task
+
+        return task
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

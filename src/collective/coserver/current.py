@@ -8,14 +8,19 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.engine import read, write
 from collective.coserver.publication.annotation import get_job
-from collective.coserver.publication.refusal import NotNow, refuse
+from collective.coserver.publication.refusal import NotNow, Told, refuse
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job
+from coserver_consumer.outcome import Snoozed
 
 
 class CurrentJob:
-    """The running job; false in a request that runs none."""
+    """The running job; false in a request that runs none.
+
+    There ``progress``, ``log`` and ``check_cancelled`` do nothing, so that the function of a task
+    can be called as any other.
+    """
 
     def __bool__(self) -> bool:
         return get_job(getRequest()) is not None
@@ -40,21 +45,41 @@ class CurrentJob:
 
         It is seen at once, not with the commit. Ends the attempt if it isn't the current one.
         """
-        key = self._job.key
-        if not write(lambda connection: store.report(connection, key, fraction, text)):
+        job = get_job(getRequest())
+        if job and not write(lambda connection: store.report(connection, job.key, fraction, text)):
+            self._stop("its consumer lost the lease")
+
+    def log(self, line: str) -> None:
+        """Keep a line with the job, for whoever looks at it: at once, not with the commit.
+
+        Ends the attempt if it isn't the current one.
+        """
+        job = get_job(getRequest())
+        if job and not write(lambda connection: store.add_line(connection, job.key, line)):
             self._stop("its consumer lost the lease")
 
     def check_cancelled(self) -> None:
         """End the attempt here, and abort its transaction, if somebody cancelled the job.
 
-        To be called now and then by a view that takes long.
+        To be called now and then by what takes long.
         """
-        key = self._job.key
-        running = read(lambda connection: store.get_running(connection, key))
+        job = get_job(getRequest())
+        if job is None:
+            return
+        running = read(lambda connection: store.get_running(connection, job.key))
         if running is None:
             self._stop("its consumer lost the lease")
         if running.cancel_at is not None:
             self._stop("somebody cancelled it")
+
+    def snooze(self, seconds: float) -> NoReturn:
+        """End the attempt here, abort its transaction, and run the job again in ``seconds``.
+
+        The attempt isn't counted. Raises ``JobNotFound`` in a request that runs no job.
+        """
+        if not self:
+            raise JobNotFound("Only a job can snooze, and this request doesn't run one.")
+        refuse(getRequest(), Told(503, Snoozed(delay=max(0.0, float(seconds)))))
 
     def _stop(self, reason: str) -> NoReturn:
         """Answer 503: the consumer writes a stopped job as cancelled, and a lost one not at all."""

@@ -13,20 +13,17 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.address import to_path
 from collective.coserver.body import CURRENT, Payload, to_body
-from collective.coserver.datamanager import join
-from collective.coserver.due import to_run_at
 from collective.coserver.engine import read, write
+from collective.coserver.enlisting import Options, Work, enlist
+from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
-from collective.coserver.origin import find_site, site_path, to_origin
+from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner
 from collective.coserver.parameters import to_parameters
-from collective.coserver.queues import require_queue
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing, store
+from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.job import Job, State
 
-TITLE = 200  # characters of a path that stands for a title
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
@@ -58,14 +55,11 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
-    require_queue(queue)
     request = getRequest()
-    owner = current_owner()
-    site = find_site(None if isinstance(url, str) else url)
     method = _to_method(method)
     path = to_path(url, view)
     body = to_body(payload, method=method, request=request)
-    job = NewJob(
+    work = Work(
         task="view",
         args={
             "path": path,
@@ -73,29 +67,35 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
             "params": to_parameters(params),
             "headers": to_headers(headers, request, content_type=body.content_type),
         },
+        title=path,
+        payload=body.content,
+    )
+    options = Options(
         queue=queue,
         priority=priority,
         delay=delay,
-        run_at=to_run_at(eta, delay=delay),
+        eta=eta,
         max_attempts=max_attempts,
         timeout=timeout,
-        payload=body.content,
-        owner=owner.id,
-        site=site_path(site),
-        origin=to_origin(owner, site=site, request=request),
-        title=title or path[:TITLE],
-        unique_key=unique,
-        requires=_to_names(requires),
+        unique=unique,
+        title=title,
+        requires=requires,
     )
-    settings = get_settings()
-    store.check_job(job, max_payload=settings.max_payload)
-    join(signing.sign(job, settings.secret_text))
-    return job.id
+    site = find_site(None if isinstance(url, str) else url)
+    return enlist(work, options, owner=current_owner(), site=site, request=request)
 
 
 def get(job_id: str) -> Job:
     """Return the job, live or ended, as it was committed; raise ``JobNotFound``."""
     return read(lambda connection: store.get(connection, job_id))
+
+
+def result(job_id: str) -> Any:
+    """Return what a completed job's function returned, or what its view answered.
+
+    Raises ``JobNotFound``, and ``NoResult``: ``NotDone`` or ``DidNotComplete``.
+    """
+    return read_result(get(job_id))
 
 
 def cancel(job_id: str) -> State:
@@ -121,9 +121,3 @@ def _to_method(name: str) -> str:
     if name.upper() not in METHODS:
         raise InvalidJob(f"A job can't be a {name} request; it can be {', '.join(METHODS)}.")
     return name.upper()
-
-
-def _to_names(requires: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(requires, str):
-        raise InvalidJob(f"requires is a list of names, such as ['{requires}'].")
-    return tuple(requires)

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "coserver_consumer.cli.run:run",
     "status": "coserver_consumer.cli.status:status",
     "jobs": "coserver_consumer.cli.jobs:jobs",
+    "tasks": "coserver_consumer.cli.tasks:tasks",
     "queues": "coserver_consumer.cli.queues:queues",
     "add": "coserver_consumer.cli.add:add",
     "doctor": "coserver_consumer.cli.doctor:doctor",

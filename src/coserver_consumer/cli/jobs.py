@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.output import iso_time, job_as_json, local_time, write_json, write_table
-from coserver_consumer.cli.timeline import make_timeline
+from coserver_consumer.cli.timeline import Moment, make_timeline
 from coserver_consumer.job import Job, State
-from coserver_consumer.store import AttemptError
+from coserver_consumer.store import AttemptError, Line
 
 job_ids = click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
 
@@ -114,21 +114,21 @@ def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
       coserver jobs show 01980cf2-53a1-7000-8000-0123456789ab
     """
 
-    def work(connection: Connection) -> tuple[Job, list[AttemptError]]:
-        return store.get(connection, job_id), store.attempts(connection, job_id)
+    def work(connection: Connection) -> tuple[Job, list[AttemptError], list[Line]]:
+        job = store.get(connection, job_id)
+        return job, store.attempts(connection, job_id), store.lines(connection, job_id)
 
     with find_access(context).open() as engine:
-        job, attempts = store.read(engine, work)
+        job, attempts, lines = store.read(engine, work)
+    timeline = make_timeline(job, attempts, lines)
     if as_json:
-        _write_as_json(job, attempts)
+        _write_as_json(job, attempts, timeline)
     else:
-        _write_for_people(job, attempts)
+        _write_for_people(job, attempts, timeline)
 
 
-def _write_as_json(job: Job, attempts: list[AttemptError]) -> None:
-    timeline = [
-        {"at": iso_time(moment.at), "what": moment.what} for moment in make_timeline(job, attempts)
-    ]
+def _write_as_json(job: Job, attempts: list[AttemptError], timeline: list[Moment]) -> None:
+    moments = [{"at": iso_time(moment.at), "what": moment.what} for moment in timeline]
     failures = [
         {
             "attempt": failed.attempt,
@@ -138,17 +138,17 @@ def _write_as_json(job: Job, attempts: list[AttemptError]) -> None:
         }
         for failed in attempts
     ]
-    write_json(job_as_json(job) | {"timeline": timeline, "failures": failures})
+    write_json(job_as_json(job) | {"timeline": moments, "failures": failures})
 
 
-def _write_for_people(job: Job, attempts: list[AttemptError]) -> None:
+def _write_for_people(job: Job, attempts: list[AttemptError], timeline: list[Moment]) -> None:
     shown = {key: value for key, value in job_as_json(job).items() if value not in (None, [], {})}
     for key in ("created_at", "run_at", "started_at", "cancel_at", "ended_at", "error"):
         shown.pop(key, None)
     for key, value in shown.items():
         click.echo(f"{key + ':':<15}{value}")
     click.echo("\nTimeline")
-    for moment in make_timeline(job, attempts):
+    for moment in timeline:
         click.echo(f"  {local_time(moment.at)}  {moment.what}")
     if attempts and attempts[-1].traceback:
         click.echo(f"\nLast traceback\n{attempts[-1].traceback}")

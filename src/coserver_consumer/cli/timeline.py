@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coserver_consumer.job import Job, State
 
 if TYPE_CHECKING:
-    from coserver_consumer.store import AttemptError
+    from coserver_consumer.store import AttemptError, Line
 
 SECOND = 1_000_000  # microseconds
 
@@ -22,13 +22,19 @@ class Moment:
     what: str
 
 
-def make_timeline(job: Job, attempts: Sequence[AttemptError]) -> list[Moment]:
-    """Return what is known of a job's life, the first moment first."""
+def make_timeline(
+    job: Job, attempts: Sequence[AttemptError], lines: Sequence[Line] = ()
+) -> list[Moment]:
+    """Return what is known of a job's life, the first moment first.
+
+    ``attempts`` are those that failed, ``lines`` what the job said itself.
+    """
     moments = [Moment(at=job.created_at, what=f"created, for queue {job.queue}")]
     moments += [
         Moment(at=failed.at, what=f"attempt {failed.attempt} failed: {failed.error}")
         for failed in attempts
     ]
+    moments += [Moment(at=line.at, what=f"said: {line.text}") for line in lines]
     if job.started_at is not None:
         by = f" by consumer {job.consumer}" if job.consumer else ""
         moments.append(Moment(at=job.started_at, what=f"attempt {job.attempt} started{by}"))

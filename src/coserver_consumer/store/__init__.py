@@ -2,7 +2,8 @@
 
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
 one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, ``claiming``,
-``ending``, ``history``; then ``leases``, ``changing``, ``reading``, ``queues``, ``pruning``.
+``ending``, ``history``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
+``pruning``.
 """
 
 from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, check_job, stage
@@ -23,6 +24,7 @@ from coserver_consumer.store.leases import (
     rescue,
     unregister,
 )
+from coserver_consumer.store.lines import Line, add_line, lines
 from coserver_consumer.store.pruning import prune
 from coserver_consumer.store.queues import Consumer, add_queue, consumers, queues
 from coserver_consumer.store.reading import (
@@ -45,9 +47,11 @@ __all__ = [
     "Consumer",
     "ConsumerInfo",
     "Heartbeat",
+    "Line",
     "Rescue",
     "Timeouts",
     "add",
+    "add_line",
     "add_many",
     "add_queue",
     "attempts",
@@ -70,6 +74,7 @@ __all__ = [
     "held",
     "hold_running",
     "is_outage",
+    "lines",
     "lose",
     "now",
     "open_engine",

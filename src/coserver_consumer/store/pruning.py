@@ -13,7 +13,7 @@ from coserver_consumer.store.sql import locked
 def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> int:
     """Remove up to ``limit`` jobs that ended more than ``older_than`` seconds ago; return how many.
 
-    Their errors go with them.
+    Their errors and their lines go with them.
     """
     ended = schema.history.c
     old = (
@@ -24,6 +24,7 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     )
     ids = connection.execute(locked(connection, old, skip=True)).scalars().all()
     if ids:
-        connection.execute(sa.delete(schema.error).where(schema.error.c.job_id.in_(ids)))
+        for told in (schema.error, schema.line):
+            connection.execute(sa.delete(told).where(told.c.job_id.in_(ids)))
         connection.execute(sa.delete(schema.history).where(ended.id.in_(ids)))
     return len(ids)

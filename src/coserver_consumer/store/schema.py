@@ -97,6 +97,21 @@ error = sa.Table(
     sa.Column("at", Time, nullable=False, server_default=Now()),
 )
 
+line = sa.Table(
+    "coserver_line",
+    metadata,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("job_id", Id, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("text", LongText, nullable=False),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
+)
+
 queue = sa.Table(
     "coserver_queue",
     metadata,
@@ -166,3 +181,4 @@ _index("coserver_history_state", _ended.state, _ended.id, where="state <> 'compl
 _index("coserver_history_owner", _ended.owner, _ended.id, where="owner IS NOT NULL")
 _index("coserver_history_batch", _ended.batch, where="state = 'dropped'")
 _index("coserver_error_job", error.c.job_id)
+_index("coserver_line_job", line.c.job_id)

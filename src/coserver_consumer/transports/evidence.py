@@ -6,17 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.settings import Settings
-from coserver_consumer.signing import seal
+from coserver_consumer.transports.service import OK, ask_service, make_pool
 from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 SERVICE = "/@@coserver-evidence"
-TIMEOUT = Timeout(connect=10, read=300)  # seconds; a walk over a long night takes a while
-OK = 200
 
 
 class HttpEvidence:
@@ -24,24 +21,13 @@ class HttpEvidence:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = PoolManager(num_pools=1, maxsize=1, retries=False)
+        self._pool = make_pool()
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return the verdicts that Zope can give; raise ``EvidenceUnavailable``."""
         body = json.dumps([asdict(question) for question in questions]).encode()
-        token = seal(body, secret=self._settings.secret_text)
         try:
-            reply = self._pool.request(
-                "POST",
-                self._settings.zope_url + SERVICE,
-                body=body,
-                headers={
-                    "Authorization": f"Coserver-Seal {token}",
-                    "Content-Type": "application/json",
-                },
-                redirect=False,
-                timeout=TIMEOUT,
-            )
+            reply = ask_service(self._pool, self._settings, SERVICE, body)
         except HTTPError as error:
             raise EvidenceUnavailable(
                 f"Zope at {self._settings.zope_url} doesn't answer ({type(error).__name__}); jobs "

@@ -47,11 +47,12 @@ def test_a_job_is_found_by_a_part_of_its_id(queue):
     assert [job.id for job in queue.find(text=job_id[-12:])] == [job_id]
 
 
-def test_old_history_is_pruned_with_its_errors(queue):
+def test_old_history_is_pruned_with_its_errors_and_lines(queue):
     """Young history and live jobs stay."""
     for _ in range(3):
         queue.put()
     old, young = queue.take(2)
+    assert queue.add_line(old.key, "sails set")
     queue.finish([Ending(key=job.key, state=State.FAILED, error="x") for job in (old, young)])
     with queue.engine.begin() as connection:
         connection.execute(
@@ -59,7 +60,7 @@ def test_old_history_is_pruned_with_its_errors(queue):
         )
     assert queue.prune(older_than=3600) == 1
     assert queue.counts() == {"default": {State.READY: 1, State.FAILED: 1}}
-    assert queue.attempts(old.id) == []
+    assert queue.attempts(old.id) == queue.lines(old.id) == []
     assert len(queue.attempts(young.id)) == 1
 
 

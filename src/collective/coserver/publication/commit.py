@@ -31,7 +31,7 @@ def conclude(job: Job, request: Any) -> Outcome:
     addresses = (request["SERVER_URL"], (job.origin or {}).get("server_url") or "")
     return conclude_zope(
         to_reply(request.response),
-        request=f"{request['REQUEST_METHOD']} {job.args['path']}",
+        request=job.name,
         hosts=frozenset(filter(None, (urlsplit(address).hostname for address in addresses))),
         limit=get_settings().max_result,
     )

@@ -10,13 +10,8 @@ import Zope2
 from Products.Five import BrowserView
 
 from collective.coserver import evidence
-from collective.coserver.publication.start import find_token
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing
-from coserver_consumer.errors import Unsigned
+from collective.coserver.publication.service import serve
 from coserver_consumer.verdict import Mark, Question
-
-SCHEME = "coserver-seal"
 
 
 class Evidence(BrowserView):
@@ -27,22 +22,14 @@ class Evidence(BrowserView):
 
     def __call__(self) -> str:
         """Answer what can be answered; 401 without a good token."""
-        response = self.request.response
-        response.setHeader("Content-Type", "application/json")
-        try:
-            questions = self._read()
-        except Unsigned as error:
-            response.setStatus(401)
-            return json.dumps({"message": str(error)})
-        databases = Zope2.DB.databases
-        evidence.tend(databases)
-        return json.dumps([asdict(found) for found in evidence.answer(questions, databases)])
+        return serve(self.request, _answer)
 
-    def _read(self) -> list[Question]:
-        body: bytes = self.request.get("BODY", b"")
-        token = find_token(self.request, SCHEME) or ""
-        signing.check_seal(token, body, secret=get_settings().secret_text)
-        return [_to_question(said) for said in json.loads(body)]
+
+def _answer(body: bytes) -> list[dict[str, Any]]:
+    questions = [_to_question(said) for said in json.loads(body)]
+    databases = Zope2.DB.databases
+    evidence.tend(databases)
+    return [asdict(found) for found in evidence.answer(questions, databases)]
 
 
 def _to_question(said: dict[str, Any]) -> Question:

@@ -6,6 +6,9 @@ from typing import Any, NoReturn
 
 from zExceptions import HTTPException
 
+from coserver_consumer.outcome import Failed, Snoozed
+from coserver_consumer.telling import MEDIA_TYPE, tell
+
 
 class Refused(HTTPException):
     """Becomes a response of plain text; it isn't a challenge to log in."""
@@ -31,6 +34,14 @@ class NotNow(Refused):
 
     def __init__(self, reason: str) -> None:
         super().__init__(503, reason)
+
+
+class Told(Refused):
+    """How the attempt ends, in words: the consumer takes it as it is. Nothing is committed."""
+
+    def __init__(self, status: int, outcome: Failed | Snoozed) -> None:
+        super().__init__(status, tell(outcome))
+        self.setHeader("content-type", MEDIA_TYPE)
 
 
 def refuse(request: Any, refusal: Refused) -> NoReturn:

@@ -10,6 +10,7 @@ from Products.Five import BrowserView
 from zope.interface import alsoProvides
 
 from collective.coserver import queue
+from coserver_acceptance import functions
 
 MEETING = threading.Barrier(2)
 
@@ -21,6 +22,16 @@ class Queue(BrowserView):
         """Queue ``view`` of this object with ``options`` (JSON)."""
         form = self.request.form
         return queue.add(self.context, view=form["view"], **json.loads(form["options"]))
+
+
+class QueueCall(BrowserView):
+    """Queues the call of a function with this object and a name, and answers with its id."""
+
+    def __call__(self) -> str:
+        """Queue ``function`` of the tests' module with ``options`` (JSON)."""
+        form = self.request.form
+        function = getattr(functions, form["function"]).options(**json.loads(form["options"]))
+        return function.delay(self.context, form["name"])
 
 
 class QueueThenFail(BrowserView):

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _make_job()
     _make_history()
     _make_error()
+    _make_line()
     _make_consumer()
     _make_queue_and_audit()
     _make_job_indexes()
@@ -30,7 +31,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove the tables with all that is in them."""
-    for table in ("job", "history", "error", "queue", "consumer", "audit"):
+    for table in ("job", "history", "error", "line", "queue", "consumer", "audit"):
         op.drop_table(f"coserver_{table}")
 
 
@@ -112,6 +113,22 @@ def _make_error() -> None:
     )
 
 
+def _make_line() -> None:
+    op.create_table(
+        "coserver_line",
+        sa.Column(
+            "id",
+            BIG_SERIAL,
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("job_id", Id, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("text", LongText, nullable=False),
+        sa.Column("at", Time, nullable=False, server_default=Now()),
+    )
+
+
 def _make_consumer() -> None:
     op.create_table(
         "coserver_consumer",
@@ -164,6 +181,7 @@ def _make_job_indexes() -> None:
 
 def _make_other_indexes() -> None:
     op.create_index("coserver_error_job", "coserver_error", ["job_id"])
+    op.create_index("coserver_line_job", "coserver_line", ["job_id"])
     op.create_index("coserver_history_ended", "coserver_history", ["ended_at"])
     _partial("history_state", "history", ["state", "id"], "state <> 'completed'")
     _partial("history_owner", "history", ["owner", "id"], "owner IS NOT NULL")

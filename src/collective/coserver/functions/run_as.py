@@ -1,0 +1,48 @@
+"""As whom a function runs, if not as the user who queued it. Only code can ask for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from AccessControl import getSecurityManager
+from AccessControl.SecurityManagement import newSecurityManager, setSecurityManager
+from AccessControl.users import system
+
+from collective.coserver.owner import ANONYMOUS, Owner, current_owner, owner_of
+from coserver_consumer.errors import InvalidJob
+
+SYSTEM = "system"
+
+
+def to_owner(run_as: str | None, site: Any) -> Owner:
+    """Return the owner of a job that is to run as this user; raise ``InvalidJob`` if there is none.
+
+    A job of the system has no owner: that it may do all its signed arguments say.
+    """
+    if run_as is None:
+        return current_owner()
+    return ANONYMOUS if run_as == SYSTEM else owner_of(find_user(run_as, site))
+
+
+def find_user(user_id: str, site: Any) -> Any:
+    """Return the user of the site or else of Zope's root; raise ``InvalidJob``."""
+    places = [] if site is None else [site, site.getPhysicalRoot()]
+    for place in places:
+        if user := place.acl_users.getUserById(user_id):
+            return user
+    raise InvalidJob(f"No user has the id '{user_id}', so no job can run as that user.")
+
+
+@contextmanager
+def acting_as(run_as: str | None, site: Any) -> Iterator[None]:
+    """Give the block the rights of the system or of another user; None changes nothing."""
+    before = getSecurityManager()
+    if run_as is not None:
+        user = system if run_as == SYSTEM else find_user(run_as, site)
+        newSecurityManager(None, user)
+    try:
+        yield
+    finally:
+        setSecurityManager(before)

@@ -1,0 +1,86 @@
+"""``@task``: a function that can be queued."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import update_wrapper
+from typing import Any
+
+from zope.globalrequest import getRequest
+
+from collective.coserver.enlisting import Options, Work, enlist
+from collective.coserver.functions import eager, registry
+from collective.coserver.functions.calls import find_content, write_arguments
+from collective.coserver.functions.run_as import SYSTEM, to_owner
+from collective.coserver.origin import find_site
+from coserver_consumer.errors import InvalidTask
+
+
+@dataclass(eq=False)
+class Task:
+    """A function with the options of its jobs. To call it is to call the function, here and now."""
+
+    function: Callable[..., Any]
+    said: Options
+    run_as: str | None = None
+
+    def __post_init__(self) -> None:
+        update_wrapper(self, self.function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; nothing is queued."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        """The dotted name by which jobs know it."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    def options(self, **changes: Any) -> Task:
+        """Return the task with other options: those of ``@task``, and those of this call."""
+        run_as = changes.pop("run_as", self.run_as)
+        return replace(self, said=replace(self.said, **changes), run_as=run_as)
+
+    def delay(self, *args: Any, **kwargs: Any) -> str:
+        """Queue a call with the current transaction; return the job's id.
+
+        Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
+        """
+        written = write_arguments(self.function, args, kwargs)
+        if calls := eager.current():
+            return calls.make(self, written)
+        rights = {"run_as": SYSTEM} if self.run_as == SYSTEM else {}
+        work = Work(task="call", args={"function": self.name, **written, **rights}, title=self.name)
+        site = find_site(find_content(args, kwargs))
+        owner = to_owner(self.run_as, site)
+        return enlist(work, self.said, owner=owner, site=site, request=getRequest())
+
+
+def task(
+    function: Callable[..., Any] | None = None, /, *, run_as: str | None = None, **options: Any
+) -> Any:
+    """Make a function one that can be queued: ``@task`` or ``@task(queue="video", ...)``.
+
+    ``options`` are those of ``queue.add`` that don't speak of a request. ``run_as`` is ``"system"``
+    or a user's id; without it a job runs as the user who queues it. Raises ``InvalidTask`` for a
+    function that couldn't be found again by its name.
+    """
+    said = Options(**options)
+
+    def decorate(function: Callable[..., Any]) -> Task:
+        _check(function)
+        made = Task(function, said, run_as)
+        registry.register(made)
+        return made
+
+    return decorate if function is None else decorate(function)
+
+
+def _check(function: Callable[..., Any]) -> None:
+    name = getattr(function, "__qualname__", repr(function))
+    if not inspect.isfunction(function) or not name.isidentifier():
+        raise InvalidTask(f"{name} can't be a task: wanted a function at the top of its module.")
+    if inspect.iscoroutinefunction(function):
+        raise InvalidTask(f"{name} is async; a task runs in a thread and must be a plain function.")

@@ -1,0 +1,61 @@
+"""``@@coserver-call``: calls the function that the request's job names."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from Products.Five import BrowserView
+from transaction.interfaces import TransientError
+
+from collective.coserver.functions import registry
+from collective.coserver.functions.calls import read_arguments, write
+from collective.coserver.functions.result import to_kept
+from collective.coserver.functions.run_as import acting_as
+from collective.coserver.origin import find_site
+from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
+from collective.coserver.settings import get_settings
+from coserver_consumer.errors import InvalidJob, ObjectGone
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer.telling import MEDIA_TYPE, tell
+
+logger = logging.getLogger("collective.coserver")
+
+
+class Call(BrowserView):
+    """Only a job's request finds it. An error aborts the transaction and fails the attempt."""
+
+    def __call__(self) -> str:
+        """Answer with the outcome, in words for the consumer."""
+        job = get_job(self.request)
+        if job is None or job.task != "call":
+            refuse(self.request, NotAdmitted("This request's job isn't the call of a function."))
+        try:
+            result = call(job)
+        except (Refused, TransientError):
+            raise  # the job ends itself, or the publisher begins the request again
+        except Exception as error:
+            logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
+            refuse(self.request, Told(500, to_failure(error)))
+        self.request.response.setHeader("Content-Type", MEDIA_TYPE)
+        return tell(Completed(result=to_kept(result, get_settings().max_result)))
+
+
+def call(job: Job) -> Any:
+    """Call the function that the job names; return what it returned, as JSON."""
+    task = registry.find(job.args["function"])
+    args, kwargs = read_arguments(job.args)
+    with acting_as(job.args.get("run_as"), find_site()):
+        return write(task(*args, **kwargs), name="The result")
+
+
+def to_failure(error: Exception) -> Failed:
+    """Return what an exception means; the end of its traceback is kept, as much as fits."""
+    if isinstance(error, InvalidJob | ObjectGone):
+        return Failed(error=str(error), retry=False)
+    failure = Failed.because_of(error)
+    most = get_settings().max_result // 4
+    return replace(failure, traceback=(failure.traceback or "")[-most:])

@@ -1,0 +1,114 @@
+"""What a consumer does with jobs, step by step in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import transaction
+from sqlalchemy import Connection
+
+from collective.coserver import engine, queue
+from collective.coserver.functions.eager import EagerCalls, eagerly
+from collective.coserver.inprocess.publishing import run_call, run_view
+from collective.coserver.settings import get_settings
+from coserver_consumer import store
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.executor import Executor
+from coserver_consumer.job import Job, State, new_id
+from coserver_consumer.tasks.registry import Registry
+from coserver_consumer.tasks.task import Task
+
+TASKS = {
+    "view": Task(name="view", run=run_view, is_signed=True),
+    "call": Task(name="call", run=run_call, is_signed=True),
+}
+MOST = 1000  # jobs that wait in one test
+
+
+class InProcessConsumer:
+    """Runs the jobs of Zope's queue in the thread that calls it."""
+
+    def __init__(self) -> None:
+        self._id = new_id()
+        self._executor = Executor(registry=Registry(tasks=TASKS), settings=get_settings())
+
+    def run(self, *, scheduled: bool = False) -> list[Job]:
+        """Commit, run what is ready and what that queues in its turn; return those jobs.
+
+        With ``scheduled``, what is due later is run now: delayed jobs, and the next attempts of
+        those that failed or snoozed. The jobs are returned as they are in the end.
+        """
+        transaction.commit()
+        if scheduled:
+            self._hasten()
+        ran = []
+        while job := self._claim():
+            self._attempt(job)
+            ran.append(job.id)
+        transaction.begin()
+        return [queue.get(job_id) for job_id in dict.fromkeys(ran)]
+
+    def waiting(self) -> list[Job]:
+        """Return the jobs that are committed and haven't run yet, the oldest first."""
+        states = [State.SCHEDULED, State.READY]
+        found = engine.read(lambda connection: store.find(connection, states=states, limit=MOST))
+        return found[::-1]
+
+    def add_queue(self, name: str) -> None:
+        """Make a queue known, as a consumer that serves it does."""
+        engine.write(lambda connection: store.add_queue(connection, name))
+
+    def eagerly(self) -> AbstractContextManager[EagerCalls]:
+        """Within the block ``delay`` calls the function at once, in the test's transaction.
+
+        Nothing is queued, errors come through, and ``results`` of what the block is given has
+        what was returned, by job id.
+        """
+        return eagerly()
+
+    def _hasten(self) -> None:
+        for job in self.waiting():
+            if job.state is State.SCHEDULED:
+                queue.retry(job.id)
+
+    def _claim(self) -> Job | None:
+        """Take the next job, whatever it requires."""
+        capabilities = {name for job in self.waiting() for name in job.requires}
+
+        def work(connection: Connection) -> list[Job]:
+            return store.claim(
+                connection,
+                consumer=self._id,
+                queues=store.queues(connection),
+                tasks=list(TASKS),
+                limit=1,
+                capabilities=sorted(capabilities),
+            )
+
+        return next(iter(engine.write(work)), None)
+
+    def _attempt(self, job: Job) -> None:
+        """Run it and write how that ended, unless its own commit was its end."""
+        current = CurrentJob(job=job, report=_ignore, is_cancelled=lambda: False)
+        ending = self._executor.attempt(current)
+        engine.write(lambda connection: store.finish(connection, [ending]))
+
+
+def _ignore(fraction: float, text: str | None) -> None:
+    """Take no report: what runs in Zope writes its progress itself."""
+
+
+@contextmanager
+def open_queue(url: str) -> Iterator[InProcessConsumer]:
+    """Make the tables, and let Zope use them for as long as the settings name this database."""
+    made = store.open_engine(url)
+    store.upgrade(made)
+    made.dispose()
+    get_settings.cache_clear()
+    try:
+        yield InProcessConsumer()
+        transaction.abort()
+        engine.get_engine().dispose()
+    finally:
+        get_settings.cache_clear()

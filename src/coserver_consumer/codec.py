@@ -1,0 +1,189 @@
+"""Values as JSON and back: what a function's arguments and results may be. Pure.
+
+JSON's own types stand for themselves. Any other is a mapping ``{"$": kind, "value": ...}``:
+
+========= ==================================================================
+kind      value
+========= ==================================================================
+bytes     Base64 (RFC 4648)
+date      ISO 8601
+datetime  ISO 8601 with the offset if it has one, and the zone's name or null
+decimal   text
+dict      pairs of key and value: a mapping that has a key ``$`` itself
+frozenset items
+set       items
+timedelta days, seconds and microseconds
+tuple     items
+uuid      text
+========= ==================================================================
+
+The type must be exactly one of these: of a subclass nobody could tell what would be lost. Who
+knows more kinds hands over a ``Pack`` to write them and an ``Unpack`` to read them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from types import NoneType
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from coserver_consumer.errors import InvalidJob
+
+KIND, VALUE = "$", "value"
+
+Pack = Callable[[Any], tuple[str, Any] | None]
+"""Returns kind and JSON of a value, None if it is none of its kinds."""
+
+Unpack = Callable[[str, Any], Any]
+"""Returns the value of a kind and its JSON."""
+
+
+def encode(value: Any, *, name: str, pack: Pack | None = None) -> Any:
+    """Return the value as JSON; raise ``InvalidJob`` naming the part that can't be written.
+
+    ``name`` is what the value is called in that message.
+    """
+    try:
+        return _Encoder(pack or _pack_nothing).encode(value, name)
+    except RecursionError:
+        raise InvalidJob(f"{name} is nested too deeply, or holds itself.") from None
+
+
+def decode(written: Any, *, unpack: Unpack | None = None) -> Any:
+    """Return the value that ``encode`` has written; raise ``InvalidJob`` for an unknown kind."""
+    return _Decoder(unpack or _refuse).decode(written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    pack: Pack
+
+    def encode(self, value: Any, name: str) -> Any:
+        write: Writer = WRITERS.get(type(value), _Encoder.foreign)
+        return write(self, value, name)
+
+    def itself(self, value: Any, name: str) -> Any:
+        return value
+
+    def number(self, value: float, name: str) -> float:
+        if math.isfinite(value):
+            return value
+        raise InvalidJob(f"{name} is {value}, which JSON doesn't know.")
+
+    def items(self, values: Iterable[Any], name: str) -> list[Any]:
+        return [self.encode(value, f"{name}[{at}]") for at, value in enumerate(values)]
+
+    def mapping(self, value: dict[Any, Any], name: str) -> dict[str, Any]:
+        for key in value:
+            if type(key) is not str:
+                raise InvalidJob(f"{name} has the key {key!r}; keys must be text.")
+        written = {key: self.encode(item, f"{name}[{key!r}]") for key, item in value.items()}
+        return written if KIND not in value else _tagged("dict", list(written.items()))
+
+    def many(self, value: Any, name: str) -> dict[str, Any]:
+        return _tagged(type(value).__name__, self.items(value, name))
+
+    def unordered(self, value: Any, name: str) -> dict[str, Any]:
+        """Write a set in an order of its own, so that equal sets are written alike."""
+        items = sorted(self.items(value, name), key=lambda item: json.dumps(item, sort_keys=True))
+        return _tagged(type(value).__name__, items)
+
+    def scalar(self, value: Any, name: str) -> dict[str, Any]:
+        return _tagged(type(value).__name__.lower(), SCALARS[type(value)](value))
+
+    def foreign(self, value: Any, name: str) -> dict[str, Any]:
+        packed = self.pack(value)
+        if packed is None:
+            raise InvalidJob(
+                f"{name} is of type {type(value).__module__}.{type(value).__qualname__}, which "
+                "can't be written as JSON. Pass text, numbers, dates, lists and the like, or the "
+                "id of what holds the data."
+            )
+        return _tagged(*packed)
+
+
+def _pack_nothing(value: Any) -> None:
+    """Know no further kind."""
+
+
+def _tagged(kind: str, value: Any) -> dict[str, Any]:
+    return {KIND: kind, VALUE: value}
+
+
+def _from_datetime(value: datetime) -> list[str | None]:
+    return [value.isoformat(), getattr(value.tzinfo, "key", None)]
+
+
+SCALARS: dict[type, Callable[[Any], Any]] = {
+    bytes: lambda value: base64.b64encode(value).decode("ascii"),
+    date: date.isoformat,
+    datetime: _from_datetime,
+    Decimal: str,
+    timedelta: lambda value: [value.days, value.seconds, value.microseconds],
+    UUID: str,
+}
+Writer = Callable[[_Encoder, Any, str], Any]
+WRITERS: dict[type, Writer] = {
+    **dict.fromkeys((NoneType, bool, int, str), _Encoder.itself),
+    float: _Encoder.number,
+    list: _Encoder.items,
+    dict: _Encoder.mapping,
+    tuple: _Encoder.many,
+    **dict.fromkeys((set, frozenset), _Encoder.unordered),
+    **dict.fromkeys(SCALARS, _Encoder.scalar),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoder:
+    unpack: Unpack
+
+    def decode(self, written: Any) -> Any:
+        if isinstance(written, list):
+            return [self.decode(item) for item in written]
+        if not isinstance(written, dict):
+            return written
+        if KIND in written:
+            return self.tagged(written[KIND], written.get(VALUE))
+        return {key: self.decode(item) for key, item in written.items()}
+
+    def tagged(self, kind: str, value: Any) -> Any:
+        if kind in READERS:
+            return READERS[kind](value)
+        if kind in COLLECTIONS:
+            return COLLECTIONS[kind](self.decode(value))
+        return self.unpack(kind, value)
+
+
+def _to_datetime(value: list[Any]) -> datetime:
+    text, zone = value
+    moment = datetime.fromisoformat(text)
+    return moment if zone is None else moment.astimezone(ZoneInfo(zone))
+
+
+def _refuse(kind: str, value: Any) -> Any:
+    raise InvalidJob(f"No kind of value is called {kind!r}.")
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "bytes": lambda value: base64.b64decode(value, validate=True),
+    "date": date.fromisoformat,
+    "datetime": _to_datetime,
+    "decimal": Decimal,
+    "timedelta": lambda value: timedelta(*value),
+    "uuid": UUID,
+}
+COLLECTIONS: dict[str, Callable[[Any], Any]] = {
+    "dict": dict,
+    "frozenset": frozenset,
+    "set": set,
+    "tuple": tuple,
+}

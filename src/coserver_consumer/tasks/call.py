@@ -1,0 +1,38 @@
+"""The task ``call``: a Python function in Zope is called as the user who queued it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Outcome
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.transports.http import HttpTransport
+
+SERVICE = "@@coserver-call"
+
+
+class Call:
+    """Arguments: ``function`` (its dotted name), ``args``, ``kwargs``; see ``codec``.
+
+    The result is what the function returned, as ``codec`` writes it.
+    """
+
+    is_signed = True
+
+    def __init__(self, context: TaskContext) -> None:
+        self._transport = HttpTransport(context.settings)
+
+    def run(self, job: CurrentJob) -> Outcome:
+        """Have Zope call it."""
+        return self._transport.send(as_request(job.job))
+
+
+def as_request(job: Job) -> Job:
+    """Return the job as one of a view, which finds out in the store what to call.
+
+    So the arguments don't travel twice, and what is called is what was signed.
+    """
+    path = f"{job.site or ''}/{SERVICE}"
+    return replace(job, args={"path": path, "method": "POST"}, payload=None)

@@ -1,0 +1,148 @@
+"""Values as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import IntEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coserver_consumer.codec import decode, encode
+from coserver_consumer.errors import InvalidJob
+
+ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(minutes=-210))])
+HASHABLE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.binary(),
+    st.uuids(),
+    st.decimals(allow_nan=False),
+    st.dates(),
+    st.datetimes(),
+    st.datetimes(
+        min_value=datetime(1970, 1, 2),  # noqa: DTZ001  hypothesis adds the zone
+        max_value=datetime(2100, 1, 1),  # noqa: DTZ001
+        timezones=ZONES,
+    ),
+    st.timedeltas(),
+)
+KEYS = st.text() | st.just("$")
+VALUES = st.recursive(
+    HASHABLE | st.sets(HASHABLE) | st.frozensets(HASHABLE),
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(KEYS, inner, max_size=5)
+    ),
+    max_leaves=10,
+)
+
+
+def shape(value):
+    """Return the value's types, all the way down, since 1 == True == 1.0."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value), [shape(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return type(value), {(type(item), item) for item in value}
+    return type(value)
+
+
+@given(VALUES)
+def test_a_value_comes_back_as_it_was(value):
+    """By way of JSON text, with its types."""
+    written = json.dumps(encode(value, name="it"), allow_nan=False)
+    back = decode(json.loads(written))
+    assert back == value
+    assert shape(back) == shape(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"a": [1, None]}, {"a": [1, None]}),
+        (b"\x00", {"$": "bytes", "value": "AA=="}),
+        (date(2026, 11, 21), {"$": "date", "value": "2026-11-21"}),
+        (
+            datetime(2026, 11, 21, 8, tzinfo=ZoneInfo("Europe/Berlin")),
+            {"$": "datetime", "value": ["2026-11-21T08:00:00+01:00", "Europe/Berlin"]},
+        ),
+        (timedelta(1, 2, 3), {"$": "timedelta", "value": [1, 2, 3]}),
+        (Decimal("1.50"), {"$": "decimal", "value": "1.50"}),
+        ((1, 2), {"$": "tuple", "value": [1, 2]}),
+        ({"b", "a"}, {"$": "set", "value": ["a", "b"]}),
+        (UUID(int=7), {"$": "uuid", "value": "00000000-0000-0000-0000-000000000007"}),
+        ({"$": "set"}, {"$": "dict", "value": [("$", "set")]}),
+    ],
+)
+def test_each_kind_is_written_as_documented(value, written):
+    """Other programs may queue such jobs and read such results."""
+    assert encode(value, name="it") == written
+
+
+def test_a_zone_outlasts_its_offset():
+    """A day later in Berlin may be 25 hours later: the name says so, an offset wouldn't."""
+    eve = datetime(2026, 10, 24, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+    back = decode(encode(eve, name="eve"))
+    assert (back + timedelta(days=1)).utcoffset() == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_the_hour_that_comes_twice_is_told_apart(fold):
+    """When the clocks are set back."""
+    twice = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=fold)
+    assert decode(encode(twice, name="it")).utcoffset() == twice.utcoffset()
+
+
+class Colour(IntEnum):
+    """A subclass of a type that JSON knows."""
+
+    RED = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (object(), r"preset is of type builtins\.object"),
+        ({"a": [1, object()]}, r"preset\['a'\]\[1\] is of type"),
+        (Colour.RED, "Colour"),
+        (OrderedDict(), "OrderedDict"),
+        (float("nan"), "preset is nan"),
+        ([float("inf")], r"preset\[0\] is inf"),
+        ({1: 2}, "preset has the key 1; keys must be text"),
+    ],
+)
+def test_what_cannot_be_written_is_named(value, said):
+    """With its place; a subclass is refused, because it wouldn't come back as one."""
+    with pytest.raises(InvalidJob, match=said):
+        encode(value, name="preset")
+
+
+def test_what_holds_itself_is_refused():
+    """It has no end."""
+    value = []
+    value.append(value)
+    with pytest.raises(InvalidJob, match="holds itself"):
+        encode(value, name="preset")
+
+
+def test_others_may_add_kinds():
+    """As the add-on does for content objects."""
+    written = encode([1j], name="it", pack=lambda value: ("complex", [value.real, value.imag]))
+    assert written == [{"$": "complex", "value": [0.0, 1.0]}]
+    assert decode(written, unpack=lambda kind, value: complex(*value)) == [1j]
+
+
+def test_an_unknown_kind_is_refused():
+    """A newer program may have written it."""
+    with pytest.raises(InvalidJob, match="'complex'"):
+        decode({"$": "complex", "value": 1})

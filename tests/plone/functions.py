@@ -1,0 +1,79 @@
+"""Functions that the tests queue and run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from AccessControl import getSecurityManager
+from plone import api
+
+from collective.coserver import current_job, task
+
+
+@task
+def echo(*args: Any, **kwargs: Any) -> Any:
+    """Return what it was given."""
+    return args, kwargs
+
+
+@task(queue="default", max_attempts=3, timeout=60, title="Rename it")
+def rename(context: Any, title: str, *more: Any, quietly: bool = False) -> str:
+    """Change a title; return the path of what was changed."""
+    context.title = title
+    return "/".join(context.getPhysicalPath())
+
+
+@task
+def whoami() -> dict[str, Any]:
+    """Tell as whom and where it runs."""
+    user = getSecurityManager().getUser()
+    return {
+        "user": user.getId(),
+        "roles": sorted(user.getRoles()),
+        "site": "/".join(api.portal.get().getPhysicalPath()),
+        "job": current_job.id,
+        "attempt": current_job.attempt,
+    }
+
+
+@task(run_as="system")
+def rule() -> str:
+    """Tell the name of the user as whom it runs, and whether that user may do all."""
+    may = getSecurityManager().checkPermission("Manage portal", api.portal.get())
+    return f"{getSecurityManager().getUser().getUserName()}: {bool(may)}"
+
+
+@task
+def fail(context: Any) -> None:
+    """Write, then fail with what must not be seen by everybody."""
+    context.title = "half done"
+    hidden = "a secret in a local variable"
+    raise LookupError(f"no wind for {len(hidden)} days")
+
+
+@task
+def rest(context: Any) -> None:
+    """Write, then say that it wants to be run later."""
+    context.title = "half done"
+    current_job.snooze(60)
+
+
+@task
+def chatter(lines: int) -> str:
+    """Log lines and show progress; outside of a job nobody hears."""
+    for number in range(lines):
+        current_job.log(f"line {number}")
+    current_job.progress(1.0, "done")
+    current_job.check_cancelled()
+    return "said"
+
+
+@task
+def make(what: str) -> Any:
+    """Return something of the kind that is asked for."""
+    return {"object": object(), "long": "x" * 100_000, "site": api.portal.get()}[what]
+
+
+def plain() -> str:
+    """Be no task."""
+    return "called"

@@ -1,0 +1,365 @@
+"""Functions as jobs: queued with their arguments, called as their owner, results fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+import transaction
+from plone import api
+from plone.app.testing import TEST_USER_ID, setRoles
+
+from collective.coserver import current_job, queue, task
+from collective.coserver.functions import registry
+from coserver_consumer import signing, store
+from coserver_consumer.errors import (
+    DidNotComplete,
+    InvalidJob,
+    InvalidTask,
+    JobNotFound,
+    NoResult,
+    NotDone,
+    UnknownTask,
+    ZopeUnavailable,
+)
+from coserver_consumer.job import Job, State
+from coserver_consumer.lifecycle import Ending
+from coserver_consumer.outcome import Completed, Failed, Snoozed
+from coserver_consumer.settings import Settings
+from coserver_consumer.telling import hear
+from coserver_consumer.transports.functions import list_functions
+from support.jobs import Jobs
+from tests.plone import functions
+from tests.plone.instance import SECRET, Instance
+
+
+@pytest.fixture
+def site(instance: Instance) -> Any:
+    """The site, with a manager logged in."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    transaction.commit()
+    return instance.portal
+
+
+@pytest.fixture
+def page(site: Any) -> Any:
+    """A page of the site."""
+    made = api.content.create(site, "Document", "page", title="A page")
+    transaction.commit()
+    return made
+
+
+def commit(job_id: str) -> Job:
+    """Commit and return the job."""
+    transaction.commit()
+    return queue.get(job_id)
+
+
+def run(instance: Instance, job_id: str) -> Any:
+    """Commit, have Zope run the only job there is, and return the outcome that it tells."""
+    transaction.commit()
+    job = instance.claim()
+    assert job.id == job_id
+    outcome = hear(instance.run(job).content)
+    transaction.begin()
+    return outcome
+
+
+def test_a_call_is_a_job_with_the_options_of_its_task(site: Any) -> None:
+    """Beside the function's name and its arguments as JSON; signed, in the site, as its user."""
+    job = commit(functions.rename.delay(site, "b", quietly=True))
+    assert job.task == "call"
+    assert job.args == {
+        "function": "tests.plone.functions.rename",
+        "args": [
+            {"$": "content", "value": {"uid": api.content.get_uuid(site), "path": "/plone"}},
+            "b",
+        ],
+        "kwargs": {"quietly": True},
+    }
+    assert (job.max_attempts, job.timeout, job.title) == (3, 60, "Rename it")
+    assert (job.owner, job.site, job.state) == (TEST_USER_ID, "/plone", State.READY)
+    signing.verify(job, SECRET)
+
+
+def test_options_are_those_of_one_call(site: Any) -> None:
+    """Added to those of the task, which stay as they are."""
+    changed = functions.rename.options(delay=60, priority=10, unique="rename", title=None)
+    job = commit(changed.delay(site, "b"))
+    assert (job.state, job.priority, job.unique_key) == (State.SCHEDULED, 10, "rename")
+    assert (job.max_attempts, job.title) == (3, "tests.plone.functions.rename")
+    assert functions.rename.said.priority == 0
+
+
+def test_an_abort_queues_nothing(site: Any) -> None:
+    """A call is part of the transaction, as every job."""
+    job_id = functions.echo.delay()
+    transaction.abort()
+    with pytest.raises(JobNotFound):
+        queue.get(job_id)
+
+
+def test_a_plain_call_is_a_call(site: Any) -> None:
+    """Here and now, also of what speaks with its job."""
+    assert functions.echo(1, a=2) == ((1,), {"a": 2})
+    assert functions.chatter(1) == "said"
+    assert functions.rename.__doc__.startswith("Change a title")
+    with pytest.raises(JobNotFound):
+        current_job.snooze(1)
+
+
+def test_arguments_and_result_come_back_as_they_were(instance: Instance, page: Any) -> None:
+    """Also objects of the site."""
+    args = (
+        datetime(2026, 11, 21, 8, tzinfo=UTC),
+        date(2026, 11, 21),
+        timedelta(1, 2, 3),
+        Decimal("1.50"),
+        {"a", "b"},
+        (1, [2.5, None]),
+        b"\x00",
+        UUID(int=7),
+        {"$": "x"},
+    )
+    job_id = functions.echo.delay(*args, page=page, names=frozenset({"ä"}))
+    assert isinstance(run(instance, job_id), Completed)
+    returned, named = queue.result(job_id)
+    assert returned == args
+    assert named["page"].getPhysicalPath() == page.getPhysicalPath()
+    assert named["names"] == {"ä"}
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "said"),
+    [
+        ("rename", ("x", object()), {}, "Argument 'title' is of type builtins.object"),
+        ("rename", ("x", "y", 1, object()), {}, r"Argument 'more\[1\]' is of type"),
+        ("rename", ("x", "y"), {"quietly": [object()]}, r"Argument 'quietly'\[0\] is of type"),
+        ("rename", ("x",), {}, r"rename\(\) can't be called like that.*'title'"),
+        ("chatter", (1,), {"x": 1}, r"chatter\(\) can't be called like that.*'x'"),
+        ("echo", (functions.plain,), {}, "Argument 'args.0.' is of type builtins.function"),
+    ],
+)
+def test_what_cannot_be_queued_is_refused_at_once(
+    site: Any, function: str, args: tuple, kwargs: dict, said: str
+) -> None:
+    """When it is queued, not when it is run, and named."""
+    with pytest.raises(InvalidJob, match=said):
+        getattr(functions, function).delay(*args, **kwargs)
+
+
+def test_an_object_without_a_place_is_refused(site: Any, page: Any) -> None:
+    """Nobody could find it again."""
+    with pytest.raises(InvalidJob, match="no place in the site yet"):
+        functions.rename.delay(page.aq_base, "b")
+
+
+def test_an_effect_and_its_job_end_together(instance: Instance, page: Any) -> None:
+    """The job is history with the commit of its work, before its consumer has heard of it."""
+    job_id = functions.rename.delay(page, "renamed")
+    assert run(instance, job_id) == Completed(result="/plone/page")
+    assert page.title == "renamed"
+    assert queue.get(job_id).state is State.COMPLETED
+    assert queue.result(job_id) == "/plone/page"
+
+
+def test_a_call_has_its_effect_once(instance: Instance, page: Any) -> None:
+    """A run that was given to another consumer isn't let in again."""
+    functions.rename.delay(page, "first")
+    transaction.commit()
+    job = instance.claim()
+    assert instance.run(job).status_code == 200
+    transaction.begin()
+    page.title = "changed since"
+    transaction.commit()
+    assert instance.run(job).status_code == 401
+    transaction.begin()
+    assert page.title == "changed since"
+
+
+def test_a_moved_object_is_found(instance: Instance, site: Any, page: Any) -> None:
+    """By its UID."""
+    folder = api.content.create(site, "Folder", "folder")
+    job_id = functions.rename.delay(page, "moved")
+    transaction.commit()
+    api.content.move(page, folder, id="elsewhere")
+    assert run(instance, job_id) == Completed(result="/plone/folder/elsewhere")
+
+
+def test_an_object_that_is_not_in_the_catalog_is_found_by_its_path(
+    instance: Instance, page: Any
+) -> None:
+    """Not everything is catalogued."""
+    job_id = functions.rename.delay(page, "found")
+    page.unindexObject()
+    assert run(instance, job_id) == Completed(result="/plone/page")
+
+
+def test_a_deleted_object_fails_the_job_at_once(instance: Instance, site: Any, page: Any) -> None:
+    """Another at its place isn't taken for it, and another attempt wouldn't find it either."""
+    uid = api.content.get_uuid(page)
+    job_id = functions.rename.delay(page, "gone")
+    transaction.commit()
+    api.content.delete(page)
+    other = api.content.create(site, "Document", "page", title="Another")
+    outcome = run(instance, job_id)
+    assert outcome == Failed(
+        error=f"The object that was at /plone/page (UID {uid}) is gone.", retry=False
+    )
+    assert other.title == "Another"
+
+
+def test_a_function_runs_as_who_queued_it(instance: Instance, site: Any) -> None:
+    """In the site, and knows its job."""
+    job_id = functions.whoami.delay()
+    told = run(instance, job_id).result
+    assert (told["user"], told["site"]) == (TEST_USER_ID, "/plone")
+    assert (told["job"], told["attempt"]) == (job_id, 1)
+
+
+def test_a_function_may_run_as_another_user(instance: Instance, site: Any) -> None:
+    """Whom its code names; that user owns the job."""
+    instance.add_user("jane")
+    job_id = functions.whoami.options(run_as="jane").delay()
+    assert commit(job_id).owner == "jane"
+    told = run(instance, job_id).result
+    assert (told["user"], told["roles"]) == ("jane", ["Authenticated", "Member"])
+
+
+def test_a_function_may_run_as_the_system(instance: Instance, site: Any) -> None:
+    """Which may do all."""
+    assert run(instance, functions.rule.delay()) == Completed(result="System Processes: True")
+
+
+def test_who_writes_into_the_database_does_not_become_the_system(
+    instance: Instance, site: Any
+) -> None:
+    """As whom a function runs is signed with its arguments."""
+    job_id = functions.rule.options(run_as=None).delay()
+    transaction.commit()
+    forged = '{"function": "tests.plone.functions.rule", "args": [], "kwargs": {}, '
+    with instance.jobs.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f'UPDATE coserver_job SET args = \'{forged}"run_as": "system"}}\''
+        )
+    answer = instance.run(instance.claim())
+    assert answer.status_code == 401
+    assert queue.get(job_id).state is State.RUNNING
+
+
+def test_a_user_who_does_not_exist_is_refused(site: Any) -> None:
+    """When it is queued."""
+    with pytest.raises(InvalidJob, match="'nobody'"):
+        functions.whoami.options(run_as="nobody").delay()
+
+
+def test_an_exception_aborts_and_fails_the_attempt(instance: Instance, page: Any) -> None:
+    """Its traceback is kept for the operator; the consumer tries again."""
+    outcome = run(instance, functions.fail.delay(page))
+    assert (outcome.error, outcome.retry) == ("LookupError: no wind for 28 days", True)
+    assert "functions.py" in outcome.traceback
+    assert "raise LookupError" in outcome.traceback
+    assert page.title == "A page"
+
+
+def test_a_function_may_snooze(instance: Instance, page: Any) -> None:
+    """What it wrote isn't committed."""
+    assert run(instance, functions.rest.delay(page)) == Snoozed(delay=60)
+    assert page.title == "A page"
+
+
+def test_lines_are_kept_with_the_job(instance: Instance, site: Any, jobs: Jobs) -> None:
+    """Beside its progress."""
+    job_id = functions.chatter.delay(2)
+    assert run(instance, job_id) == Completed(result="said")
+    assert jobs.lines(job_id) == ["line 0", "line 1"]
+    assert queue.get(job_id).progress_text == "done"
+
+
+def test_a_result_that_is_not_json_fails_and_commits_nothing(instance: Instance, site: Any) -> None:
+    """The function would return it again."""
+    outcome = run(instance, functions.make.delay("object"))
+    assert not outcome.retry
+    assert "The result is of type builtins.object" in outcome.error
+
+
+def test_a_result_that_is_too_long_is_not_kept(instance: Instance, site: Any) -> None:
+    """The work is done; who asks for the result is told."""
+    job_id = functions.make.delay("long")
+    assert isinstance(run(instance, job_id), Completed)
+    with pytest.raises(NoResult, match="it has 100002 characters"):
+        queue.result(job_id)
+
+
+def test_a_result_may_be_an_object(instance: Instance, site: Any) -> None:
+    """It is found again when it is asked for."""
+    job_id = functions.make.delay("site")
+    run(instance, job_id)
+    assert queue.result(job_id).getPhysicalPath() == ("", "plone")
+
+
+def test_a_job_without_result_says_why(instance: Instance, site: Any) -> None:
+    """Not done, failed, unknown."""
+    job_id = functions.echo.delay()
+    transaction.commit()
+    with pytest.raises(NotDone, match="is ready; it has no result yet"):
+        queue.result(job_id)
+    failed = Ending(key=instance.claim().key, state=State.FAILED, error="no wind")
+    store.write(instance.jobs.engine, lambda connection: store.finish(connection, [failed]))
+    with pytest.raises(DidNotComplete, match="is failed: no wind"):
+        queue.result(job_id)
+    with pytest.raises(JobNotFound):
+        queue.result("x")
+
+
+def test_the_result_of_a_view_is_its_answer(instance: Instance) -> None:
+    """With status and media type."""
+    instance.queue_and_run("/plone/@@test-which")
+    (job,) = instance.jobs.titled("test-which")
+    assert queue.result(job.id)["body"] == "for jobs"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tests.plone.functions.plain", "os.getcwd", "no_such_module.f", "getcwd", "tests..f"],
+)
+def test_only_a_task_can_be_called_by_its_name(name: str) -> None:
+    """Whatever else can be imported."""
+    with pytest.raises(UnknownTask, match=f"'{name}'"):
+        registry.find(name)
+
+
+def test_a_task_is_known_by_its_name() -> None:
+    """Once its module has been imported."""
+    assert registry.find("tests.plone.functions.echo") is functions.echo
+    assert "tests.plone.functions.echo" in registry.names()
+
+
+def test_only_a_function_of_a_module_can_be_a_task() -> None:
+    """Others couldn't be found again."""
+    with pytest.raises(InvalidTask, match="at the top of its module"):
+        task(lambda: None)
+    with pytest.raises(InvalidTask, match="at the top of its module"):
+        task(object())
+    with pytest.raises(TypeError, match="quue"):
+        task(quue="video")
+
+
+def test_a_holder_of_the_secret_may_list_the_functions(instance: Instance) -> None:
+    """As the command line does; nobody else may."""
+    settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=instance.url)
+    assert "tests.plone.functions.echo" in list_functions(settings)
+    with pytest.raises(ZopeUnavailable, match="status 401"):
+        list_functions(replace(settings, secret="x" * 32))
+
+
+def test_the_call_of_a_browser_is_not_found(instance: Instance) -> None:
+    """Only jobs call functions; a job of a view can't pretend to be one."""
+    assert instance.browse("/plone/@@coserver-call", method="POST").status_code == 404
+    answer = instance.queue_and_run("/plone/@@coserver-call")
+    assert answer.status_code == 401
+    assert "isn't the call of a function" in answer.text
