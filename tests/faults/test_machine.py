@@ -207,7 +207,7 @@ class Machine(RuleBasedStateMachine):
     def refused(self) -> None:
         """Have the store refuse one of the jobs: none is queued."""
         datamanager.join(NewJob(task=""))
-        self._fail(InvalidJob)
+        self._fail(InvalidJob, *[LostRun] * self._is_lost)
 
     def _undo_staged(self, vetoer: Vetoer) -> None:
         """Commit in vain with a change in the ZODB; a job that was to end is run again."""
@@ -233,9 +233,9 @@ class Machine(RuleBasedStateMachine):
         self.connection = self.db.open()
         self.pending, self.savepoints = Pending(), []
 
-    def _fail(self, error: type[Exception]) -> None:
+    def _fail(self, *errors: type[Exception]) -> None:
         """Commit in vain."""
-        with pytest.raises(error):
+        with pytest.raises(errors):
             transaction.commit()
         transaction.abort()
 
