@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 COMPILE := $(RUN)/python -m demo.uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo test check format docs bench lock buildout
+.PHONY: help install demo test faults check format docs bench lock buildout
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -19,6 +19,11 @@ demo:  ## start Plone with a queue and a consumer
 
 test:  ## run all tests
 	$(PYTHON) bin/test
+
+faults: install  ## kill processes and servers 2,000 times; COSERVER_FAULTS_KILLS=20000 for more
+	COSERVER_FAULTS_KILLS=$${COSERVER_FAULTS_KILLS:-2000} \
+	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
+	$(RUN)/python -m pytest tests/faults --timeout 7200
 
 check: install  ## check style, types and layers; build the wheel and run it alone
 	$(RUN)/ruff check
