@@ -97,6 +97,7 @@ class Consumer:
             self._life.journal.say("lost", [job.id])
             self._tell_failure(job)
         except TROUBLE as error:
+            self._life.journal.say("refused", [job.id])
             self._life.recover(error)
             self._tell_failure(job)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine
 
@@ -55,4 +55,5 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
             loop.stop()
         for loop in loops:
             loop.join(60)
-        db.close()
+        with suppress(KeyError):  # ZODB stumbles over connections that broke while they opened
+            db.close()

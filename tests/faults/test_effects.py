@@ -88,5 +88,9 @@ def has_voted(ordeal: Ordeal, job_id: str) -> bool:
 
 
 def lost(ordeal: Ordeal) -> set[str]:
-    """Return the ids of jobs whose attempts were told that they weren't current."""
-    return Journals(ordeal.directory).ids("lost")
+    """Return the ids of jobs whose attempts were told that they weren't current.
+
+    RelStorage may refuse such an attempt before we do: others have written meanwhile.
+    """
+    journals = Journals(ordeal.directory)
+    return journals.ids("lost") | journals.ids("refused")
