@@ -30,7 +30,8 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
     db = storage.open()
 
     def ask(questions: Sequence[Question]) -> list[Verdict]:
-        evidence.tend({"main": db})
+        if not questions:  # the first round of a resolver
+            evidence.tend({"main": db})
         return evidence.answer(questions, {"main": db})
 
     def wake() -> None:

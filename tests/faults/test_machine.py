@@ -47,7 +47,9 @@ TASK = "faults.machine"
 EARLY = "\0"  # sorts before our first data manager, and so before the ZODB
 LATE = "~"  # sorts after the ZODB, before our last data manager
 LAST = "~~~"  # sorts after our last data manager
-EXAMPLES = min(200, part(25))
+EXAMPLES = min(200, part(15))
+
+pytestmark = pytest.mark.timeout(900)  # each step is a commit that waits for three disks
 
 WORK = ["add", "write", "claim"] * 10 + ["add", "add_in_hook", "save", "roll_back", "rescue"] * 2
 ENDINGS = ["commit"] * 8 + [
