@@ -1,0 +1,24 @@
+"""Jobs of a request that died: the consumer's resolver asks Zope, over HTTP, what became of it."""
+
+import pytest
+
+from coserver_consumer import store
+from coserver_consumer.job import NewJob, State, new_id
+from support.installation import Installation
+from support.jobs import Jobs
+from support.waiting import wait_for
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_the_jobs_of_a_dead_request_are_decided(
+    installation: Installation, jobs: Jobs, *, commits: bool
+) -> None:
+    """A row is staged as a producer leaves it that died after its vote."""
+    made = installation.admin().get("@@test-make-document").json()
+    committed = jobs.wait_completed(made["job_id"])
+    job = NewJob(task="http", args={"url": "http://example.invalid/"})
+    batch = committed.batch if commits else new_id()
+    evidence = {"database": "main", "base_tid": committed.tid}
+    store.write(jobs.engine, lambda c: store.stage(c, [job], batch=batch, evidence=evidence))
+    wait_for(lambda: jobs.get(job.id).state is not State.STAGED, what="a verdict", within=60)
+    assert (jobs.get(job.id).state is State.DROPPED) is not commits
