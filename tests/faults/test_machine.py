@@ -51,7 +51,7 @@ EXAMPLES = min(200, part(15))
 
 pytestmark = pytest.mark.timeout(900)  # each step is a commit that waits for three disks
 
-WORK = ["add", "write", "claim"] * 10 + ["add", "add_in_hook", "save", "roll_back", "rescue"] * 2
+WORK = ["add"] * 12 + ["write", "claim"] * 8 + ["save", "roll_back"] * 4 + ["add_in_hook", "rescue"]
 ENDINGS = ["commit"] * 8 + [
     "abort",
     "conflict",
