@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from sqlalchemy import Connection, Engine
@@ -49,9 +50,10 @@ class Freeze:
         if self._random.randrange(self._one_in):
             return
         child = self._random.choice(crew.children)
-        child.send(signal.SIGSTOP)
-        self._wait_lost(child.pid)
-        child.send(signal.SIGCONT)
+        with suppress(ProcessLookupError):  # its own doom may be quicker
+            child.send(signal.SIGSTOP)
+            self._wait_lost(child.pid)
+            child.send(signal.SIGCONT)
 
     def _wait_lost(self, pid: int) -> None:
         """Return when its jobs are others', or it must hold locks that keep them."""
