@@ -9,7 +9,6 @@ import os
 import socket
 from typing import Any
 
-import transaction
 from transaction.interfaces import TransientError
 
 from collective.coserver import datamanager
@@ -21,7 +20,7 @@ from coserver_consumer.job import Job, NewJob, new_id
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.retry import Backoff
 from faults import one_phase
-from faults.child import TROUBLE, Life
+from faults.child import TROUBLE, Life, commit
 from faults.storages import COUNTERS, OBJECTS, opened
 from support.waiting import wait_for
 
@@ -145,7 +144,7 @@ def by_protocol(life: Life, job: Job) -> None:
         work(life, job, connection.root())
         queue_children(job, connection.root())
         datamanager.join_effect(Effect(job.key, Completed))
-        transaction.commit()
+        commit()
 
 
 def in_one_phase(life: Life, job: Job) -> None:
@@ -153,14 +152,14 @@ def in_one_phase(life: Life, job: Job) -> None:
     with opened(life.db) as connection:
         work(life, job, connection.root())
         one_phase.join_effect(job.key)
-        transaction.commit()
+        commit()
 
 
 def afterwards(life: Life, job: Job) -> None:
     """Tell the end of the job when its work is committed."""
     with opened(life.db) as connection:
         work(life, job, connection.root())
-        transaction.commit()
+        commit()
     ending = lifecycle.complete(job)
     write(lambda sql: store.finish(sql, [ending]))
 

@@ -17,7 +17,7 @@ from ZEO.Exceptions import ClientDisconnected
 from collective.coserver import datamanager
 from coserver_consumer.job import NewJob
 from faults import one_phase
-from faults.child import TROUBLE, Life
+from faults.child import TROUBLE, Life, commit
 from faults.storages import OBJECTS, opened
 
 TASK = "faults.produced"
@@ -175,7 +175,7 @@ def perform(request: Request, kind: Kind) -> bool:
     """Do the request and commit; return False after a conflict."""
     try:
         kind(request)
-        transaction.commit()
+        commit()
     except (DoomedTransaction, Veto):
         request.undo()
     except TransientError as error:
