@@ -15,6 +15,7 @@ CONSUMER = [
     "urllib3>=2",
     "PyJWT",
     "uuid-utils",
+    "psutil",
 ]
 ZODB = ["Zope>=5.10", "ZODB", "ZEO", "transaction"]
 PLONE = [
@@ -45,7 +46,6 @@ TEST = [
     "playwright",
     "plone.recipe.zeoserver",
     "plone.recipe.zope2instance",
-    "psutil",
     "pytest",
     "pytest-plone",
     "pytest-timeout",

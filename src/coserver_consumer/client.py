@@ -114,13 +114,21 @@ class Client:
         return store.read(self._engine, lambda connection: store.get(connection, job_id))
 
     def cancel(
-        self, job_id: str, *, by: str | None = None, connection: Connection | None = None
+        self,
+        job_id: str,
+        *,
+        by: str | None = None,
+        kill: bool = False,
+        connection: Connection | None = None,
     ) -> State:
         """Cancel a job; return CANCELLED, or RUNNING if its consumer was asked to stop it.
 
-        ``by`` says who wanted it. Raises ``JobNotFound``, and ``WrongState`` for one that ended.
+        ``by`` says who wanted it; ``kill``: a running job that doesn't heed it is ended with its
+        process. Raises ``JobNotFound``, and ``WrongState`` for one that ended.
         """
-        return self._write(lambda inside: store.cancel(inside, job_id, by=by), connection)
+        return self._write(
+            lambda inside: store.cancel(inside, job_id, by=by, kill=kill), connection
+        )
 
     def retry(
         self, job_id: str, *, by: str | None = None, connection: Connection | None = None

@@ -7,16 +7,26 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from coserver_consumer import interpreter
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import Settings
 
-__all__ = ["Settings", "load_settings", "load_settings_apart"]
+__all__ = [
+    "Settings",
+    "load_settings",
+    "load_settings_apart",
+    "revive_settings",
+    "tell_settings",
+]
+
+
+PATHS = {field.name for field in fields(Settings) if "Path" in str(field.type)}
 
 
 def load_settings(path: Path | None = None, **flags: Any) -> Settings:
@@ -35,9 +45,9 @@ def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:
     """Do as ``load_settings`` in a process of its own, so that pydantic's memory goes with it."""
     asked = {"path": str(path) if path else None, "flags": flags}
     child = subprocess.run(
-        [sys.executable, "-P", "-m", "coserver_consumer.settings_check"],
+        interpreter.command("coserver_consumer.settings_check"),
         input=json.dumps(asked, default=str),
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=interpreter.environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -45,11 +55,21 @@ def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:
     answer = json.loads(child.stdout)
     if "error" in answer:
         raise ConfigurationError(answer["error"])
-    return Settings(**{key: _as_value(key, value) for key, value in answer.items()})
+    return revive_settings(answer)
+
+
+def tell_settings(settings: Settings) -> dict[str, Any]:
+    """Return checked settings as JSON, secrets included: for a pipe, not for a file or a log."""
+    told = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in told.items()}
+
+
+def revive_settings(told: Mapping[str, Any]) -> Settings:
+    """Return the settings that were told; undo what JSON did to their types."""
+    return Settings(**{key: _as_value(key, value) for key, value in told.items()})
 
 
 def _as_value(key: str, value: Any) -> Any:
-    """Undo what JSON did to a setting's type."""
-    if key == "secret_file" and value is not None:
+    if key in PATHS and value is not None:
         return Path(value)
     return tuple(value) if isinstance(value, list) else value

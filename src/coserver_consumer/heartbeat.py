@@ -20,6 +20,7 @@ def make_heartbeat(
             lambda connection: store.heartbeat(connection, registration.id, running=len(running))
         )
         runs.stop(beat.cancelled)
+        runs.kill(beat.killed)
         if not beat.alive:
             _begin_anew(registration, runs)
 

@@ -70,6 +70,14 @@ def release(job: Job) -> Ending:
     return Ending(key=job.key, state=State.READY, counted=False)
 
 
+def overran(job: Job) -> Failed:
+    """The job didn't heed its timeout, and its process had to be killed."""
+    return Failed(
+        error=f"The job took longer than its timeout of {job.timeout:g} s and didn't stop by "
+        "itself, so the process that ran it was killed."
+    )
+
+
 def conclude(
     job: Job,
     outcome: Outcome,

@@ -15,13 +15,14 @@ from coserver_consumer.verdict import Mark, Verdict
 
 log = logging.getLogger("coserver")
 
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
+FORMAT = "%(asctime)s %(levelname)s {who}%(message)s"
 LONGEST = 500  # characters of an error in a line
 
 
-def configure(level: str) -> None:
-    """Write lines of this level and above to standard error."""
-    logging.basicConfig(stream=sys.stderr, format=FORMAT, level=level.upper(), force=True)
+def configure(level: str, who: str = "") -> None:
+    """Write lines of this level and above to standard error, each with ``who`` if given."""
+    line = FORMAT.format(who=f"[{who}] " if who else "")
+    logging.basicConfig(stream=sys.stderr, format=line, level=level.upper(), force=True)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs URLs
 
 
@@ -51,9 +52,71 @@ def draining(signal_name: str, running: int, grace: float) -> None:
     log.info("%s: no new jobs; %s running, given %g s to end", signal_name, running, grace)
 
 
+def retiring(why: str, running: int) -> None:
+    """The process ends when its jobs have ended."""
+    log.info("No new jobs here: %s; %s running, which are waited for", why, running)
+
+
 def stopping_now(signal_name: str) -> None:
     """The second signal came."""
     log.warning("%s again: stopping now", signal_name)
+
+
+def put_down(job: Job) -> None:
+    """The process ends because of this job."""
+    log.error("Job %s (%s) hangs or was cancelled; this process ends with it", job.id, job.name)
+
+
+def threads(lines: Iterable[str]) -> None:
+    """Somebody asked what the threads do."""
+    for line in lines:
+        log.info("%s", line)
+
+
+def cannot_reload() -> None:
+    """Somebody asked a process that has no supervisor to read its settings anew."""
+    log.warning("Settings are read anew only with `processes` of 1 or more; restart this consumer")
+
+
+def process_started(number: int, pid: int) -> None:
+    """The supervisor has a new worker process."""
+    log.debug("Worker process %s started (pid %s)", number, pid)
+
+
+def process_died(number: int, pid: int, code: int, pause: float) -> None:
+    """A worker process ended that nobody had asked to."""
+    log.error(
+        "Worker process %s (pid %s) ended by itself with %s; another takes its place%s",
+        number,
+        pid,
+        f"signal {-code}" if code < 0 else f"exit code {code}",
+        f" in {pause:g} s" if pause else "",
+    )
+
+
+def process_is_worn(number: int, why: str) -> None:
+    """A worker process gets a successor."""
+    log.info("Worker process %s is to be replaced: %s", number, why)
+
+
+def process_is_silent(number: int, pid: int, seconds: float) -> None:
+    """A worker process whose threads don't get their turn any more is killed."""
+    log.error("Worker process %s (pid %s) was silent for %.0f s; killed", number, pid, seconds)
+
+
+def process_is_late(number: int, pid: int) -> None:
+    """A worker process didn't end when it had to."""
+    log.error("Worker process %s (pid %s) doesn't end; killed", number, pid)
+
+
+def reloading(processes: int) -> None:
+    """New settings were read; they are in force as soon as the new processes are ready."""
+    log.info("Settings were read anew: starting %s worker processes with them", processes)
+
+
+def reload_refused(why: str) -> None:
+    """The settings on file are wrong, or no process can work with them; the old ones stay."""
+    log.error("The new settings can't be used, the old ones stay: %s", shorten(why))
 
 
 def stopped(given_back: int) -> None:

@@ -1,15 +1,17 @@
-"""One consumer from its start to its end: ``coserver run``."""
+"""One worker process from its start to its end."""
 
 from __future__ import annotations
 
-import signal
+import math
 import time
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from types import FrameType
+from typing import assert_never
 
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import logs, store
+from coserver_consumer.channel import Command, Do, Is, Opening, Report
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
@@ -17,71 +19,96 @@ from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.loop import Loop
 from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer
+from coserver_consumer.rescuer import make_rescuer, rescue_from
 from coserver_consumer.resolver import make_resolver
 from coserver_consumer.scheduler import make_scheduler
-from coserver_consumer.settings import Settings
+from coserver_consumer.stacks import describe_threads
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry, load_registry
 from coserver_consumer.transports.evidence import HttpEvidence
+from coserver_consumer.watchdog import make_watchdog
 from coserver_consumer.worker import Worker
 
+ATTENTION = 1.0  # seconds between two looks for a command
 LOOKS = 0.05  # seconds between two looks whether all has ended
 TELLING = 3.0  # seconds that are left for telling the database what was given back
 ZOPE_TASK = "view"
 LOOP_CONNECTIONS = 3  # the claimer, the heartbeat, and one for the others by turns
+FIRST = 1
+UNTOLD = 1  # exit code: the database doesn't know all; the rescuers do the rest
+START_AGAIN = 75  # exit code, EX_TEMPFAIL of sysexits.h: another process is to take over
+
+Commands = SimpleQueue[Command]  # its put is safe in a signal handler
+Tell = Callable[[Report], None]
 
 
-def run(settings: Settings) -> int:
-    """Run a consumer until a signal stops it; return the exit code, 0 if the database knows all."""
-    logs.configure(settings.log_level)
+def work(opening: Opening, commands: Commands, tell: Tell) -> int:
+    """Run jobs until a command ends it; return the exit code, 0 if the database knows all.
+
+    Whoever calls this ends the process then: threads of jobs that hang may be left.
+    """
+    settings = opening.settings
     engine = store.open_engine(settings.database, pool_size=LOOP_CONNECTIONS + settings.threads)
     logs.starting(settings.name, engine.url.render_as_string(hide_password=True))
     store.check_schema(engine)
     registry = load_registry(TaskContext(settings=settings))
-    try:
-        return Supervisor(settings, registry, engine).run()
-    finally:
-        engine.dispose()
+    return WorkerProcess(opening, engine, registry, commands, tell).run()
 
 
-class Supervisor:
-    """Starts the loops, waits for a signal, and stops them in order."""
+class WorkerProcess:
+    """Starts the loops, obeys commands, and stops the loops in order."""
 
-    def __init__(self, settings: Settings, registry: Registry, engine: Engine) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        opening: Opening,
+        engine: Engine,
+        registry: Registry,
+        commands: Commands,
+        tell: Tell,
+    ) -> None:
+        self._opening = opening
+        self._settings = opening.settings
         self._registry = registry
+        self._commands = commands
+        self._tell = tell
         self._database = Database(engine)
-        self._signals: SimpleQueue[int] = SimpleQueue()  # its put is safe in a signal handler
         self._registration = Registration(
-            self._database, describe_consumer(settings, registry.names)
+            self._database,
+            describe_consumer(self._settings, registry.names),
+            announce=lambda consumer_id: tell(Report(says=Is.REGISTERED, what=consumer_id)),
         )
         self._worker = Worker(
             database=self._database,
             registration=self._registration,
-            settings=settings,
-            attempt=Executor(registry=registry, settings=settings).attempt,
+            settings=self._settings,
+            attempt=Executor(registry=registry, settings=self._settings).attempt,
         )
         self._loops = self._make_loops()
 
     def run(self) -> int:
-        """Work until a signal comes, then end in good order; return the exit code."""
-        self._listen()
+        """Work until a command ends it, then end in good order; return the exit code."""
+        self._rescue(self._opening.dead)
         self._start()
-        received = self._signals.get()
-        self._drain(received)
-        return self._end()
+        last = self._drain(self._wait())
+        return self._end(last)
 
     def _make_loops(self) -> list[Loop]:
-        runs, wake = self._worker.runs, self._worker.wake
-        return [
-            *self._make_resolver(),
+        """Return the loops that every process has, and in the first those that one has for all."""
+        runs, wake, settings = self._worker.runs, self._worker.wake, self._settings
+        loops = [
             make_heartbeat(
-                self._database, self._registration, runs, every=self._settings.heartbeat_every
+                self._database, self._registration, runs, every=settings.heartbeat_every
             ),
-            make_rescuer(self._database, self._settings, wake=wake),
+            make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
+        ]
+        if self._opening.number != FIRST:
+            return loops
+        return [
+            *loops,
+            *self._make_resolver(),
+            make_rescuer(self._database, settings, wake=wake),
             make_scheduler(self._database, wake=wake),
-            make_pruner(self._database, keep_days=self._settings.keep_days),
+            make_pruner(self._database, keep_days=settings.keep_days),
         ]
 
     def _make_resolver(self) -> list[Loop]:
@@ -92,12 +119,11 @@ class Supervisor:
         every = self._settings.resolve_every
         return [make_resolver(self._database, ask, every=every, wake=self._worker.wake)]
 
-    def _listen(self) -> None:
-        def remember(number: int, _frame: FrameType | None) -> None:
-            self._signals.put(number)
+    def _abandon(self) -> None:
+        self._commands.put(Command(do=Do.ABANDON))
 
-        signal.signal(signal.SIGTERM, remember)
-        signal.signal(signal.SIGINT, remember)
+    def _retire(self, reason: str) -> None:
+        self._tell(Report(says=Is.WORN, what=reason))
 
     def _start(self) -> None:
         for name, why in self._registry.left_out.items():
@@ -109,27 +135,85 @@ class Supervisor:
         self._worker.start()
         info = self._registration.info
         logs.ready(info.id, info.queues, info.tasks, info.threads)
+        self._tell(Report(says=Is.READY))
 
     def _add_queues(self, connection: Connection) -> None:
         for name in self._settings.queues:
             store.add_queue(connection, name)
 
-    def _drain(self, received: int) -> None:
-        """Claim nothing more and wait until all has ended, the grace is over or a signal comes."""
-        self._worker.drain()
-        running = len(self._worker.runs.running())
-        logs.draining(signal.Signals(received).name, running, self._settings.grace)
-        end = time.monotonic() + self._settings.grace
-        while not self._worker.is_idle and time.monotonic() < end:
-            try:
-                again = self._signals.get(timeout=LOOKS)
-            except Empty:
-                continue
-            logs.stopping_now(signal.Signals(again).name)
-            return
+    def _wait(self) -> Command:
+        """Return the command that ends the work."""
+        while True:
+            if command := self._next_command(ATTENTION):
+                return command
 
-    def _end(self) -> int:
-        """Give back what still runs and leave; return 1 if the database couldn't be told."""
+    def _next_command(self, timeout: float) -> Command | None:
+        """Return a command to end, None if there is none within ``timeout`` seconds.
+
+        Other commands are obeyed.
+        """
+        try:
+            command = self._commands.get(timeout=timeout)
+        except Empty:
+            return None
+        match command.do:
+            case Do.DRAIN | Do.RETIRE | Do.STOP | Do.ABANDON:
+                return command
+            case Do.DUMP:
+                logs.threads(describe_threads(self._worker.at_work()))
+            case Do.RESCUE:
+                self._rescue(command.consumers)
+            case Do.RELOAD:
+                logs.cannot_reload()
+            case _:
+                assert_never(command.do)
+        return None
+
+    def _rescue(self, consumer_ids: Sequence[str]) -> None:
+        """Take back the jobs of consumers that are known to be dead."""
+        if consumer_ids:
+            rescue_from(self._database, self._settings, consumer_ids)
+            self._worker.wake()
+
+    def _drain(self, command: Command) -> Do:
+        """Claim nothing more and wait until all has ended, or nobody wants to wait any more.
+
+        Returns what was done last.
+        """
+        self._worker.drain()
+        deadline = self._begin_ending(command)
+        while following := self._wait_idle(deadline):
+            command = following
+            deadline = min(deadline, self._begin_ending(command))
+        return command.do
+
+    def _begin_ending(self, command: Command) -> float:
+        """Say how this is to end; return until when runs may go on, by the monotonic clock."""
+        running = len(self._worker.runs.running())
+        match command.do:
+            case Do.DRAIN:
+                logs.draining(command.why, running, self._settings.grace)
+                return time.monotonic() + self._settings.grace
+            case Do.RETIRE:
+                logs.retiring(command.why, running)
+                return math.inf
+            case Do.ABANDON:
+                return -math.inf
+            case _:
+                logs.stopping_now(command.why)
+                return -math.inf
+
+    def _wait_idle(self, deadline: float) -> Command | None:
+        """Return None when all has ended or it is late, or a further command to end."""
+        while not self._worker.is_idle and time.monotonic() < deadline:
+            if command := self._next_command(LOOKS):
+                return command
+        return None
+
+    def _end(self, last: Do) -> int:
+        """Put down what hangs, give back what else runs, and leave; return the exit code."""
+        for job in self._worker.put_down():
+            logs.put_down(job)
         given_back = self._worker.give_back()
         end = time.monotonic() + TELLING
         while not self._worker.is_idle and time.monotonic() < end:
@@ -139,13 +223,16 @@ class Supervisor:
             loop.stop()
         for loop in self._loops:
             loop.join(max(0.0, end - time.monotonic()))
-        return self._leave(len(given_back))
+        if not self._leave(len(given_back)):
+            return UNTOLD
+        return START_AGAIN if last in (Do.ABANDON, Do.RETIRE) else 0
 
-    def _leave(self, given_back: int) -> int:
+    def _leave(self, given_back: int) -> bool:
+        """Return False if the database couldn't be told."""
         try:
             self._registration.unregister()
         except StoreUnavailable:
             logs.stopped_untold(len(self._worker.runs.results()))
-            return 1
+            return False
         logs.stopped(given_back)
-        return 0
+        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -17,10 +17,20 @@ from coserver_consumer.store import ConsumerInfo
 
 
 class Registration:
-    """The consumer's current entry. Its id changes when it had been given up for dead."""
+    """The consumer's current entry. Its id changes when it had been given up for dead.
 
-    def __init__(self, database: Database, info: ConsumerInfo) -> None:
+    ``announce`` is told each id before a job can be claimed under it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        info: ConsumerInfo,
+        *,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._database = database
+        self._announce = announce
         self.info = info
 
     @property
@@ -30,11 +40,13 @@ class Registration:
 
     def register(self) -> None:
         """Make the consumer known to the others."""
+        self._announce(self.id)
         self._database.write(lambda connection: store.register(connection, self.info))
 
     def renew(self) -> None:
         """Register under a new id: what the old one held is for the rescuers."""
         fresh = replace(self.info, id=new_id())
+        self._announce(fresh.id)
         self._database.write(lambda connection: store.register(connection, fresh))
         self.info = fresh
 

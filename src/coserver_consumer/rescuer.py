@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
 
 from coserver_consumer import logs, store
 from coserver_consumer.database import Database
+from coserver_consumer.lifecycle import conclude, overran
 from coserver_consumer.loop import Loop
 from coserver_consumer.settings import Settings
 
@@ -36,6 +39,23 @@ def make_rescuer(database: Database, settings: Settings, *, wake: Callable[[], N
         return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
 
     return Loop("rescuer", every=settings.heartbeat_every, tick=tick)
+
+
+def rescue_from(database: Database, settings: Settings, consumer_ids: Sequence[str]) -> None:
+    """Take the jobs of these consumers back at once: their supervisor has seen them end.
+
+    A job that was past its timeout is what the process was killed for: its attempt has failed.
+    """
+
+    def work(connection: Connection) -> store.Rescue:
+        now = store.now(connection)
+        held = [job for each in consumer_ids for job in store.held(connection, each)]
+        late = [job for job in held if job.deadline_at is not None and job.deadline_at < now]
+        backoff = settings.backoff
+        store.finish(connection, [conclude(job, overran(job), backoff=backoff) for job in late])
+        return store.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
+
+    _tell(database.write(work))
 
 
 def _tell(rescue: store.Rescue) -> None:

@@ -13,11 +13,25 @@ from coserver_consumer.lifecycle import Ending
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One claimed attempt. ``stop`` is set when it was cancelled or lost."""
+    """One claimed attempt.
+
+    ``stop`` is set when it was cancelled or lost, ``kill`` when somebody won't wait for it.
+    """
 
     job: Job
     stop: Event = field(default_factory=Event)
+    kill: Event = field(default_factory=Event)
     claimed: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        """For how many seconds it has been ours."""
+        return time.monotonic() - self.claimed
+
+    def hangs(self, patience: float) -> bool:
+        """Return True if it goes on ``patience`` seconds after its timeout, or is to be killed."""
+        limit = self.job.timeout
+        return self.kill.is_set() or (limit is not None and self.age > limit + patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Runs:
         self._running: dict[RunKey, Run] = {}
         self._results: dict[RunKey, Result] = {}
         self._given_up: set[RunKey] = set()
+        self._closed = 0
 
     def open(self, job: Job) -> Run:
         """Remember a job that was claimed."""
@@ -53,8 +68,8 @@ class Runs:
         with self._lock:
             if self._running.pop(run.job.key, None) is None:
                 return
-            seconds = time.monotonic() - run.claimed
-            self._results[run.job.key] = Result(run.job, ending, seconds)
+            self._closed += 1
+            self._results[run.job.key] = Result(run.job, ending, run.age)
 
     def results(self) -> list[Result]:
         """Return what is to be told."""
@@ -89,9 +104,25 @@ class Runs:
         with self._lock:
             return not self._running and not self._results
 
+    @property
+    def closed(self) -> int:
+        """How many runs have ended here."""
+        return self._closed
+
+    def hanging(self, patience: float) -> list[Run]:
+        """Return the runs that hang; see ``Run.hangs``."""
+        return [run for run in self.running() if run.hangs(patience)]
+
     def stop(self, keys: Iterable[RunKey]) -> None:
         """Ask these runs to stop at their next ``check_cancelled``."""
-        with self._lock:
-            found = [self._running[key] for key in keys if key in self._running]
-        for run in found:
+        for run in self._find(keys):
             run.stop.set()
+
+    def kill(self, keys: Iterable[RunKey]) -> None:
+        """Have these runs ended with their process."""
+        for run in self._find(keys):
+            run.kill.set()
+
+    def _find(self, keys: Iterable[RunKey]) -> list[Run]:
+        with self._lock:
+            return [self._running[key] for key in keys if key in self._running]

@@ -42,7 +42,12 @@ class Settings:
     queues: tuple[str, ...] = setting(
         "The queues to serve, first one first.", default=("default",), min_length=1
     )
-    threads: int = setting("How many jobs to run at once.", default=4, ge=1)
+    processes: int = setting(
+        "How many worker processes to run; 0: no others than the one that is started.",
+        default=1,
+        ge=0,
+    )
+    threads: int = setting("How many jobs a process runs at once.", default=4, ge=1)
     zope_url: str = setting(
         "The Zope instance that runs the jobs.", default="http://127.0.0.1:8080"
     )
@@ -63,6 +68,19 @@ class Settings:
     )
     grace: float = setting(
         "How long running jobs may take to end when the consumer stops.", default=30.0, ge=0
+    )
+    kill_after: float = setting(
+        "How long after its timeout a job may go on before its process is killed.",
+        default=10.0,
+        ge=0,
+    )
+    max_jobs: int | None = setting(
+        "After how many jobs a worker process is replaced by a fresh one.", default=None, ge=1
+    )
+    max_memory: int | None = setting(
+        "The resident memory at which a worker process is replaced by a fresh one.",
+        default=None,
+        ge=1_000_000,
     )
     heartbeat_every: float = setting("How often a consumer says that it lives.", default=10.0, gt=0)
     dead_after: float = setting(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_ident
 
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.job import Job, RunKey
-from coserver_consumer.lifecycle import Ending, cancel, fail, release
+from coserver_consumer.lifecycle import Ending, cancel, conclude, fail, overran, release
 from coserver_consumer.loop import Loop
 from coserver_consumer.outcome import Failed
 from coserver_consumer.registration import Registration
@@ -52,6 +52,7 @@ class Worker:
         self._settings = settings
         self._attempt = attempt
         self._inbox: SimpleQueue[Run | None] = SimpleQueue()
+        self._at_work: dict[int, Run] = {}
         self._is_claiming = True
         self._is_doubtful = False
         self._pause = settings.poll_min
@@ -91,6 +92,21 @@ class Worker:
             jobs.append(run.job)
         self.wake()
         return jobs
+
+    def put_down(self) -> list[Job]:
+        """End the attempts that hang, as cancelled or failed, and return their jobs.
+
+        Their threads go on: the caller ends this process.
+        """
+        hanging = self.runs.hanging(self._settings.kill_after)
+        for run in hanging:
+            self.runs.close(run, self._conclude_hanging(run))
+        self.wake()
+        return [run.job for run in hanging]
+
+    def at_work(self) -> dict[int, Run]:
+        """Return what the job threads do now, by the threads' idents."""
+        return dict(self._at_work)
 
     @property
     def is_idle(self) -> bool:
@@ -188,7 +204,10 @@ class Worker:
     def _serve(self) -> None:
         """Run jobs, one after another, until None comes."""
         while (run := self._inbox.get()) is not None:
-            self.runs.close(run, self._run(run))
+            self._at_work[get_ident()] = run
+            ending = self._run(run)
+            del self._at_work[get_ident()]
+            self.runs.close(run, ending)
             self.wake()
 
     def _run(self, run: Run) -> Ending:
@@ -198,6 +217,12 @@ class Worker:
         return self._attempt(
             CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.stop.is_set)
         )
+
+    def _conclude_hanging(self, run: Run) -> Ending:
+        """Return what becomes of a job that its process is killed for."""
+        if run.kill.is_set():
+            return cancel(run.job, "cancelled; the process that ran it was killed")
+        return conclude(run.job, overran(run.job), backoff=self._settings.backoff)
 
     def _reporter(self, run: Run) -> Callable[[float, str | None], None]:
         """Return what a running job calls to show its progress."""

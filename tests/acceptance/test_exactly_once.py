@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from coserver_consumer.job import State
+from support.freezing import freeze
 from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for
@@ -51,10 +52,12 @@ def test_a_zombie_has_no_effect(installation: Installation, jobs: Jobs, counting
 
     Zope works at both attempts; only the one whose run is current commits.
     """
-    zombie = installation.stack.start_consumer("counting-1", "--queues", counting)
+    zombie = installation.stack.start_consumer(
+        "counting-1", "--queues", counting, "--processes", "0"
+    )
     job_id = count_later(installation, "zombie", counting)
     installation.gates.wait_reached("zombie")
-    zombie.send(signal.SIGSTOP)
+    freeze(zombie, jobs.engine.url.render_as_string(hide_password=False))
     installation.stack.start_consumer("counting-2", "--queues", counting)
     installation.gates.wait_reached("zombie", times=2)
     installation.gates.open("zombie")

@@ -54,6 +54,10 @@ class Jobs:
         """Return what went wrong in the attempts of the job."""
         return store.read(self.engine, lambda connection: store.attempts(connection, job_id))
 
+    def consumers(self) -> list[store.Consumer]:
+        """Return the consumers as the store knows them."""
+        return store.read(self.engine, store.consumers)
+
     def lines(self, job_id: str) -> list[str]:
         """Return what the job logged."""
         lines = store.read(self.engine, lambda connection: store.lines(connection, job_id))

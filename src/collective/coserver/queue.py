@@ -98,14 +98,15 @@ def result(job_id: str) -> Any:
     return read_result(get(job_id))
 
 
-def cancel(job_id: str) -> State:
+def cancel(job_id: str, *, kill: bool = False) -> State:
     """Cancel the job at once, whatever becomes of the current transaction.
 
-    Returns CANCELLED, or RUNNING if its consumer was asked to stop. Raises ``JobNotFound``, or
-    ``WrongState`` if it has ended.
+    Returns CANCELLED, or RUNNING if its consumer was asked to stop; with ``kill`` it ends the
+    process that runs a job which doesn't heed that. Raises ``JobNotFound``, or ``WrongState`` if
+    it has ended.
     """
     who = current_owner().id
-    return write(lambda connection: store.cancel(connection, job_id, by=who))
+    return write(lambda connection: store.cancel(connection, job_id, by=who, kill=kill))
 
 
 def retry(job_id: str) -> None:

@@ -8,17 +8,15 @@ from typing import Any
 
 import click
 
-from coserver_consumer.errors import ConfigurationError, CoserverError, JobNotFound
-
-FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
+from coserver_consumer.complaint import Complaint, find_complaint
 
 
 class Failure(click.ClickException):
     """One line on standard error, and the exit code."""
 
-    def __init__(self, said: str, code: int) -> None:
-        super().__init__(" ".join(said.split()))
-        self._code = code
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.line)
+        self._code = complaint.code
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
@@ -52,29 +50,7 @@ class LazyGroup(click.Group):
         """Run the command; an error becomes a line on standard error and an exit code."""
         try:
             return super().invoke(ctx)
-        except CoserverError as error:
-            raise Failure(str(error), find_exit_code(error)) from error
         except Exception as error:
-            if said := find_database_error(error):
-                raise Failure(said, FAILED) from error
+            if complaint := find_complaint(error):
+                raise Failure(complaint) from error
             raise
-
-
-def find_exit_code(error: CoserverError) -> int:
-    """Return the exit code that an error asks for."""
-    match error:
-        case JobNotFound():
-            return NOT_FOUND
-        case ConfigurationError():
-            return WRONG_USE
-        case _:
-            return FAILED
-
-
-def find_database_error(error: Exception) -> str | None:
-    """Return what the database said, without the statement; None if it wasn't the database."""
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # after an error there is time
-
-    if isinstance(error, DBAPIError):
-        return f"The database says: {error.orig}"
-    return f"The database can't be used: {error}" if isinstance(error, SQLAlchemyError) else None

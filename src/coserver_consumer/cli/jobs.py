@@ -180,20 +180,29 @@ def retry_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
 
 @jobs.command("cancel", short_help="Cancel jobs that wait or run.")
 @job_ids
+@click.option(
+    "--kill", is_flag=True, help="Don't wait for running jobs: end the processes that run them."
+)
 @access_options
 @click.pass_context
-def cancel_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
+def cancel_jobs(context: click.Context, *, job_ids: tuple[str, ...], kill: bool) -> None:
     """Cancel jobs: those that wait at once, those that run when their task looks up next.
 
-    Either all of the jobs are changed or, with exit code 1 or 3, none.
+    With --kill a running job isn't waited for: at its next heartbeat the consumer replaces the
+    process that runs it, and gives the other jobs of that process back. A job that Zope runs for
+    the consumer over HTTP goes on there, but can't commit. Either all of the jobs are changed or,
+    with exit code 1 or 3, none.
 
     \b
-    Example:
+    Examples:
       coserver jobs cancel 01980cf2-53a1-7000-8000-0123456789ab
+      coserver jobs cancel --kill 01980cf2-53a1-7000-8000-0123456789ab
     """
 
     def work(connection: Connection) -> dict[str, State]:
-        return {job_id: store.cancel(connection, job_id, by=_who()) for job_id in job_ids}
+        return {
+            job_id: store.cancel(connection, job_id, by=_who(), kill=kill) for job_id in job_ids
+        }
 
     with find_access(context).open() as engine:
         states = store.write(engine, work)

@@ -44,17 +44,32 @@ def _make_option(setting: Field[Any]) -> Callable[[Callable[..., Any]], Callable
 def run(context: click.Context, /, **flags: str | None) -> None:
     """Run a consumer until a signal stops it.
 
-    On SIGTERM or SIGINT it takes no new jobs, lets those that run end within the grace time, gives
-    the rest back and exits with 0. A second signal stops it now. It waits while the database is
-    away, but not at its start: then it exits with 1. Times are in seconds, sizes in bytes.
+    It starts worker processes, each with so many threads, and others where they end; with
+    --processes 0 there is only this one. Times are in seconds, sizes in bytes.
+
+    \b
+    SIGTERM, SIGINT  take no new jobs, let those that run end within the grace time,
+                     give the rest back and exit with 0; a second one: stop now
+    SIGHUP           read the settings anew and replace the worker processes
+    SIGUSR1          log what each thread does
+
+    It waits while the database is away, but not at its start: then it exits with 1.
 
     \b
     Examples:
       coserver run --config /etc/coserver.toml
-      coserver run --queues mail,default --threads 8
+      coserver run --queues mail,default --processes 2 --threads 8
     """
     access = find_access(context)
-    settings = load_settings_apart(access.config, database=access.database, **flags)
-    from coserver_consumer import supervisor  # after the settings, which may be wrong
 
-    sys.exit(supervisor.run(settings))
+    def load() -> Settings:
+        return load_settings_apart(access.config, database=access.database, **flags)
+
+    settings = load()
+    if settings.processes:
+        from coserver_consumer import supervisor  # after the settings, which may be wrong
+
+        sys.exit(supervisor.run(settings, load))
+    from coserver_consumer import entry
+
+    entry.run_alone(settings)

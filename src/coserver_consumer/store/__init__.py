@@ -22,6 +22,7 @@ from coserver_consumer.store.leases import (
     heartbeat,
     register,
     rescue,
+    rescue_from,
     unregister,
 )
 from coserver_consumer.store.lines import Line, add_line, lines
@@ -87,6 +88,7 @@ __all__ = [
     "register",
     "report",
     "rescue",
+    "rescue_from",
     "retry",
     "revoke",
     "stage",

@@ -19,10 +19,14 @@ RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
 MAX_TEXT = 1024  # characters
 
 
-def cancel(connection: Connection, job_id: str, *, by: str | None = None) -> State:
+def cancel(
+    connection: Connection, job_id: str, *, by: str | None = None, kill: bool = False
+) -> State:
     """Cancel a job and return its state: cancelled, or running if its consumer was asked to stop.
 
-    A job of which nobody knows whether it is to run (unknown) is thereby decided not to.
+    With ``kill`` the consumer doesn't wait until a running job heeds that, but ends the process
+    that runs it. A job of which nobody knows whether it is to run (unknown) is thereby decided
+    not to.
     Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
     """
     state = _lock(connection, job_id)
@@ -36,7 +40,8 @@ def cancel(connection: Connection, job_id: str, *, by: str | None = None) -> Sta
         state = State.CANCELLED
     elif state is State.RUNNING:
         asked = sa.update(schema.job).where(schema.job.c.id == job_id)
-        connection.execute(asked.values(cancel_at=Now()))
+        due = {"deadline_at": Now()} if kill else {}
+        connection.execute(asked.values(cancel_at=Now(), **due))
     else:
         raise WrongState(f"Job {job_id} is {state}; only a live job can be cancelled.")
     _audit(connection, "cancel", job_id, by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +33,14 @@ class ConsumerInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The store's answer: whether the consumer is known, and which of its runs are to stop."""
+    """The store's answer: whether the consumer is known, and which of its runs are to stop.
+
+    ``killed`` are those of them that nobody will wait for.
+    """
 
     alive: bool
     cancelled: frozenset[RunKey]
+    killed: frozenset[RunKey]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +86,12 @@ def heartbeat(connection: Connection, consumer_id: str, *, running: int = 0) -> 
     )
     alive = connection.execute(beat).rowcount == 1
     job = schema.job.c
-    to_stop = sa.select(job.id, job.run).where(
+    to_stop = sa.select(job.id, job.run, job.deadline_at <= job.cancel_at).where(
         job.consumer == consumer_id, is_state(State.RUNNING), job.cancel_at.is_not(None)
     )
-    cancelled = frozenset(RunKey(*row) for row in connection.execute(to_stop))
-    return Heartbeat(alive=alive, cancelled=cancelled)
+    asked = {RunKey(job_id, run): at_once for job_id, run, at_once in connection.execute(to_stop)}
+    killed = frozenset(key for key, at_once in asked.items() if at_once)
+    return Heartbeat(alive=alive, cancelled=frozenset(asked), killed=killed)
 
 
 def rescue(
@@ -102,17 +108,33 @@ def rescue(
     """
     dead = _is_dead(dead_after)
     alive = sa.select(schema.consumer.c.id).where(~dead)
-    rows = connection.execute(
-        locked(connection, _held_by(schema.job.c.consumer.not_in(alive)).limit(limit), skip=True)
-    ).all()
+    held = _held_by(schema.job.c.consumer.not_in(alive)).limit(limit)
+    returned, poisoned = _rescue_held(connection, held, max_rescues)
+    return Rescue(returned=returned, poisoned=poisoned, consumers=_give_up(connection, dead))
+
+
+def rescue_from(
+    connection: Connection, consumer_ids: Sequence[str], *, max_rescues: int = 3
+) -> Rescue:
+    """Do as ``rescue`` for consumers whose end somebody has seen, without waiting for silence."""
+    held = _held_by(schema.job.c.consumer.in_(consumer_ids))
+    returned, poisoned = _rescue_held(connection, held, max_rescues)
+    gone = _give_up(connection, schema.consumer.c.id.in_(consumer_ids))
+    return Rescue(returned=returned, poisoned=poisoned, consumers=gone)
+
+
+def _rescue_held(
+    connection: Connection, held: sa.Select[Any], max_rescues: int
+) -> tuple[list[RunKey], list[RunKey]]:
+    """Take these jobs back; return the runs that were given back, and those that have failed."""
+    rows = connection.execute(locked(connection, held, skip=True)).all()
     poisoned = [row for row in rows if row.rescues + 1 >= max_rescues]
     returned = [row for row in rows if row.rescues + 1 < max_rescues]
     _take_back(connection, [row.id for row in returned], rescued=1)
     _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
-    return Rescue(
-        returned=[RunKey(row.id, row.run) for row in returned],
-        poisoned=[RunKey(row.id, row.run) for row in poisoned],
-        consumers=_give_up(connection, dead),
+    return (
+        [RunKey(row.id, row.run) for row in returned],
+        [RunKey(row.id, row.run) for row in poisoned],
     )
 
 

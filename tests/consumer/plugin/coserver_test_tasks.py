@@ -1,9 +1,12 @@
 """Tasks for the tests, in a distribution of their own as a plugin is."""
 
+import ctypes
 import os
 import signal
 import time
 from pathlib import Path
+
+kept = []
 
 
 def echo(job, **args):
@@ -39,3 +42,19 @@ def snooze(job, path):
         Path(path).touch()
         job.snooze(0.1)
     return {"attempt": job.attempt}
+
+
+def hog(job):
+    """Let no other thread of the process have its turn: C code that keeps Python's lock."""
+    ctypes.PyDLL(None).sleep(600)
+
+
+def swell(job, megabytes):
+    """Keep memory that nobody gives back."""
+    kept.append(b"x" * megabytes * 1_000_000)
+
+
+def mutter(job):
+    """Print, as code does that was never meant to run as a job."""
+    print("this isn't a report")  # noqa: T201  it is what the test is about
+    return os.getpid()

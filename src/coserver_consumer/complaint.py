@@ -1,0 +1,48 @@
+"""What an error says to whoever started the process: one line, and an exit code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from coserver_consumer.errors import ConfigurationError, CoserverError, JobNotFound
+
+FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
+
+
+class Complaint(NamedTuple):
+    """The line, and what the process ends with."""
+
+    line: str
+    code: int
+
+
+def find_complaint(error: Exception) -> Complaint | None:
+    """Return what there is to say; None for an error that is a bug, and wants its traceback."""
+    if isinstance(error, CoserverError):
+        return Complaint(_one_line(str(error)), _find_code(error))
+    if said := _find_database_error(error):
+        return Complaint(_one_line(said), FAILED)
+    return None
+
+
+def _find_code(error: CoserverError) -> int:
+    match error:
+        case JobNotFound():
+            return NOT_FOUND
+        case ConfigurationError():
+            return WRONG_USE
+        case _:
+            return FAILED
+
+
+def _find_database_error(error: Exception) -> str | None:
+    """Return what the database said, without the statement; None if it wasn't the database."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # after an error there is time
+
+    if isinstance(error, DBAPIError):
+        return f"The database says: {error.orig}"
+    return f"The database can't be used: {error}" if isinstance(error, SQLAlchemyError) else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,113 @@
+"""How a worker process begins and ends: alone, or under a supervisor (run as a module)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from queue import SimpleQueue
+from threading import Lock, Thread
+from traceback import format_exception
+from typing import NoReturn, TextIO
+
+from coserver_consumer import logs
+from coserver_consumer.channel import (
+    Command,
+    Do,
+    Is,
+    Opening,
+    Report,
+    read_command,
+    read_opening,
+    write_report,
+)
+from coserver_consumer.complaint import FAILED, Complaint, find_complaint
+from coserver_consumer.loop import Loop
+from coserver_consumer.process import Commands, work
+from coserver_consumer.settings import Settings
+from coserver_consumer.signals import leave_signals_to_supervisor, obey_signals
+
+PULSE = 2.0  # seconds
+
+
+def run_alone(settings: Settings) -> NoReturn:
+    """Run a consumer of one process until a signal stops it."""
+    commands: Commands = SimpleQueue()
+
+    def tell(report: Report) -> None:
+        if report.says is Is.WORN:
+            commands.put(Command(do=Do.RETIRE, why=report.what))
+
+    obey_signals(commands.put)
+    logs.configure(settings.log_level)
+    leave(lambda: work(Opening(settings=settings), commands, tell))
+
+
+def main() -> NoReturn:
+    """Run a worker process for the supervisor at the other end of standard input and output."""
+    commands: Commands = SimpleQueue()
+    leave_signals_to_supervisor(commands.put)
+    tell = _make_tell(_take_over_stdout())
+    opening = read_opening(sys.stdin.readline())
+    logs.configure(opening.settings.log_level, opening.settings.name)
+    Thread(target=_listen, args=(sys.stdin, commands), name="commands", daemon=True).start()
+    Loop("pulse", every=PULSE, tick=lambda: tell(Report(says=Is.ALIVE))).start()
+    leave(lambda: work(opening, commands, tell))
+
+
+def leave(run: Callable[[], int]) -> NoReturn:
+    """End the process with the exit code that ``run`` returns, or that its error asks for.
+
+    At once: a thread that hangs would hold up an ordinary end of Python.
+    """
+    try:
+        code = run()
+    except Exception as error:  # noqa: BLE001  whatever it is, the process ends with it
+        code = _complain(error)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _complain(error: Exception) -> int:
+    """Write what is wrong, and return the exit code for it."""
+    complaint = find_complaint(error) or Complaint("".join(format_exception(error)), FAILED)
+    sys.stderr.write(f"Error: {complaint.line}\n")
+    return complaint.code
+
+
+def _take_over_stdout() -> TextIO:
+    """Return the pipe to the supervisor; what jobs print goes to standard error from now on."""
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    return pipe
+
+
+def _make_tell(pipe: TextIO) -> Callable[[Report], None]:
+    lock = Lock()
+
+    def tell(report: Report) -> None:
+        with lock:
+            try:
+                pipe.write(write_report(report))
+                pipe.flush()
+            except OSError:
+                return  # the supervisor is gone, and so will be this process
+
+    return tell
+
+
+def _listen(pipe: TextIO, commands: Commands) -> None:
+    """Take commands until the supervisor is gone, and then no new jobs."""
+    for line in pipe:
+        commands.put(read_command(line))
+    commands.put(Command(do=Do.DRAIN, why="the supervisor is gone"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""The supervisor: ``coserver run``. It starts worker processes, and others where they end.
+
+It holds no connection to the database and runs no job, so there is little that can harm it: what
+a process that died has left is taken back by another process, which the supervisor tells to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+
+from coserver_consumer import logs
+from coserver_consumer.channel import Command, Do, Is, Opening, Report
+from coserver_consumer.child import Child
+from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.settings import Settings
+from coserver_consumer.signals import obey_signals
+
+LOOKS = 0.5  # seconds between two looks at the clock
+LONGEST_PAUSE = 30.0  # seconds before another try to start a process that can't start
+SETTLED = 10.0  # seconds after which a process that ends is replaced without a pause
+LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end
+START_AGAIN = 75  # exit code of a process that wants a successor
+
+Load = Callable[[], Settings]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A report of a child, None if it has ended."""
+
+    child: Child
+    report: Report | None
+
+
+@dataclass(slots=True)
+class Slot:
+    """The place of one worker process: who has it, and who is to have it.
+
+    ``failures`` counts the processes that ended before they were settled, one after another;
+    ``due`` is when the next one may be started, by the monotonic clock.
+    """
+
+    child: Child | None = None
+    successor: Child | None = None
+    failures: int = 0
+    due: float = 0.0
+
+
+def run(settings: Settings, load: Load) -> int:
+    """Run a consumer until a signal stops it; return the exit code, 0 if the database knows all.
+
+    ``load`` reads the settings anew; it raises ``ConfigurationError``.
+    """
+    logs.configure(settings.log_level)
+    return Supervisor(settings, load).run()
+
+
+class Supervisor:
+    """Keeps as many worker processes as the settings say."""
+
+    def __init__(self, settings: Settings, load: Load) -> None:
+        self._settings = settings
+        self._proven: Settings | None = None  # the settings that a process became ready with
+        self._load = load
+        self._events: SimpleQueue[Command | Heard] = SimpleQueue()
+        self._slots: dict[int, Slot] = {}
+        self._retiring: list[Child] = []
+        self._dead: list[str] = []  # consumers whose jobs nobody has taken back yet
+        self._deadline: float | None = None  # when all must have ended
+        self._exit_code = 0
+        self._looked = time.monotonic()
+
+    def run(self) -> int:
+        """Supervise until all has ended; return the exit code."""
+        obey_signals(self._events.put)
+        self._slots[1] = Slot()  # the others follow when this one is ready
+        while self._slots or self._retiring:
+            self._look_at_clock()
+            try:
+                event = self._events.get(timeout=LOOKS)
+            except Empty:
+                continue
+            self._handle(event)
+        return self._exit_code
+
+    def _handle(self, event: Command | Heard) -> None:
+        if isinstance(event, Command):
+            self._obey(event)
+        elif event.report is None:
+            self._bury(event.child, event.child.wait())
+        else:
+            event.child.note(event.report)
+            self._hear(event.child, event.report)
+
+    def _obey(self, command: Command) -> None:
+        match command.do:
+            case Do.RELOAD:
+                self._reload()
+            case Do.DUMP:
+                self._tell_all(command)
+            case _:
+                self._end(command)
+
+    def _hear(self, child: Child, report: Report) -> None:
+        match report.says:
+            case Is.READY:
+                self._install(child)
+            case Is.WORN:
+                self._replace(child, report.what)
+            case Is.REGISTERED | Is.ALIVE:
+                pass
+
+    # The life of a process
+
+    def _look_at_clock(self) -> None:
+        """Start what is due, and end what is late."""
+        now = time.monotonic()
+        was_away, self._looked = now - self._looked > LOOKS * 10, now
+        if self._deadline is not None:
+            self._end_late(now)
+            return
+        for number, slot in self._slots.items():
+            if slot.child is None and now >= slot.due:
+                slot.child = self._start(number)
+        if was_away:  # it was us who stood still, and our children may have stood still as well
+            for child in self._children():
+                child.heard = now
+        self._kill_silent()
+
+    def _start(self, number: int) -> Child:
+        settings = self._settings
+        if settings.processes > 1:
+            settings = replace(settings, name=f"{settings.name}/{number}")
+        opening = Opening(settings=settings, number=number, dead=tuple(self._dead))
+        self._dead.clear()
+        child = Child(opening, lambda child, report: self._events.put(Heard(child, report)))
+        child.consumers += opening.dead  # its own to take care of, until it is ready
+        logs.process_started(number, child.pid)
+        return child
+
+    def _install(self, child: Child) -> None:
+        """Let a process that is ready have its place, and the one before it retire."""
+        if self._deadline is not None:
+            return
+        self._proven = self._settings
+        slot = self._slots.get(child.number)
+        if slot is not None and slot.successor is child:
+            before, slot.child, slot.successor = slot.child, child, None
+            self._retire(before, "its successor is ready")
+        self._fill()
+
+    def _fill(self) -> None:
+        """Have as many places as the settings say."""
+        wanted = range(1, self._settings.processes + 1)
+        for number in wanted:
+            self._slots.setdefault(number, Slot())
+        for number in [number for number in self._slots if number not in wanted]:
+            slot = self._slots.pop(number)
+            for child in (slot.child, slot.successor):
+                self._retire(child, "there are fewer processes now")
+
+    def _retire(self, child: Child | None, why: str) -> None:
+        if child is not None:
+            child.command(Command(do=Do.RETIRE, why=why))
+            self._retiring.append(child)
+
+    def _replace(self, child: Child, why: str) -> None:
+        """Start a successor of a worn process, which works on until that is ready."""
+        slot = self._slots.get(child.number)
+        if slot is None or slot.child is not child or slot.successor or self._is_paused(slot):
+            return
+        logs.process_is_worn(child.number, why)
+        slot.successor = self._start(child.number)
+
+    def _is_paused(self, slot: Slot) -> bool:
+        return self._deadline is not None or time.monotonic() < slot.due
+
+    def _bury(self, child: Child, code: int) -> None:
+        """Take note that a process has ended, and of what it left behind."""
+        if code not in (0, START_AGAIN):
+            self._dead += child.consumers
+        if child in self._retiring:
+            self._retiring.remove(child)
+        else:
+            self._lose(child, code)
+        self._see_to_dead()
+
+    def _lose(self, child: Child, code: int) -> None:
+        """Go on without a process that nobody had asked to end."""
+        slot = self._slots[child.number]
+        if self._deadline is not None:
+            self._forget(child.number, slot, child)
+            self._exit_code = self._exit_code or max(code, 1 if code else 0)
+            return
+        if self._proven is None:  # nothing has ever worked, and it has said why
+            del self._slots[child.number]
+            self._exit_code = code if code > 0 else 1
+            return
+        self._put_off(slot, child, code)
+        if slot.successor is child:
+            slot.successor = None
+            self._fall_back(f"the process that was started with them ended with {code}")
+        else:
+            slot.child = slot.successor
+            slot.successor = None
+
+    def _forget(self, number: int, slot: Slot, child: Child) -> None:
+        """Drop a child of a place; the place is gone with the last one."""
+        slot.child = None if slot.child is child else slot.child
+        slot.successor = None if slot.successor is child else slot.successor
+        if slot.child is None and slot.successor is None:
+            del self._slots[number]
+
+    def _put_off(self, slot: Slot, child: Child, code: int) -> None:
+        """Say when the next process may be started: at once, unless it would end at once too."""
+        is_settled = child.is_ready and time.monotonic() - child.started > SETTLED
+        slot.failures = 0 if is_settled or code == START_AGAIN else slot.failures + 1
+        pause = min(LONGEST_PAUSE, 2.0 ** (slot.failures - 2)) if slot.failures > 1 else 0.0
+        slot.due = time.monotonic() + pause
+        if code != START_AGAIN:
+            logs.process_died(child.number, child.pid, code, pause)
+
+    def _see_to_dead(self) -> None:
+        """Have a living process take the jobs of the dead back; else the next one will."""
+        heir = next((child for child in self._children() if child.is_ready), None)
+        if self._dead and heir is not None:
+            heir.command(Command(do=Do.RESCUE, consumers=tuple(self._dead)))
+            self._dead.clear()
+
+    def _kill_silent(self) -> None:
+        """Kill processes whose threads don't run any more; the end of the pipe tells the rest."""
+        for child in self._children():
+            if child.is_ready and child.silence > child.settings.dead_after:
+                logs.process_is_silent(child.number, child.pid, child.silence)
+                child.kill()
+
+    # New settings
+
+    def _reload(self) -> None:
+        """Read the settings anew and have every process replaced by one that has them."""
+        if self._deadline is not None or self._proven is None:
+            return
+        try:
+            self._settings = self._load()
+        except ConfigurationError as error:
+            logs.reload_refused(str(error))
+            return
+        logs.reloading(self._settings.processes)
+        for number, slot in self._slots.items():
+            if slot.child is not None and slot.successor is None:
+                slot.successor = self._start(number)
+
+    def _fall_back(self, why: str) -> None:
+        if self._proven is not None and self._settings is not self._proven:
+            self._settings = self._proven
+            logs.reload_refused(why)
+
+    # The end
+
+    def _end(self, command: Command) -> None:
+        """Have all end: within the grace, or now."""
+        self._tell_all(command)
+        if self._deadline is None:
+            for number in [number for number, slot in self._slots.items() if slot.child is None]:
+                del self._slots[number]
+        grace = self._settings.grace if command.do is Do.DRAIN else 0.0
+        deadline = time.monotonic() + grace + LAST_WORDS
+        self._deadline = min(self._deadline or deadline, deadline)
+
+    def _end_late(self, now: float) -> None:
+        if self._deadline is not None and now > self._deadline:
+            for child in self._children():
+                logs.process_is_late(child.number, child.pid)
+                child.kill()
+            self._deadline = now + LAST_WORDS
+
+    def _tell_all(self, command: Command) -> None:
+        for child in self._children():
+            child.command(command)
+
+    def _children(self) -> list[Child]:
+        """Return all processes, those that are to have a place and those that had one too."""
+        placed = [child for slot in self._slots.values() for child in (slot.child, slot.successor)]
+        return [child for child in placed if child is not None] + self._retiring

@@ -1,0 +1,214 @@
+"""A supervisor with real worker processes, which die, hang and wear out."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from coserver_consumer.job import State
+from support.waiting import wait_for
+
+FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_HEARTBEAT_EVERY": "0.2"}
+HASTY = {"COSERVER_KILL_AFTER": "0.1", **FOR_EVER}
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is here doesn't depend on the kind of database."""
+    return sqlite_url
+
+
+def workers(consumer) -> list[psutil.Process]:
+    """Return the worker processes of a consumer."""
+    return psutil.Process(consumer.pid).children()
+
+
+def count_ready(consumer) -> int:
+    """Return how many worker processes have become ready up to now."""
+    return consumer.output().count("Consumer is ready")
+
+
+def hold(client, gate, **options) -> str:
+    """Queue a job that stands at the gate whatever it is told; return its id when it does."""
+    job_id = client.add("test.gate", gate.args | {"heed": False}, **options)
+    wait_for(lambda: gate.reached(job_id), what="the job to run")
+    return job_id
+
+
+def test_so_many_processes_run_as_the_settings_say(start_consumer, client, jobs, consumers):
+    """Each is a consumer to the others, with a name of its own."""
+    consumer = start_consumer("--processes", "3", name="many")
+    wait_for(lambda: count_ready(consumer) == 3, what="three processes")
+    assert {each.name for each in consumers()} == {"many/1", "many/2", "many/3"}
+    assert len(workers(consumer)) == 3
+    assert consumer.stop() == 0
+    assert not consumers()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_jobs_of_a_killed_process_are_given_back_at_once(
+    start_consumer, client, jobs, gate, processes
+):
+    """By a brother or by its successor, long before its lease is over."""
+    consumer = start_consumer("--processes", processes, **FOR_EVER)
+    wait_for(lambda: count_ready(consumer) == int(processes), what="the processes")
+    job_id = hold(client, gate)
+    busy = wait_for(lambda: [each for each in jobs.consumers() if each.running], what="a heartbeat")
+    pid = busy[0].pid
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: client.get(job_id).rescues == 1, what="the job to be given back", within=10)
+    gate.open()
+    assert jobs.wait_completed(job_id).attempt == 1
+    wait_for(lambda: count_ready(consumer) == int(processes) + 1, what="a new process")
+    assert f"(pid {pid}) ended by itself with signal 9" in consumer.output()
+
+
+def test_a_job_that_hangs_fails_and_its_neighbours_run_again(start_consumer, client, jobs, gate):
+    """The process is killed for the one; the others' attempts aren't counted."""
+    consumer = start_consumer(**HASTY)
+    neighbour = hold(client, gate)
+    hung = hold(client, gate, timeout=0.3, max_attempts=1)
+    job = jobs.wait_ended(hung)
+    assert (job.state, job.attempt) == (State.FAILED, 1)
+    assert "longer than its timeout of 0.3 s" in job.error
+    gate.open()
+    job = jobs.wait_completed(neighbour)
+    assert (job.attempt, job.rescues) == (1, 0)
+    assert "ended by itself" not in consumer.output()
+
+
+def test_a_job_that_hangs_is_tried_again_if_it_may(start_consumer, client, jobs, gate):
+    """Its attempt has failed as any other does."""
+    start_consumer(**HASTY)
+    job_id = hold(client, gate, timeout=0.5, max_attempts=2)
+    wait_for(lambda: jobs.count_errors(job_id) == 1, what="the first attempt to fail")
+    gate.open()
+    assert jobs.wait_completed(job_id).attempt == 2
+
+
+def test_a_cancelled_job_that_does_not_heed_it_is_killed_on_request(
+    start_consumer, client, jobs, gate
+):
+    """And never before somebody insists."""
+    start_consumer(**HASTY)
+    job_id = hold(client, gate)
+    client.cancel(job_id)
+    wait_for(lambda: client.get(job_id).cancel_at, what="the request")
+    assert client.cancel(job_id, kill=True) is State.RUNNING
+    job = jobs.wait_ended(job_id)
+    assert job.state is State.CANCELLED
+    assert "was killed" in job.error
+
+
+def test_a_process_whose_threads_get_no_turn_is_killed(start_consumer, client, jobs):
+    """Its job was given back by others or by its successor, and fails in the end."""
+    consumer = start_consumer(COSERVER_DEAD_AFTER="4", COSERVER_MAX_RESCUES="1")
+    job = jobs.wait_ended(client.add("test.hog"), within=60)
+    assert job.state is State.FAILED
+    assert "was silent for" in consumer.output()
+
+
+def test_a_job_that_kills_its_process_again_and_again_fails(start_consumer, client, jobs):
+    """The consumer outlives it."""
+    start_consumer(**FOR_EVER)
+    job = jobs.wait_ended(client.add("test.crash"))
+    assert (job.state, job.rescues) == (State.FAILED, 2)
+    assert jobs.wait_completed(client.add("test.echo"))
+
+
+def test_no_process_outlives_its_supervisor(start_consumer, client, consumers):
+    """It gives its jobs back and ends, as on a SIGTERM."""
+    consumer = start_consumer()
+    [worker] = workers(consumer)
+    os.kill(consumer.pid, signal.SIGKILL)
+    worker.wait(timeout=30)
+    assert not consumers()
+    assert "the supervisor is gone: no new jobs" in consumer.output()
+
+
+def test_a_worn_process_is_replaced_by_the_number_of_its_jobs(start_consumer, client, jobs):
+    """Its successor is ready before it ends, and no job is lost or run twice."""
+    consumer = start_consumer("--max-jobs", "10", "--threads", "1")
+    ids = client.add_many("test.mutter", [{} for _ in range(25)])
+    pids = {jobs.wait_completed(job_id).result for job_id in ids}
+    wait_for(lambda: count_ready(consumer) >= 2, what="a successor")
+    later = jobs.wait_completed(client.add("test.mutter"))
+    wait_for(lambda: "its successor is ready" in consumer.output(), what="the old one to end")
+    assert later.attempt == 1
+    assert pids
+
+
+def test_a_worn_process_is_replaced_by_its_memory(start_consumer, client, jobs):
+    """The successor begins small."""
+    consumer = start_consumer("--max-memory", "150000000")
+    [before] = workers(consumer)
+    jobs.wait_completed(client.add("test.swell", {"megabytes": 150}))
+    before.wait(timeout=30)
+    [after] = workers(consumer)
+    assert after.memory_info().rss < 100 * 10**6
+    assert "of memory (setting max_memory)" in consumer.output()
+
+
+def test_what_a_job_prints_goes_to_the_log(start_consumer, client, jobs):
+    """Standard output is the line to the supervisor."""
+    consumer = start_consumer()
+    jobs.wait_completed(client.add("test.mutter"))
+    wait_for(lambda: "this isn't a report" in consumer.output(), what="the log")
+    assert consumer.stop() == 0
+
+
+def test_sighup_brings_new_settings_into_force(start_consumer, client, jobs, tmp_path):
+    """Running jobs are waited for, whatever the grace is."""
+    Path("coserver.toml").write_text('queues = ["default"]\n')
+    consumer = start_consumer("--grace", "0", COSERVER_CONFIG=str(tmp_path / "coserver.toml"))
+    Path("coserver.toml").write_text('queues = ["default", "mail"]\nprocesses = 2\n')
+    consumer.send(signal.SIGHUP)
+    wait_for(lambda: count_ready(consumer) == 3, what="two more processes")
+    assert jobs.wait_completed(client.add("test.echo", queue="mail")).attempt == 1
+    wait_for(lambda: len(workers(consumer)) == 2, what="the first one to end")
+
+
+@pytest.mark.parametrize("wrong", ["threads = 0\n", 'database = "sqlite:////nowhere/x.sqlite"\n'])
+def test_sighup_with_wrong_settings_changes_nothing(
+    make_consumer, database_url, client, jobs, tmp_path, wrong
+):
+    """Whether they can't be read or no process can work with them."""
+    file = tmp_path / "coserver.toml"
+    file.write_text(f'database = "{database_url}"\n')
+    consumer = make_consumer("", COSERVER_CONFIG=str(file))
+    consumer.start()
+    [before] = workers(consumer)
+    file.write_text(f'database = "{database_url}"\n{wrong}' if "threads" in wrong else wrong)
+    consumer.send(signal.SIGHUP)
+    wait_for(lambda: "the old ones stay" in consumer.output(), what="the log")
+    assert jobs.wait_completed(client.add("test.echo"))
+    assert workers(consumer) == [before]
+
+
+def test_sigusr1_tells_what_each_thread_does(start_consumer, client, gate):
+    """Job threads with their jobs, and where they are."""
+    consumer = start_consumer()
+    job_id = hold(client, gate)
+    consumer.send(signal.SIGUSR1)
+    wait_for(lambda: f": job {job_id} (test.gate), for" in consumer.output(), what="the log")
+    wait_for(lambda: "coserver_test_tasks.py" in consumer.output(), what="the stack")
+    assert "Thread claimer: " in consumer.output()
+
+
+def test_a_consumer_of_one_process_ends_with_a_job_that_hangs(start_consumer, client, gate):
+    """With the exit code that asks for another start; the job has failed."""
+    consumer = start_consumer(COSERVER_PROCESSES="0", **HASTY)
+    job_id = hold(client, gate, timeout=0.3, max_attempts=1)
+    assert consumer.wait() == 75
+    assert client.get(job_id).state is State.FAILED
+
+
+def test_a_consumer_of_one_process_ends_when_it_is_worn(start_consumer, client, jobs):
+    """With the same exit code, and nothing left behind."""
+    consumer = start_consumer("--max-jobs", "1", COSERVER_PROCESSES="0")
+    jobs.wait_completed(client.add("test.echo"))
+    assert consumer.wait() == 75
