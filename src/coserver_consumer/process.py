@@ -24,8 +24,7 @@ from coserver_consumer.resolver import make_resolver
 from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.stacks import describe_threads
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.tasks.registry import Registry, load_registry
-from coserver_consumer.transports.evidence import HttpEvidence
+from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.watchdog import make_watchdog
 from coserver_consumer.worker import Worker
 
@@ -51,43 +50,38 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     engine = store.open_engine(settings.database, pool_size=LOOP_CONNECTIONS + settings.threads)
     logs.starting(settings.name, engine.url.render_as_string(hide_password=True))
     store.check_schema(engine)
-    registry = load_registry(TaskContext(settings=settings))
-    return WorkerProcess(opening, engine, registry, commands, tell).run()
+    return WorkerProcess(opening, engine, commands, tell).run()
 
 
 class WorkerProcess:
     """Starts the loops, obeys commands, and stops the loops in order."""
 
-    def __init__(
-        self,
-        opening: Opening,
-        engine: Engine,
-        registry: Registry,
-        commands: Commands,
-        tell: Tell,
-    ) -> None:
+    def __init__(self, opening: Opening, engine: Engine, commands: Commands, tell: Tell) -> None:
         self._opening = opening
         self._settings = opening.settings
-        self._registry = registry
+        self._context = TaskContext(settings=self._settings)
+        self._registry = load_registry(self._context)
         self._commands = commands
         self._tell = tell
         self._database = Database(engine)
         self._registration = Registration(
             self._database,
-            describe_consumer(self._settings, registry.names),
+            describe_consumer(self._settings, self._registry.names),
             announce=lambda consumer_id: tell(Report(says=Is.REGISTERED, what=consumer_id)),
         )
         self._worker = Worker(
             database=self._database,
             registration=self._registration,
             settings=self._settings,
-            attempt=Executor(registry=registry, settings=self._settings).attempt,
+            attempt=Executor(registry=self._registry, settings=self._settings).attempt,
         )
         self._loops = self._make_loops()
 
     def run(self) -> int:
         """Work until a command ends it, then end in good order; return the exit code."""
         self._rescue(self._opening.dead)
+        if ZOPE_TASK in self._registry.names:
+            self._context.zope.open()
         self._start()
         last = self._drain(self._wait())
         return self._end(last)
@@ -115,8 +109,7 @@ class WorkerProcess:
         """Only a consumer that reaches Zope can ask it."""
         if ZOPE_TASK not in self._registry.names:
             return []
-        ask = HttpEvidence(self._settings).ask
-        every = self._settings.resolve_every
+        ask, every = self._context.zope.ask, self._settings.resolve_every
         return [make_resolver(self._database, ask, every=every, wake=self._worker.wake)]
 
     def _abandon(self) -> None:

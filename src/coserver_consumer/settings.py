@@ -51,6 +51,13 @@ class Settings:
     zope_url: str = setting(
         "The Zope instance that runs the jobs.", default="http://127.0.0.1:8080"
     )
+    zope_conf: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
+        "The zope.conf of a Zope that worker processes start themselves, to run jobs in it.",
+        default=None,
+    )
+    zodb_queues: tuple[str, ...] = setting(
+        "The queues whose jobs run in that Zope; all if none is named.", default=()
+    )
     http_timeout: float = setting(
         "How long a job without a timeout may wait for an answer.", default=300.0, gt=0
     )
@@ -118,6 +125,10 @@ class Settings:
             "Setting 'secret' is missing: give the same secret to Zope and to every consumer, "
             "as COSERVER_SECRET or in a file named by COSERVER_SECRET_FILE."
         )
+
+    def runs_in_process(self, queue: str) -> bool:
+        """Return True if Zope's jobs of this queue run in a Zope of the worker process."""
+        return self.zope_conf is not None and queue in (self.zodb_queues or (queue,))
 
     @property
     def backoff(self) -> Backoff:

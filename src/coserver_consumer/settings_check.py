@@ -35,6 +35,8 @@ WANTED = {
     "too_short": "at least one name",
 }
 
+LISTS = ("queues", "zodb_queues", "http_allow", "capabilities")
+
 Found = dict[str, Any]
 
 
@@ -49,7 +51,7 @@ class _Rules(BaseSettings):
         allow_inf_nan=False,
     )
 
-    @field_validator("queues", "http_allow", "capabilities", mode="before", check_fields=False)
+    @field_validator(*LISTS, mode="before", check_fields=False)
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         """Take ``"a, b"`` for ``["a", "b"]``: the environment and zope.conf know only text."""

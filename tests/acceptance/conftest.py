@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo.processes import Process
 from support.databases import DATABASES, fresh_database
 from support.feeds import FeedServer, serve_feed
 from support.installation import Installation, run_installation
@@ -46,6 +47,22 @@ def installation(
 def jobs(installation: Installation) -> Jobs:
     """The installation's queue."""
     return installation.jobs
+
+
+@pytest.fixture(scope="session")
+def zodb_consumer(installation: Installation) -> Process:
+    """A consumer that opens the ZODB itself and serves the queue ``zodb``."""
+    return installation.start_zodb_consumer("zodb")
+
+
+@pytest.fixture(params=["http", "zodb"])
+def transport(request: pytest.FixtureRequest, installation: Installation) -> Iterator[str]:
+    """The way in which the test's jobs reach Zope; it must not make a difference."""
+    if request.param == "zodb":
+        request.getfixturevalue("zodb_consumer")
+        installation.queue_name = "zodb"
+    yield request.param
+    installation.queue_name = "default"
 
 
 @pytest.fixture

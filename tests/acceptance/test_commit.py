@@ -39,11 +39,12 @@ def test_a_savepoint_rollback_drops_only_later_jobs(installation: Installation, 
     assert not jobs.exists(ids["inside"])
 
 
+@pytest.mark.usefixtures("transport")
 def test_a_document_published_by_a_job_is_seen_by_a_visitor(
     installation: Installation, jobs: Jobs
 ) -> None:
     """The job finds the document that its request has just made, and opens it to all."""
-    made = installation.admin().get("@@test-make-document").json()
+    made = installation.make_document()
     job = jobs.wait_completed(made["job_id"])
     assert job.result["body"] == "published"
     page = installation.visitor().get(made["name"])
@@ -51,18 +52,20 @@ def test_a_document_published_by_a_job_is_seen_by_a_visitor(
     assert "From the harbour" in page.text
 
 
+@pytest.mark.usefixtures("transport")
 def test_a_job_never_sees_a_database_older_than_its_request(
     installation: Installation, jobs: Jobs
 ) -> None:
     """The job's Zope hears late of the new document; the job waits and finds it."""
     with installation.line.held():
-        made = installation.admin().get("@@test-make-document").json()
+        made = installation.make_document()
         jobs.wait_running(made["job_id"])
         with pytest.raises(AssertionError, match="to end"):
             jobs.wait_ended(made["job_id"], within=1)
     assert jobs.wait_completed(made["job_id"]).attempt == 1
 
 
+@pytest.mark.usefixtures("transport")
 def test_a_job_may_write_on_a_get(installation: Installation, jobs: Jobs) -> None:
     """Plone's protection against forged requests doesn't stop a job."""
     job_id = installation.queue("@@test-write", params={"text": "Written by a GET"})
@@ -70,15 +73,17 @@ def test_a_job_may_write_on_a_get(installation: Installation, jobs: Jobs) -> Non
     assert "Written by a GET" in installation.admin().get("@@test-description").text
 
 
+@pytest.mark.usefixtures("transport")
 @pytest.mark.parametrize("name", ["with a space", "grüße", "100% sure", "a+b;c,d"])
 def test_a_job_finds_an_object_whatever_its_name(
     installation: Installation, jobs: Jobs, name: str
 ) -> None:
     """A path is spelled for the wire once, and read once."""
-    made = installation.admin().get("@@test-make-document", name=name).json()
+    made = installation.make_document(name=f"{name} for {installation.queue_name}")
     assert jobs.wait_completed(made["job_id"]).result["body"] == "published"
 
 
+@pytest.mark.usefixtures("transport")
 def test_parameters_reach_the_view(installation: Installation, jobs: Jobs) -> None:
     """The view of a GET and that of a POST read the same form."""
     for method in ("GET", "POST"):

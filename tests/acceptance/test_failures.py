@@ -5,6 +5,8 @@ import pytest
 from support.installation import Installation
 from support.jobs import Jobs
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 def test_a_view_that_is_not_there_fails_at_once(installation: Installation, jobs: Jobs) -> None:
     """Another try would find nothing either."""

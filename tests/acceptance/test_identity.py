@@ -5,6 +5,8 @@ import pytest
 from support.installation import Installation
 from support.jobs import Jobs, answer_of
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @pytest.mark.parametrize(
     ("name", "role"), [("carl", "Contributor"), ("rhea", "Reviewer"), ("mira", "Manager")]
@@ -38,7 +40,7 @@ def test_a_visitors_job_has_a_visitors_rights(installation: Installation, jobs: 
 
 def test_a_job_may_not_do_what_its_user_may_not(installation: Installation, jobs: Jobs) -> None:
     """A contributor's job that needs a reviewer's permission fails at once."""
-    made = installation.user("carl").get("@@test-make-document").json()
+    made = installation.make_document(by=installation.user("carl"))
     job = jobs.wait_ended(made["job_id"])
     assert (job.state, job.attempt) == ("failed", 1)
     assert "/login?" in installation.visitor().get(made["name"]).url
@@ -68,4 +70,4 @@ def test_a_job_is_told_its_id_and_queue(installation: Installation, jobs: Jobs) 
     """The headers that add-ons know from collective.taskqueue are there."""
     job_id = installation.queue("@@test-who-am-i")
     as_job = answer_of(jobs.wait_completed(job_id))
-    assert (as_job["task_id"], as_job["task_queue"]) == (job_id, "default")
+    assert (as_job["task_id"], as_job["task_queue"]) == (job_id, installation.queue_name)

@@ -47,6 +47,7 @@ class Installation:
         self.jobs = jobs
         self.gates = gates
         self.line = line  # from the ZEO server to the instance that runs the jobs
+        self.queue_name = "default"  # where jobs go unless a test says otherwise
 
     @property
     def url(self) -> str:
@@ -86,17 +87,29 @@ class Installation:
 
     def queue(self, view: str, *, by: Browser | None = None, **options: object) -> str:
         """Have a request queue ``view`` of the site with these options; return the job's id."""
-        answer = (by or self.admin()).get("@@test-queue", view=view, options=json.dumps(options))
+        said = json.dumps({"queue": self.queue_name, **options})
+        answer = (by or self.admin()).get("@@test-queue", view=view, options=said)
         answer.raise_for_status()
         return answer.text
 
+    def make_document(self, *, by: Browser | None = None, **options: str) -> dict[str, str]:
+        """Have a request make a document and queue its publication; return its name and job_id."""
+        said = {"queue": self.queue_name, **options}
+        answer = (by or self.admin()).get("@@test-make-document", **said)
+        answer.raise_for_status()
+        return dict(answer.json())
+
     def queue_call(self, function: str, name: str, **options: object) -> str:
         """Have a request queue the call of a function; return the job's id."""
-        answer = self.admin().get(
-            "@@test-queue-call", function=function, name=name, options=json.dumps(options)
-        )
+        said = json.dumps({"queue": self.queue_name, **options})
+        answer = self.admin().get("@@test-queue-call", function=function, name=name, options=said)
         answer.raise_for_status()
         return answer.text
+
+    def start_zodb_consumer(self, name: str, *flags: str) -> Process:
+        """Start a consumer that runs Zope's jobs in a Zope of its own; return when it is ready."""
+        conf = str(self.stack.instances[1].conf)
+        return self.stack.start_consumer(name, "--queues", name, "--zope-conf", conf, *flags)
 
     def token(self, key: RunKey, path: str, *, lifetime: float = 60, secret=SECRET) -> str:
         """Return a token as a consumer makes it for a GET of ``path``."""

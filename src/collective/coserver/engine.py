@@ -25,6 +25,8 @@ T = TypeVar("T")
 # Seconds. Short, because the vote on jobs waits for SQL while it holds the ZODB's commit lock.
 TIMEOUTS = store.Timeouts(connect=3, lock=2, statement=5)
 
+POOL = 5  # connections that are kept, at least; a consumer with more threads keeps more
+
 _opening = Lock()
 _checked: WeakSet[Engine] = WeakSet()
 
@@ -37,7 +39,7 @@ def get_engine() -> Engine:
     """
     with _opening:
         registered = find_registered_engine()
-        engine = _open(get_settings().database) if registered is None else _adopt(registered)
+        engine = _open_own() if registered is None else _adopt(registered)
     if engine not in _checked:
         store.check_schema(engine)
         _checked.add(engine)
@@ -70,9 +72,14 @@ def naming_outages(engine: Engine) -> Iterator[None]:
         raise StoreUnavailable(f"The queue's database {address} can't be reached.") from error
 
 
+def _open_own() -> Engine:
+    settings = get_settings()
+    return _open(settings.database, max(POOL, settings.threads))
+
+
 @cache
-def _open(url: str) -> Engine:
-    return _discreet(store.open_engine(url, timeouts=TIMEOUTS))
+def _open(url: str, pool_size: int) -> Engine:
+    return _discreet(store.open_engine(url, pool_size=pool_size, timeouts=TIMEOUTS))
 
 
 def _adopt(engine: Engine) -> Engine:

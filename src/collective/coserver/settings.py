@@ -12,6 +12,17 @@ from coserver_consumer.config import Settings, load_settings
 
 SECTION = "collective.coserver"  # <product-config collective.coserver>
 
+_given: list[Settings] = []
+
+
+def use_settings(settings: Settings) -> None:
+    """Have this process use these settings, whatever zope.conf and the environment say.
+
+    For a Zope in a consumer: its jobs were claimed from the consumer's database.
+    """
+    _given[:] = [settings]
+    get_settings.cache_clear()
+
 
 @cache
 def get_settings() -> Settings:
@@ -20,6 +31,8 @@ def get_settings() -> Settings:
     What zope.conf says outweighs the environment. An engine that z3c.saconfig has outweighs
     ``database``.
     """
+    if _given:
+        return _given[0]
     said = product_config()
     engine = find_registered_engine()
     if engine is not None:

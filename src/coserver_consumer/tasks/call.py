@@ -8,7 +8,6 @@ from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.transports.http import HttpTransport
 
 SERVICE = "@@coserver-call"
 
@@ -22,11 +21,11 @@ class Call:
     is_signed = True
 
     def __init__(self, context: TaskContext) -> None:
-        self._transport = HttpTransport(context.settings)
+        self._zope = context.zope
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope call it."""
-        return self._transport.send(as_request(job.job))
+        return self._zope.send(as_request(job.job))
 
 
 def as_request(job: Job) -> Job:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.transports.http import HttpTransport
 
 
 class View:
@@ -18,8 +17,8 @@ class View:
     is_signed = True
 
     def __init__(self, context: TaskContext) -> None:
-        self._transport = HttpTransport(context.settings)
+        self._zope = context.zope
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope publish it."""
-        return self._transport.send(job.job)
+        return self._zope.send(job.job)

@@ -81,7 +81,9 @@ class MakeDocument(BrowserView):
     def __call__(self) -> str:
         """Answer with the job's id and the document's name as JSON."""
         alsoProvides(self.request, IDisableCSRFProtection)
-        name = self.request.form.get("name")
-        document = api.content.create(self.context, "Document", id=name, title="From the harbour")
-        job_id = queue.add(document, view="@@test-publish")
+        form = self.request.form
+        document = api.content.create(
+            self.context, "Document", id=form.get("name"), title="From the harbour"
+        )
+        job_id = queue.add(document, view="@@test-publish", queue=form.get("queue", "default"))
         return json.dumps({"job_id": job_id, "name": document.getId()})

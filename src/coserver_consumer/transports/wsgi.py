@@ -1,0 +1,80 @@
+"""Asking a WSGI application (PEP 3333) in this process, as a web server does. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from traceback import format_exception
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from coserver_consumer.reply import Reply
+from coserver_consumer.transports.target import PORTS, Target
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+FAULT = "text/plain; charset=utf-8"
+
+
+def make_environ(target: Target, *, server_url: str) -> Environ:
+    """Return the environment of a request to a server at this address."""
+    server = urlsplit(server_url)
+    path, _, query = target.target.partition("?")
+    headers = {name.upper().replace("-", "_"): value for name, value in target.headers.items()}
+    body = target.body or b""
+    return {
+        "REQUEST_METHOD": target.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(path, "latin-1"),
+        "QUERY_STRING": query,
+        "SERVER_NAME": server.hostname or "localhost",
+        "SERVER_PORT": str(server.port or PORTS[server.scheme]),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": headers.pop("CONTENT_TYPE", ""),
+        "HTTP_HOST": server.netloc,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": server.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        **{f"HTTP_{name}": value for name, value in headers.items()},
+    }
+
+
+def ask(application: Application, environ: Environ, *, max_body: int) -> Reply:
+    """Return the answer, its body cut at ``max_body`` bytes.
+
+    An exception that the application lets out is a server's fault, status 500, with its traceback.
+    """
+    said: dict[str, Any] = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]], _info: Any = None) -> None:
+        said["status"] = int(status.split(maxsplit=1)[0])
+        said["headers"] = {name.lower(): value for name, value in headers}
+
+    try:
+        body, is_cut = _read(application(environ, start_response), max_body)
+    except Exception as error:  # noqa: BLE001  any fault of the application is its answer
+        text = "".join(format_exception(error)).encode()
+        return Reply(status=500, headers={"content-type": FAULT}, body=text[-max_body:])
+    return Reply(status=said["status"], headers=said["headers"], body=body, is_cut=is_cut)
+
+
+def _read(chunks: Iterable[bytes], most: int) -> tuple[bytes, bool]:
+    """Return up to ``most`` bytes and whether there were more; no more than that is read."""
+    body = bytearray()
+    try:
+        for chunk in chunks:
+            body += chunk
+            if len(body) > most:
+                return bytes(body[:most]), True
+        return bytes(body), False
+    finally:
+        if close := getattr(chunks, "close", None):
+            close()

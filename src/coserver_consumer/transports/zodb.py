@@ -1,0 +1,122 @@
+"""The transport that runs jobs in a Zope of this process, which opens the ZODB itself.
+
+The only module of this package that imports Zope, and only once it is asked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+from coserver_consumer.errors import ConfigurationError, ZopeUnavailable
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Outcome
+from coserver_consumer.settings import Settings
+from coserver_consumer.transports.run_request import conclude, make_request
+from coserver_consumer.transports.wsgi import Application, ask, make_environ
+from coserver_consumer.verdict import Question, Verdict
+
+DAY = 86_400.0  # seconds: a token without a timeout; nobody else ever sees it
+
+
+class ZodbTransport:
+    """Starts Zope once, in ``open``; then every thread may send jobs."""
+
+    def __init__(self, settings: Settings, zope_conf: Path) -> None:
+        self._settings = settings
+        self._secret = settings.secret_text
+        self._zope_conf = zope_conf
+        self._opening = Lock()
+        self._application: Application | None = None
+
+    def open(self) -> None:
+        """Start Zope, which takes about ten seconds with Plone; a second call is nothing.
+
+        Raises ``ConfigurationError`` for a zope.conf that can't be used, and ``ZopeUnavailable``
+        while its ZODB can't be opened.
+        """
+        with self._opening:
+            if self._application is None:
+                self._application = _start(self._settings, self._zope_conf)
+
+    def send(self, job: Job) -> Outcome:
+        """Have Zope publish the job's request in this thread; return what its answer means."""
+        self.open()
+        zope_url, limit = self._settings.zope_url, self._settings.max_result
+        target = make_request(job, secret=self._secret, lifetime=job.timeout or DAY)
+        environ = make_environ(target, server_url=zope_url)
+        try:
+            reply = ask(self._published, environ, max_body=limit)
+        finally:
+            _clear_thread()
+        return conclude(job, target, reply, zope_url=zope_url, limit=limit)
+
+    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
+        """Return what the ZODB says of transactions whose process died."""
+        import Zope2
+
+        from collective.coserver import evidence
+
+        databases = Zope2.DB.databases
+        if not questions:  # to answer one tends as well
+            evidence.tend(databases)
+        return evidence.answer(questions, databases)
+
+    @property
+    def _published(self) -> Application:
+        if self._application is None:
+            raise ZopeUnavailable("Zope has to be opened before jobs can be sent to it.")
+        return self._application
+
+
+def _start(settings: Settings, zope_conf: Path) -> Application:
+    """Return Zope as an application; it uses the consumer's settings, whatever zope.conf says."""
+    try:
+        from Zope2.Startup.run import make_wsgi_app
+        from ZPublisher.httpexceptions import HTTPExceptionHandler
+
+        from collective.coserver.settings import use_settings
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Setting 'zope_conf' needs Zope beside the consumer ({error}); "
+            "pip install 'collective.coserver[zodb]', or use the environment of the site."
+        ) from error
+    use_settings(settings)
+    try:
+        application: Application = HTTPExceptionHandler(make_wsgi_app({}, str(zope_conf)))
+    except Exception as error:
+        raise _explain(error, zope_conf) from error
+    _fit_pools(settings.threads)
+    return application
+
+
+def _explain(error: Exception, zope_conf: Path) -> ConfigurationError | ZopeUnavailable:
+    name = type(error).__name__
+    if name == "LockError":
+        return ConfigurationError(
+            f"The ZODB of {zope_conf} is open in another process. A FileStorage can be opened by "
+            "one process only: have Zope and its consumers use ZEO or RelStorage."
+        )
+    if name == "ClientDisconnected":
+        return ZopeUnavailable(f"The ZEO server of {zope_conf} can't be reached: {error}")
+    return ConfigurationError(f"Zope can't be started from {zope_conf}: {name}: {error}")
+
+
+def _fit_pools(threads: int) -> None:
+    """Keep one connection for each thread and one for the resolver, and so their caches."""
+    import Zope2
+
+    for database in Zope2.DB.databases.values():
+        database.setPoolSize(threads + 1)
+
+
+def _clear_thread() -> None:
+    """Leave nothing of a request in the thread; the publisher leaves the user and the site."""
+    import transaction
+    from AccessControl.SecurityManagement import noSecurityManager
+    from zope.component.hooks import setSite
+
+    transaction.abort()
+    noSecurityManager()
+    setSite(None)
