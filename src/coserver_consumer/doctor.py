@@ -57,7 +57,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         engine.dispose()
     yield _check_secret(settings)
     yield _check_tasks(settings)
-    yield _check_zope(settings)
+    yield _check_transport(settings)
+    if settings.zope_conf is None or settings.zodb_queues:
+        for url in settings.zope_url:
+            yield _check_zope(url)
 
 
 def _check_schema(engine: Engine) -> Finding:
@@ -139,20 +142,31 @@ def _check_tasks(settings: Settings) -> Finding:
     return _good("tasks", text)
 
 
-def _check_zope(settings: Settings) -> Finding:
+def _check_transport(settings: Settings) -> Finding:
+    """Say where Zope's jobs run, and that a zope.conf which is named is there."""
+    if settings.zope_conf is None:
+        return _good("transport", "Zope's jobs are sent to zope_url")
+    if not settings.zope_conf.is_file():
+        text = f"{settings.zope_conf} can't be read"
+        return _bad("transport", text, "Correct the setting zope_conf.")
+    which = ", ".join(settings.zodb_queues) or "all queues"
+    return _good("transport", f"Zope is started from {settings.zope_conf} for {which}")
+
+
+def _check_zope(url: str) -> Finding:
     """Ask Zope for anything at all: every answer but a server's fault shows that it is there."""
     pool = PoolManager(retries=False, timeout=Timeout(ZOPE_TIMEOUT))
     try:
-        status = pool.request("GET", f"{settings.zope_url}/", redirect=False).status
+        status = pool.request("GET", f"{url}/", redirect=False).status
     except HTTPError as error:
         return _warning(
             "zope",
-            f"{settings.zope_url} doesn't answer: {type(error).__name__}",
+            f"{url} doesn't answer: {type(error).__name__}",
             "Start Zope, or correct the setting zope_url. Other jobs than Zope's run without it.",
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _warning("zope", f"{settings.zope_url} answers {status}", "Look into Zope's log.")
-    return _good("zope", f"{settings.zope_url} answers {status}")
+        return _warning("zope", f"{url} answers {status}", "Look into Zope's log.")
+    return _good("zope", f"{url} answers {status}")
 
 
 def _good(name: str, text: str) -> Finding:

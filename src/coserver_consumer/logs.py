@@ -214,6 +214,16 @@ def pruned(number: int) -> None:
     log.info("%s old jobs were removed from the history", number)
 
 
+def instance_away(url: str, why: str) -> None:
+    """One of several Zope instances can't be reached; the others are asked."""
+    log.warning("Zope at %s is left out until it answers: %s", url, shorten(why))
+
+
+def instance_back(url: str) -> None:
+    """It answers again."""
+    log.info("Zope at %s answers again", url)
+
+
 def database_away(why: str) -> None:
     """The first statement failed because nobody answered."""
     log.error("The database is away: %s", shorten(why))

@@ -48,8 +48,10 @@ class Settings:
         ge=0,
     )
     threads: int = setting("How many jobs a process runs at once.", default=4, ge=1)
-    zope_url: str = setting(
-        "The Zope instance that runs the jobs.", default="http://127.0.0.1:8080"
+    zope_url: tuple[str, ...] = setting(
+        "The Zope instances that run the jobs, one or several.",
+        default=("http://127.0.0.1:8080",),
+        min_length=1,
     )
     zope_conf: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
         "The zope.conf of a Zope that worker processes start themselves, to run jobs in it.",

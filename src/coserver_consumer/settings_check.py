@@ -35,7 +35,7 @@ WANTED = {
     "too_short": "at least one name",
 }
 
-LISTS = ("queues", "zodb_queues", "http_allow", "capabilities")
+LISTS = ("queues", "zodb_queues", "zope_url", "http_allow", "capabilities")
 
 Found = dict[str, Any]
 
@@ -67,12 +67,8 @@ class _Rules(BaseSettings):
 
     @field_validator("zope_url", check_fields=False)
     @classmethod
-    def _is_address(cls, value: str) -> str:
-        parts = urlsplit(value.rstrip("/"))
-        whole = f"{parts.scheme}://{parts.netloc}"
-        if parts.scheme not in ("http", "https") or "@" in value or value.rstrip("/") != whole:
-            raise ValueError("scheme, host and port, such as http://127.0.0.1:8080")
-        return whole
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_check_address(each.rstrip("/")) for each in value)
 
     @field_validator("secret", check_fields=False)
     @classmethod
@@ -92,6 +88,15 @@ class _Rules(BaseSettings):
                 "or one late heartbeat costs a consumer its jobs"
             )
         return self
+
+
+def _check_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != address:
+        raise ValueError("scheme, host and port, such as http://127.0.0.1:8080")
+    if "@" in address:
+        raise ValueError("scheme, host and port, such as http://127.0.0.1:8080, without a login")
+    return address
 
 
 def _make_model() -> type[_Rules]:

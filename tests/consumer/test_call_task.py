@@ -27,7 +27,7 @@ def run(make_job):
     """Run a job of the task on a consumer of that server."""
 
     def run(server, **changes):
-        settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=server.url)
+        settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
         job = make_job(task="call", args=ARGS, payload=b"x", **changes)
         current = CurrentJob(job=job, report=lambda *_: None, is_cancelled=lambda: False)
         return Call(TaskContext(settings=settings)).run(current)

@@ -24,7 +24,7 @@ def make_transport():
 
     def make(server, **settings):
         return HttpTransport(
-            Settings(database="sqlite:///x", secret=SECRET, zope_url=server.url, **settings)
+            Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,), **settings)
         )
 
     return make

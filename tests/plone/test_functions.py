@@ -351,7 +351,7 @@ def test_only_a_function_of_a_module_can_be_a_task() -> None:
 
 def test_a_holder_of_the_secret_may_list_the_functions(instance: Instance) -> None:
     """As the command line does; nobody else may."""
-    settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=instance.url)
+    settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(instance.url,))
     assert "tests.plone.functions.echo" in list_functions(settings)
     with pytest.raises(ZopeUnavailable, match="status 401"):
         list_functions(replace(settings, secret="x" * 32))

@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.settings import Settings
-from coserver_consumer.transports.service import OK, ask_service, make_pool
+from coserver_consumer.transports.service import OK, ask_service, make_pool, name_instances
 from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 SERVICE = "/@@coserver-evidence"
@@ -25,17 +25,18 @@ class HttpEvidence:
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return the verdicts that Zope can give; raise ``EvidenceUnavailable``."""
+        where = name_instances(self._settings)
         body = json.dumps([asdict(question) for question in questions]).encode()
         try:
             reply = ask_service(self._pool, self._settings, SERVICE, body)
         except HTTPError as error:
             raise EvidenceUnavailable(
-                f"Zope at {self._settings.zope_url} doesn't answer ({type(error).__name__}); jobs "
+                f"Zope at {where} doesn't answer ({type(error).__name__}); jobs "
                 "of requests that died are decided when it does."
             ) from error
         if reply.status != OK:
             raise EvidenceUnavailable(
-                f"Zope at {self._settings.zope_url} refuses to tell what became of dead requests "
+                f"Zope at {where} refuses to tell what became of dead requests "
                 f"(status {reply.status}): is collective.coserver installed there, with the same "
                 "secret?"
             )

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+from coserver_consumer.current_job import EndAttempt
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.outcome import Failed, Outcome
+from coserver_consumer.reply import Reply
 from coserver_consumer.settings import Settings
-from coserver_consumer.transports.pool import HttpPool
+from coserver_consumer.transports.instances import Instances
+from coserver_consumer.transports.pool import HttpPool, NoConnection
 from coserver_consumer.transports.run_request import conclude, make_request, name_request
+from coserver_consumer.transports.target import Target
 
 
 class HttpTransport:
-    """Sends jobs to the Zope instance of the settings, and to no other address."""
+    """Sends jobs to the Zope instances of the settings, and to no other address."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._secret = settings.secret_text
+        self._instances = Instances(settings.zope_url)
         self._pool = HttpPool(size=settings.threads, max_body=settings.max_result)
 
     def send(self, job: Job) -> Outcome:
         """Have Zope run the job and return what its answer means."""
-        zope_url, limit = self._settings.zope_url, self._settings.max_result
         timeout = job.timeout or self._settings.http_timeout
         target = make_request(job, secret=self._secret, lifetime=timeout)
-        reply = self._pool.ask(
-            target.method,
-            zope_url + target.target,
-            request=name_request(target),
-            headers=target.headers,
-            body=target.body,
-            timeout=timeout,
-        )
-        return conclude(job, target, reply, zope_url=zope_url, limit=limit)
+        reply = self._ask(target, timeout)
+        zope_urls, limit = self._settings.zope_url, self._settings.max_result
+        return conclude(job, target, reply, zope_urls=zope_urls, limit=limit)
+
+    def _ask(self, target: Target, timeout: float) -> Reply:
+        """Return the answer of an instance.
+
+        Another is asked if no connection can be made: then nothing was sent, so nothing is done
+        twice.
+        """
+        tried: dict[str, str] = {}
+        while True:
+            with self._instances.least_busy(tried) as url:
+                if url is None:
+                    raise EndAttempt(Failed(error=_explain(target, tried)))
+                try:
+                    return self._pool.ask(
+                        target.method,
+                        url + target.target,
+                        request=name_request(target),
+                        headers=target.headers,
+                        body=target.body,
+                        timeout=timeout,
+                    )
+                except NoConnection as error:
+                    tried[url] = error.why
+                    self._instances.leave_out(url, error.why)
+
+
+def _explain(target: Target, tried: dict[str, str]) -> str:
+    said = "; ".join(f"{url}: {why}" for url, why in tried.items())
+    return f"{name_request(target)}: no connection to Zope: {said}"

@@ -23,6 +23,14 @@ CONNECT_TIMEOUT = 10.0  # seconds
 CHUNK = 65_536  # bytes
 
 
+class NoConnection(EndAttempt):
+    """No connection could be made, so nothing was sent; ``why`` doesn't name the address."""
+
+    def __init__(self, request: str, why: str) -> None:
+        super().__init__(Failed(error=f"{request}: {why}"))
+        self.why = why
+
+
 class HttpPool:
     """Connections that are kept open, for all threads of a consumer.
 
@@ -46,12 +54,14 @@ class HttpPool:
         """Send one request and return the answer, its body cut at ``max_body`` bytes.
 
         ``request`` names the request to people. Ends the attempt, to be tried again, if there is
-        no whole answer within ``timeout`` seconds.
+        no whole answer within ``timeout`` seconds; raises ``NoConnection`` if that is the reason.
         """
         try:
             return self._ask(method, url, headers, body, timeout)
         except LocationValueError as error:
             raise EndAttempt(Failed(error=f"{request}: {error}", retry=False)) from error
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise NoConnection(request, _explain(error, timeout)) from error
         except HTTPError as error:
             raise EndAttempt(Failed(error=f"{request}: {_explain(error, timeout)}")) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -34,10 +35,12 @@ def make_request(job: Job, *, secret: str, lifetime: float) -> Target:
     return replace(target, headers=target.headers | said)
 
 
-def conclude(job: Job, target: Target, reply: Reply, *, zope_url: str, limit: int) -> Outcome:
-    """Return what Zope's answer means; ``zope_url`` is where it was asked."""
+def conclude(
+    job: Job, target: Target, reply: Reply, *, zope_urls: Iterable[str], limit: int
+) -> Outcome:
+    """Return what Zope's answer means; ``zope_urls`` are the addresses of its instances."""
     return conclude_zope(
-        reply, request=name_request(target), hosts=_find_hosts(job, zope_url), limit=limit
+        reply, request=name_request(target), hosts=_find_hosts(job, zope_urls), limit=limit
     )
 
 
@@ -46,8 +49,8 @@ def name_request(target: Target) -> str:
     return f"{target.method} {target.path}"
 
 
-def _find_hosts(job: Job, zope_url: str) -> frozenset[str]:
+def _find_hosts(job: Job, zope_urls: Iterable[str]) -> frozenset[str]:
     """Return the names under which this job's site is known."""
     origin: dict[str, Any] = job.origin or {}
-    addresses = (zope_url, origin.get("server_url") or "")
+    addresses = (*zope_urls, origin.get("server_url") or "")
     return frozenset(filter(None, (urlsplit(address).hostname for address in addresses)))

@@ -43,14 +43,14 @@ class ZodbTransport:
     def send(self, job: Job) -> Outcome:
         """Have Zope publish the job's request in this thread; return what its answer means."""
         self.open()
-        zope_url, limit = self._settings.zope_url, self._settings.max_result
+        zope_urls, limit = self._settings.zope_url, self._settings.max_result
         target = make_request(job, secret=self._secret, lifetime=job.timeout or DAY)
-        environ = make_environ(target, server_url=zope_url)
+        environ = make_environ(target, server_url=zope_urls[0])
         try:
             reply = ask(self._published, environ, max_body=limit)
         finally:
             _clear_thread()
-        return conclude(job, target, reply, zope_url=zope_url, limit=limit)
+        return conclude(job, target, reply, zope_urls=zope_urls, limit=limit)
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what the ZODB says of transactions whose process died."""

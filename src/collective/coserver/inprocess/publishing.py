@@ -42,7 +42,7 @@ def _send(job: Job) -> Outcome:
     environ = make_environ(target, server_url=url)
     with _keeping_state():
         reply = ask(HTTPExceptionHandler(publish_module), environ, max_body=settings.max_result)
-    return conclude(job, target, reply, zope_url=url, limit=settings.max_result)
+    return conclude(job, target, reply, zope_urls=[url], limit=settings.max_result)
 
 
 def _without_host(job: Job) -> Job:
