@@ -102,6 +102,7 @@ setup(
             "view = coserver_consumer.tasks.view:View",
             "http = coserver_consumer.tasks.http:Http",
             "call = coserver_consumer.tasks.call:Call",
+            "xmlrpc = coserver_consumer.tasks.xmlrpc:XmlRpc",
         ],
         "pytest11": ["coserver = collective.coserver.pytest_plugin"],
         "zc.buildout": ["default = collective.coserver.recipe:Consumer"],

@@ -38,6 +38,7 @@ from zoneinfo import ZoneInfo
 from coserver_consumer.errors import InvalidJob
 
 KIND, VALUE = "$", "value"
+NOT_KEPT = "not kept"  # stands for a result that is too large; its value says so
 
 Pack = Callable[[Any], tuple[str, Any] | None]
 """Returns kind and JSON of a value, None if it is none of its kinds."""
@@ -60,6 +61,17 @@ def encode(value: Any, *, name: str, pack: Pack | None = None) -> Any:
 def decode(written: Any, *, unpack: Unpack | None = None) -> Any:
     """Return the value that ``encode`` has written; raise ``InvalidJob`` for an unknown kind."""
     return _Decoder(unpack or _refuse).decode(written)
+
+
+def fit(written: Any, limit: int) -> Any:
+    """Return JSON, or a note in its place if it has more than ``limit`` characters."""
+    size = len(json.dumps(written))
+    return written if size <= limit else not_kept(f"it has {size} characters, {limit} are kept")
+
+
+def not_kept(why: str) -> dict[str, str]:
+    """Return the note that stands for a result which isn't kept: the work itself is done."""
+    return {KIND: NOT_KEPT, VALUE: why}
 
 
 @dataclass(frozen=True, slots=True)

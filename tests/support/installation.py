@@ -106,6 +106,15 @@ class Installation:
         answer.raise_for_status()
         return answer.text
 
+    def queue_xmlrpc(self, method: str, *args: object, **options: object) -> str:
+        """Have a request queue the call of a method of the site; return the job's id."""
+        said = json.dumps({"queue": self.queue_name, **options})
+        answer = self.admin().get(
+            "@@test-queue-xmlrpc", method=method, args=json.dumps(args), options=said
+        )
+        answer.raise_for_status()
+        return answer.text
+
     def start_zodb_consumer(self, name: str, *flags: str) -> Process:
         """Start a consumer that runs Zope's jobs in a Zope of its own; return when it is ready."""
         conf = str(self.stack.instances[1].conf)
@@ -169,11 +178,15 @@ def _join_paths(*added: Path) -> str:
 
 
 def _draw_line(stack: Stack) -> Line:
-    """Have the instance that runs the jobs reach the ZEO server over a line."""
+    """Have the instance that runs the jobs reach the ZEO server over a line.
+
+    It is also the one that has XML-RPC.
+    """
     line = Line(stack.zeo.port)
     conf = stack.instances[1].conf
     direct = f"server {HOST}:{stack.zeo.port}\n"
-    conf.write_text(conf.read_text().replace(direct, f"server {HOST}:{line.port}\n"))
+    text = conf.read_text().replace(direct, f"server {HOST}:{line.port}\n")
+    conf.write_text(f"enable-xmlrpc on\n{text}")
     return line
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,11 @@ from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner
 from collective.coserver.parameters import to_parameters
 from coserver_consumer import store
+from coserver_consumer.answer import XML_RPC
+from coserver_consumer.codec import encode
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, State
+from coserver_consumer.xmlrpc_message import write_call
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
@@ -83,6 +86,25 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     )
     site = find_site(None if isinstance(url, str) else url)
     return enlist(work, options, owner=current_owner(), site=site, request=request)
+
+
+def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
+    """Queue the call of a method through Zope's XML-RPC; return the job's id.
+
+    ``url`` is a path from Zope's root or an object, ``options`` those of ``add`` from ``queue``
+    to ``requires``. ``result`` gives what the method returned. XML-RPC must be on in the Zope
+    that runs the job: ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
+    """
+    path = to_path(url, None)
+    written = encode(list(args), name=f"The arguments of {method}")
+    write_call(method, args)  # raises for what XML-RPC can't bear
+    work = Work(
+        task=XML_RPC,
+        args={"path": path, "method": method, "args": written},
+        title=f"{path} {method}",
+    )
+    site = find_site(None if isinstance(url, str) else url)
+    return enlist(work, Options(**options), owner=current_owner(), site=site, request=getRequest())
 
 
 def get(job_id: str) -> Job:

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+from coserver_consumer.answer import conclude_answer
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
-from coserver_consumer.reply import Reply, conclude_zope
+from coserver_consumer.reply import Reply
 from coserver_consumer.signing import make_token
 from coserver_consumer.transports.target import Target, make_target
 
@@ -39,9 +40,8 @@ def conclude(
     job: Job, target: Target, reply: Reply, *, zope_urls: Iterable[str], limit: int
 ) -> Outcome:
     """Return what Zope's answer means; ``zope_urls`` are the addresses of its instances."""
-    return conclude_zope(
-        reply, request=name_request(target), hosts=_find_hosts(job, zope_urls), limit=limit
-    )
+    hosts = _find_hosts(job, zope_urls)
+    return conclude_answer(job.task, reply, request=name_request(target), hosts=hosts, limit=limit)
 
 
 def name_request(target: Target) -> str:

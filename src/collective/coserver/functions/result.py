@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from collective.coserver.functions.calls import read
-from coserver_consumer.codec import KIND, VALUE
+from coserver_consumer.answer import XML_RPC
+from coserver_consumer.codec import KIND, NOT_KEPT, VALUE
 from coserver_consumer.errors import DidNotComplete, NoResult, NotDone
 from coserver_consumer.job import Job, State
 
-NOT_KEPT = "not kept"
-MARGIN = 100  # characters of an answer around its result
+WRITTEN = {"call", XML_RPC}  # tasks whose results ``codec`` has written
 
 
 def read_result(job: Job) -> Any:
@@ -24,16 +23,8 @@ def read_result(job: Job) -> Any:
         raise NotDone(f"Job {job.id} is {job.state}; it has no result yet.")
     if job.state is not State.COMPLETED:
         raise DidNotComplete(f"Job {job.id} is {job.state}: {job.error or 'no reason is known'}")
-    if job.task != "call":
+    if job.task not in WRITTEN:
         return job.result
     if isinstance(job.result, dict) and job.result.get(KIND) == NOT_KEPT:
         raise NoResult(f"The result of job {job.id} wasn't kept: {job.result[VALUE]}.")
     return read(job.result)
-
-
-def to_kept(result: Any, limit: int) -> Any:
-    """Return the result, or a note if its JSON is too long: the work itself is done."""
-    size = len(json.dumps(result))
-    if size <= limit - MARGIN:
-        return result
-    return {KIND: NOT_KEPT, VALUE: f"it has {size} characters, and {limit - MARGIN} are kept"}

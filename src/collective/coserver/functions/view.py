@@ -11,18 +11,20 @@ from transaction.interfaces import TransientError
 
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read_arguments, write
-from collective.coserver.functions.result import to_kept
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.origin import find_site
 from collective.coserver.publication.annotation import get_job
 from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
 from collective.coserver.settings import get_settings
+from coserver_consumer.codec import fit
 from coserver_consumer.errors import InvalidJob, ObjectGone
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.telling import MEDIA_TYPE, tell
 
 logger = logging.getLogger("collective.coserver")
+
+MARGIN = 100  # characters of an answer around its result
 
 
 class Call(BrowserView):
@@ -41,7 +43,7 @@ class Call(BrowserView):
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
             refuse(self.request, Told(500, to_failure(error)))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
-        return tell(Completed(result=to_kept(result, get_settings().max_result)))
+        return tell(Completed(result=fit(result, get_settings().max_result - MARGIN)))
 
 
 def call(job: Job) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from collective.coserver import engine, queue
 from collective.coserver.functions.eager import EagerCalls, eagerly
-from collective.coserver.inprocess.publishing import run_call, run_view
+from collective.coserver.inprocess.publishing import run_call, run_view, run_xmlrpc
 from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.current_job import CurrentJob
@@ -22,6 +22,7 @@ from coserver_consumer.tasks.task import Task
 TASKS = {
     "view": Task(name="view", run=run_view, is_signed=True),
     "call": Task(name="call", run=run_call, is_signed=True),
+    "xmlrpc": Task(name="xmlrpc", run=run_xmlrpc, is_signed=True),
 }
 MOST = 1000  # jobs that wait in one test
 

@@ -17,7 +17,7 @@ from collective.coserver.settings import get_settings
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
-from coserver_consumer.tasks.call import as_request
+from coserver_consumer.tasks import call, xmlrpc
 from coserver_consumer.transports.run_request import conclude, make_request
 from coserver_consumer.transports.wsgi import ask, make_environ
 
@@ -31,7 +31,12 @@ def run_view(current: CurrentJob) -> Outcome:
 
 def run_call(current: CurrentJob) -> Outcome:
     """Run a job of the task ``call``."""
-    return _send(as_request(current.job))
+    return _send(call.as_request(current.job))
+
+
+def run_xmlrpc(current: CurrentJob) -> Outcome:
+    """Run a job of the task ``xmlrpc``."""
+    return _send(xmlrpc.as_request(current.job))
 
 
 def _send(job: Job) -> Outcome:

@@ -12,9 +12,10 @@ from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.publication.annotation import get_job
 from collective.coserver.settings import get_settings
+from coserver_consumer.answer import conclude_answer
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
-from coserver_consumer.reply import Reply, conclude_zope
+from coserver_consumer.reply import Reply
 
 
 @adapter(IPubBeforeCommit)
@@ -29,7 +30,8 @@ def end_job(event: IPubBeforeCommit) -> None:
 def conclude(job: Job, request: Any) -> Outcome:
     """Return what the response means, as the consumer will understand it."""
     addresses = (request["SERVER_URL"], (job.origin or {}).get("server_url") or "")
-    return conclude_zope(
+    return conclude_answer(
+        job.task,
         to_reply(request.response),
         request=job.name,
         hosts=frozenset(filter(None, (urlsplit(address).hostname for address in addresses))),

@@ -34,6 +34,16 @@ class QueueCall(BrowserView):
         return function.delay(self.context, form["name"])
 
 
+class QueueXmlRpc(BrowserView):
+    """Queues the call of a method through XML-RPC, and answers with its id."""
+
+    def __call__(self) -> str:
+        """Queue ``method`` of this object with ``args`` and ``options`` (JSON)."""
+        form = self.request.form
+        options = json.loads(form["options"])
+        return queue.add_xmlrpc(self.context, form["method"], json.loads(form["args"]), **options)
+
+
 class QueueThenFail(BrowserView):
     """Queues ten jobs, then fails."""
 

@@ -1,0 +1,42 @@
+"""The task ``xmlrpc``: a method of an object in Zope is called through Zope's XML-RPC."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from coserver_consumer.codec import decode
+from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Outcome
+from coserver_consumer.tasks.context import TaskContext
+from coserver_consumer.xmlrpc_message import write_call
+
+
+class XmlRpc:
+    """Arguments: ``path`` of the object, ``method``, ``args`` (a list; see ``codec``).
+
+    The result is what the method returned, as ``codec`` writes it. A fault fails the job.
+    """
+
+    is_signed = True
+
+    def __init__(self, context: TaskContext) -> None:
+        self._zope = context.zope
+
+    def run(self, job: CurrentJob) -> Outcome:
+        """Have Zope call the method."""
+        return self._zope.send(as_request(job.job))
+
+
+def as_request(job: Job) -> Job:
+    """Return the job as a request; raise ``InvalidJob`` for arguments that can't be sent."""
+    method, args = job.args.get("method"), job.args.get("args", [])
+    if not isinstance(method, str) or not isinstance(args, list):
+        raise InvalidJob("Task 'xmlrpc' wants 'method' as text and 'args' as a list.")
+    request = {
+        "path": job.args.get("path"),
+        "method": "POST",
+        "headers": {"Content-Type": "text/xml; charset=utf-8"},
+    }
+    return replace(job, args=request, payload=write_call(method, decode(args)))
