@@ -14,12 +14,15 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from coserver_consumer import store
-from coserver_consumer.errors import InvalidJob, UnknownQueue
+from coserver_consumer import store, together
+from coserver_consumer.bell import find_bell, ring_for
+from coserver_consumer.errors import DidNotComplete, InvalidJob, NotDone
 from coserver_consumer.job import Job, NewJob, State
 
 T = TypeVar("T")
+YourConnection = Connection | DBAPIConnection
 
 FIRST_LOOK = 0.05  # seconds between the first looks of wait; doubled up to the last
 LAST_LOOK = 1.0
@@ -29,7 +32,11 @@ class JobOptions(TypedDict, total=False):
     """What may be said about a job beside task and arguments.
 
     ``delay`` is in seconds; ``eta`` is a moment with a time zone and wins over it. ``timeout`` is
-    in seconds. ``unique``: while a job with this key is live, adding another returns its id.
+    in seconds. ``unique``: while a job with this key is live, adding another returns its id;
+    ``unique_for`` says until when instead: 0 until it is claimed, a number of seconds until so long
+    after it was added. ``limit``: at most so many jobs with this key run at once as its limit says,
+    one unless somebody set another. ``after``: ids of jobs that must be completed first, or, with
+    ``accepts_failure``, that must have ended.
     """
 
     queue: str
@@ -41,14 +48,19 @@ class JobOptions(TypedDict, total=False):
     payload: bytes | None
     title: str | None
     unique: str | None
+    unique_for: float | None
+    limit: str | None
     requires: Iterable[str]
+    after: Iterable[str]
+    accepts_failure: bool
 
 
 class Client:
     """A queue database. Each call is a transaction of its own, or part of yours.
 
     ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
-    ``close`` or at the end of a ``with``.
+    ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
+    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
     """
 
     def __init__(self, database: str | Engine, *, max_payload: int = store.MAX_PAYLOAD) -> None:
@@ -57,6 +69,7 @@ class Client:
             store.open_engine(database) if isinstance(database, str) else store.prepare(database)
         )
         self._max_payload = max_payload
+        self._known_queues: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +84,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections that this client opened."""
+        find_bell(self._engine).quiet()
         if self._owns_engine:
             self._engine.dispose()
 
@@ -79,7 +93,7 @@ class Client:
         task: str,
         args: Mapping[str, Any] | None = None,
         *,
-        connection: Connection | None = None,
+        connection: YourConnection | None = None,
         **options: Unpack[JobOptions],
     ) -> str:
         """Queue a job and return its id; see ``JobOptions``.
@@ -94,24 +108,86 @@ class Client:
         task: str,
         args: Iterable[Mapping[str, Any]],
         *,
-        connection: Connection | None = None,
+        connection: YourConnection | None = None,
         **options: Unpack[JobOptions],
     ) -> list[str]:
         """Queue a job for each of ``args``, alike but for these; return their ids in that order."""
-        jobs = [make_job(task, each, options) for each in args]
+        return self.add_jobs([make_job(task, each, options) for each in args], connection)
+
+    def job(
+        self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[JobOptions]
+    ) -> NewJob:
+        """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``."""
+        return make_job(task, args or {}, options)
+
+    def add_jobs(
+        self, jobs: Iterable[NewJob], connection: YourConnection | None = None
+    ) -> list[str]:
+        """Queue jobs, all or none; return their ids in that order. Raises as ``add`` does."""
+        new = list(jobs)
+        if connection is not None and not isinstance(connection, Connection):
+            with store.borrow(self._engine, connection) as inside:
+                return self.add_jobs(new, inside)
+        self._check_queues({job.queue for job in new}, connection)
 
         def work(connection: Connection) -> list[str]:
-            for name in {job.queue for job in jobs}:
+            return store.add_many(connection, new, max_payload=self._max_payload)
+
+        if connection is not None:
+            return work(connection)
+        ids = store.write(self._engine, work, in_one=store.is_one_statement(new))
+        ring_for(self._engine, new)
+        return ids
+
+    def _check_queues(self, names: set[str], connection: Connection | None) -> None:
+        """Raise ``UnknownQueue`` for one that nobody knows; those known once are known for good."""
+        unknown = names - self._known_queues
+        if not unknown:
+            return
+
+        def work(connection: Connection) -> None:
+            for name in unknown:
                 check_queue(connection, name)
-            return store.add_many(connection, jobs, max_payload=self._max_payload)
 
-        return self._write(work, connection)
+        if connection is not None:
+            work(connection)  # which may be in a transaction that has just made the queue
+        else:
+            store.read(self._engine, work)
+            self._known_queues |= unknown
 
-    def get(self, job_id: str, *, connection: Connection | None = None) -> Job:
+    def chain(
+        self,
+        jobs: Iterable[NewJob],
+        *,
+        accepts_failure: bool = False,
+        connection: YourConnection | None = None,
+    ) -> list[str]:
+        """Queue jobs that run one after another; return their ids.
+
+        A failed one blocks those behind it until it was run again and completed, or, with
+        ``accepts_failure``, they go on.
+        """
+        return self.add_jobs(together.chain(jobs, accepts_failure=accepts_failure), connection)
+
+    def group(
+        self,
+        jobs: Iterable[NewJob],
+        *,
+        on_success: NewJob | None = None,
+        on_failure: NewJob | None = None,
+        serial: bool = False,
+        connection: YourConnection | None = None,
+    ) -> together.Group:
+        """Queue jobs together with what follows all of them; see ``together.group``."""
+        made = together.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
+        self.add_jobs(made.jobs, connection)
+        return made
+
+    def get(self, job_id: str, *, connection: YourConnection | None = None) -> Job:
         """Return a job as it is now, live or ended; raise ``JobNotFound``."""
         if connection is not None:
-            return store.get(connection, job_id)
-        return store.read(self._engine, lambda connection: store.get(connection, job_id))
+            return self._write(lambda inside: store.get(inside, job_id), connection)
+        return store.read(self._engine, lambda inside: store.get(inside, job_id))
 
     def cancel(
         self,
@@ -119,7 +195,7 @@ class Client:
         *,
         by: str | None = None,
         kill: bool = False,
-        connection: Connection | None = None,
+        connection: YourConnection | None = None,
     ) -> State:
         """Cancel a job; return CANCELLED, or RUNNING if its consumer was asked to stop it.
 
@@ -131,7 +207,7 @@ class Client:
         )
 
     def retry(
-        self, job_id: str, *, by: str | None = None, connection: Connection | None = None
+        self, job_id: str, *, by: str | None = None, connection: YourConnection | None = None
     ) -> None:
         """Run an ended job again, or a scheduled one now; raise ``JobNotFound``, ``WrongState``."""
         self._write(lambda inside: store.retry(inside, job_id, by=by), connection)
@@ -148,8 +224,28 @@ class Client:
             pause = min(pause * 2, LAST_LOOK)
         return job
 
-    def _write(self, work: Callable[[Connection], T], connection: Connection | None) -> T:
-        return work(connection) if connection is not None else store.write(self._engine, work)
+    def result(self, job_id: str, timeout: float = 0) -> Any:
+        """Return what the job has come to, waiting up to ``timeout`` seconds for it to end.
+
+        Raises ``JobNotFound``, and ``NoResult``: ``NotDone`` or ``DidNotComplete``.
+        """
+        try:
+            job = self.wait(job_id, timeout)
+        except TimeoutError as error:
+            raise NotDone(str(error)) from error
+        if job.state is not State.COMPLETED:
+            raise DidNotComplete(
+                f"Job {job.id} is {job.state}: {job.error or 'no reason is known'}"
+            )
+        return job.result
+
+    def _write(self, work: Callable[[Connection], T], connection: YourConnection | None) -> T:
+        if connection is None:
+            return store.write(self._engine, work)
+        if isinstance(connection, Connection):
+            return work(connection)
+        with store.borrow(self._engine, connection) as inside:
+            return work(inside)
 
 
 def make_job(task: str, args: Mapping[str, Any], options: JobOptions) -> NewJob:
@@ -160,13 +256,16 @@ def make_job(task: str, args: Mapping[str, Any], options: JobOptions) -> NewJob:
         raise InvalidJob(f"No option is called '{min(unknown)}'; known are: {known}.")
     said: dict[str, Any] = dict(options)
     eta, unique = said.pop("eta", None), said.pop("unique", None)
-    requires = tuple(said.pop("requires", ()))
+    limit, requires = said.pop("limit", None), said.pop("requires", ())
+    after = said.pop("after", ())
     return NewJob(
         task=task,
         args=dict(args),
         run_at=_to_microseconds(eta) if eta is not None else None,
         unique_key=unique,
-        requires=requires,
+        limit_key=limit or "",
+        requires=tuple(requires),
+        after=tuple(after),
         **said,
     )
 
@@ -175,10 +274,7 @@ def check_queue(connection: Connection, name: str) -> None:
     """Raise ``UnknownQueue`` unless somebody has made the queue known."""
     known = store.queues(connection)
     if name not in known:
-        raise UnknownQueue(
-            f"No queue is called '{name}'; known are: {', '.join(known) or 'none'}. "
-            f"Make it with `coserver queues add {name}`, or by starting a consumer that serves it."
-        )
+        raise store.unknown_queue(name, known)
 
 
 def _to_microseconds(moment: datetime) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from coserver_consumer.errors import ConfigurationError, CoserverError, JobNotFound
+from coserver_consumer.errors import ConfigurationError, CoserverError, JobNotFound, StartAgain
 
 FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
+START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over
 
 
 class Complaint(NamedTuple):
@@ -31,6 +32,8 @@ def _find_code(error: CoserverError) -> int:
             return NOT_FOUND
         case ConfigurationError():
             return WRONG_USE
+        case StartAgain():
+            return START_AGAIN
         case _:
             return FAILED
 

@@ -26,8 +26,33 @@ class Database:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do as ``store.write``; raise ``StoreUnavailable`` while nobody answers."""
+        return self._do(lambda: store.write(self._engine, work))
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Do as ``store.read``; raise ``StoreUnavailable`` while nobody answers."""
+        return self._do(lambda: store.read(self._engine, work))
+
+    @property
+    def carries_calls(self) -> bool:
+        """True if producers can call idle consumers."""
+        return store.carries_calls(self._engine)
+
+    @property
+    def has_partitions(self) -> bool:
+        """True if the history is made of partitions."""
+        return store.has_partitions(self._engine)
+
+    def listen(self) -> Connection:
+        """Do as ``store.listen``; raise ``StoreUnavailable`` while nobody answers."""
+        return self._do(lambda: store.listen(self._engine))
+
+    def hear(self, connection: Connection, *, patience: float) -> set[str]:
+        """Return the queues that were called for; raise ``StoreUnavailable`` if the line broke."""
+        return self._do(lambda: set(store.hear(connection, patience=patience)))
+
+    def _do(self, transaction: Callable[[], T]) -> T:
         try:
-            result = store.write(self._engine, work)
+            result = transaction()
         except Exception as error:
             if not store.is_outage(error):
                 raise

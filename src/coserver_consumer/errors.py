@@ -8,6 +8,7 @@ CoserverError
 ├── AddError                a job can't be queued
 │   ├── UnknownQueue
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
+├── UnknownLimit
 ├── JobNotFound
 ├── WrongState              the job can't be retried or cancelled as it stands now
 ├── NoResult                a job has no result that could be returned
@@ -18,6 +19,7 @@ CoserverError
 │   ├── UnknownTask
 │   └── InvalidTask         a plugin that doesn't keep the contract
 ├── ZopeUnavailable         Zope doesn't answer a question of the command line
+├── StartAgain              Zope can't start in this process, but may in another
 ├── EvidenceUnavailable     nobody can say now whether a transaction committed
 └── Unsigned                a signature or token is missing, wrong or out of date
 """
@@ -53,6 +55,10 @@ class UnknownQueue(AddError):
 
 class InvalidJob(AddError):
     """The job itself is wrong: its arguments, its payload, a number out of range."""
+
+
+class UnknownLimit(CoserverError):
+    """No limit has that name."""
 
 
 class JobNotFound(CoserverError):
@@ -93,6 +99,10 @@ class InvalidTask(TaskError):
 
 class ZopeUnavailable(CoserverError):
     """Zope doesn't answer now, or doesn't know this secret."""
+
+
+class StartAgain(CoserverError):
+    """Zope couldn't start for a reason that passes; another process is to try it."""
 
 
 class EvidenceUnavailable(CoserverError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from coserver_consumer import store
 from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob, UnknownTask, Unsigned
 from coserver_consumer.job import Job
@@ -18,6 +18,7 @@ from coserver_consumer.outcome import (
     Released,
     Snoozed,
 )
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import verify
 from coserver_consumer.tasks.registry import Registry
@@ -26,37 +27,45 @@ from coserver_consumer.tasks.task import Task
 OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
     """Runs attempts, in whichever thread calls it."""
 
-    registry: Registry
-    settings: Settings
+    def __init__(self, *, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._backoff = settings.backoff
 
     def attempt(self, current: CurrentJob) -> Ending:
         """Run the job once and return how that ended. Never raises."""
+        policy = self._registry.policy(current.job.task)
         try:
             task = self._load(current.job)
             outcome = _perform(task, current)
         except BaseException as error:  # noqa: BLE001  a task's sys.exit() is a failure like any
-            outcome = as_outcome(error)
-        return conclude(current.job, outcome, backoff=self.settings.backoff)
+            outcome = as_outcome(error, policy)
+        return conclude(current.job, outcome, backoff=self._backoff, policy=policy)
 
     def _load(self, job: Job) -> Task:
         """Return the job's task, after making sure that this job may run it."""
-        task = self.registry.get(job.task)
+        task = self._registry.get(job.task)
         _check_arguments(job)
+        store.check_size(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
-            verify(job, self.settings.secret_text)
+            verify(job, self._settings.secret_text)
         return task
 
 
 def _check_arguments(job: Job) -> None:
     """Raise ``InvalidJob`` for what some other program may have written into the row."""
     if not isinstance(job.args, dict):
-        raise InvalidJob(f"The arguments must be a JSON object; they are: {str(job.args)[:100]!r}")
-    if not isinstance(job.origin, dict | None):
-        raise InvalidJob(f"The origin must be a JSON object; it is: {str(job.origin)[:100]!r}")
+        raise InvalidJob(
+            'The arguments must be a JSON object, such as {"to": "a@example.com"}; '
+            f"they are: {str(job.args)[:100]!r}"
+        )
+    if job.origin is not None and not isinstance(job.origin, dict):
+        raise InvalidJob(
+            f"The origin must be a JSON object or nothing; it is: {str(job.origin)[:100]!r}"
+        )
 
 
 def _perform(task: Task, current: CurrentJob) -> Outcome:
@@ -69,14 +78,16 @@ def _perform(task: Task, current: CurrentJob) -> Outcome:
 
 
 def _check_result(result: Any) -> None:
+    if result is None:
+        return
     try:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidJob(f"The task did its work, but its result isn't JSON: {error}.") from error
 
 
-def as_outcome(error: BaseException) -> Outcome:
-    """Return what an exception means for the attempt that it ended."""
+def as_outcome(error: BaseException, policy: RetryPolicy = PLAIN) -> Outcome:
+    """Return what an exception means for the attempt that it ended, of a task with this policy."""
     match error:
         case EndAttempt():
             return error.outcome
@@ -85,4 +96,4 @@ def as_outcome(error: BaseException) -> Outcome:
         case InvalidJob() | Unsigned():
             return Failed(error=str(error), retry=False)
         case _:
-            return Failed.because_of(error)
+            return Failed.because_of(error, retry=policy.allows(error))

@@ -15,9 +15,9 @@ def make_heartbeat(
     """Return the loop, which has a thread of its own so that no job and no claim delays it."""
 
     def tick() -> None:
-        running = runs.running()
+        begun = runs.begun()
         beat = database.write(
-            lambda connection: store.heartbeat(connection, registration.id, running=len(running))
+            lambda connection: store.heartbeat(connection, registration.id, running=len(begun))
         )
         runs.stop(beat.cancelled)
         runs.kill(beat.killed)
@@ -29,7 +29,7 @@ def make_heartbeat(
 
 def _begin_anew(registration: Registration, runs: Runs) -> None:
     """Take what runs for lost, since others have it now, and go on under a new id."""
-    lost = [run.job.key for run in runs.running()]
+    lost = [run.key for run in runs.running()]
     logs.declared_dead(registration.id, len(lost))
     runs.stop(lost)
     registration.renew()

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import uuid_utils
 
+MAX_ATTEMPTS = 5  # of a job that nobody says more of
+
 
 class State(StrEnum):
     """Where a job is in its life.
@@ -19,7 +21,7 @@ class State(StrEnum):
     STAGED = "staged"  # the request that queued it hasn't finished
     SCHEDULED = "scheduled"  # due later
     READY = "ready"  # may be claimed
-    BLOCKED = "blocked"  # waits for a limit or another job
+    BLOCKED = "blocked"  # waits for another job
     RUNNING = "running"  # a consumer holds its lease
     FINISHING = "finishing"  # its effect is being committed to the ZODB
     COMPLETED = "completed"
@@ -66,6 +68,12 @@ class NewJob:
     the epoch and wins over ``delay``. ``timeout`` is in seconds, None means no limit.
     ``owner`` is a Plone user id, ``site`` the physical path of a Plone site, ``origin`` what of
     the queuing request is restored for the job (language, virtual host, skin).
+
+    ``unique_key`` is held while the job is live; with ``unique_for`` also until so many seconds
+    after it was made, and with 0 only until it is claimed. ``limit_key``: of the jobs with the
+    same one only so many run at once as its limit says. ``after`` are the ids of the jobs that it
+    waits for: until all are completed, or, if it ``accepts_failure``, until all have ended. With
+    ``only_if_failed`` it is cancelled then, unless one of them has failed.
     """
 
     task: str
@@ -75,7 +83,7 @@ class NewJob:
     priority: int = 0
     delay: float = 0
     run_at: int | None = None
-    max_attempts: int = 5
+    max_attempts: int = MAX_ATTEMPTS
     timeout: float | None = None
     payload: bytes | None = None
     owner: str | None = None
@@ -83,13 +91,25 @@ class NewJob:
     origin: dict[str, Any] | None = None
     title: str | None = None
     unique_key: str | None = None
+    unique_for: float | None = None
+    limit_key: str = ""
     requires: tuple[str, ...] = ()
     signature: str | None = None
+    after: tuple[str, ...] = ()
+    accepts_failure: bool = False
+    only_if_failed: bool = False
+
+    @property
+    def may_begin(self) -> bool:
+        """True if it needn't wait for a time or another job once it is queued."""
+        return self.run_at is None and self.delay <= 0 and not self.after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """A job as the store has it. Times are microseconds since the epoch, by the database's clock.
+
+    One is made of each claimed row: as a dataclass that takes as long as all else that the claimer
+    does for a job.
 
     ``args`` is what the row holds: nobody but the executor may take for granted that it is a
     mapping, since any program can write rows.
@@ -112,6 +132,8 @@ class Job:
     origin: Any
     title: str | None
     unique_key: str | None
+    unique_for: float | None
+    limit_key: str
     requires: tuple[str, ...]
     signature: str | None
     timeout: float | None
@@ -125,6 +147,10 @@ class Job:
     batch: str | None
     evidence: Any
     tid: int | None
+    waits_for: int
+    failed_parents: int
+    only_if_failed: bool
+    is_parent: bool
     # Only history rows have these.
     ended_at: int | None = None
     result: Any = None

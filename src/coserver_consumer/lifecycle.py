@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.outcome import Cancelled, Completed, Failed, Outcome, Released, Snoozed
-from coserver_consumer.retry import Backoff
+from coserver_consumer.retry import PLAIN, Backoff, RetryPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """What is written of an attempt that ended.
 
     ``state`` is a state of the history, or READY / SCHEDULED for a job that comes back after
     ``delay`` seconds. ``counted`` False takes back the attempt that the claim counted.
-    ``error`` and ``traceback`` become a row of ``coserver_error``.
+    ``error`` and ``traceback`` become a row of ``coserver_error``. ``is_written``: the store has
+    it already.
     """
 
     key: RunKey
@@ -32,11 +31,12 @@ class Ending:
     traceback: str | None = None
     delay: float = 0
     counted: bool = True
+    is_written: bool = False
 
 
-def complete(job: Job, result: Any = None) -> Ending:
+def complete(job: Job, result: Any = None, *, is_written: bool = False) -> Ending:
     """The work is done."""
-    return Ending(key=job.key, state=State.COMPLETED, result=result)
+    return Ending(key=job.key, state=State.COMPLETED, result=result, is_written=is_written)
 
 
 def fail(job: Job, failure: Failed) -> Ending:
@@ -83,14 +83,18 @@ def conclude(
     outcome: Outcome,
     *,
     backoff: Backoff,
+    policy: RetryPolicy = PLAIN,
     random: Callable[[], float] = random_module.random,
 ) -> Ending:
-    """Return what follows from ``outcome`` for ``job``."""
+    """Return what follows from ``outcome`` for ``job``.
+
+    ``backoff`` is the consumer's, ``policy`` the task's.
+    """
     match outcome:
         case Completed():
-            return complete(job, outcome.result)
+            return complete(job, outcome.result, is_written=outcome.is_written)
         case Failed():
-            return _after_failure(job, outcome, backoff, random)
+            return _after_failure(job, outcome, policy, policy.backoff or backoff, random)
         case Snoozed():
             return snooze(job, outcome.delay)
         case Cancelled():
@@ -104,14 +108,20 @@ def conclude(
 def heed_cancel(ending: Ending, *, asked: bool) -> Ending:
     """Return the ending; a job that was asked to stop doesn't come back but is cancelled."""
     if asked and ending.state.is_live:
-        return replace(ending, state=State.CANCELLED, error=ending.error or "cancelled")
+        return ending._replace(state=State.CANCELLED, error=ending.error or "cancelled")
     return ending
 
 
 def _after_failure(
-    job: Job, failure: Failed, backoff: Backoff, random: Callable[[], float]
+    job: Job,
+    failure: Failed,
+    policy: RetryPolicy,
+    backoff: Backoff,
+    random: Callable[[], float],
 ) -> Ending:
-    if not failure.retry or job.attempt >= job.max_attempts:
+    if not failure.retry or job.attempt >= policy.attempts(job.max_attempts):
         return fail(job, failure)
+    if failure.wait is not None:
+        return retry(job, failure, failure.wait)
     wait = backoff.delay(job.attempt, random=random, at_least=failure.retry_after)
     return retry(job, failure, wait)

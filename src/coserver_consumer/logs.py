@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
@@ -16,6 +16,10 @@ from coserver_consumer.verdict import Mark, Verdict
 log = logging.getLogger("coserver")
 
 FORMAT = "%(asctime)s %(levelname)s {who}%(message)s"
+CANNOT_MAKE_PARTITIONS = (
+    "This user of the database may not add partitions to coserver_history: what no partition takes "
+    "is removed row by row. `coserver init` as the tables' owner, once a week, makes them"
+)
 LONGEST = 500  # characters of an error in a line
 
 
@@ -131,15 +135,19 @@ def stopped_untold(number: int) -> None:
 
 def claimed(job: Job) -> None:
     """A job's attempt begins."""
-    log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
 
 
 def ended(job: Job, ending: Ending, seconds: float) -> None:
     """The database knows how an attempt ended."""
-    how, what_follows = _describe(ending)
     failed = ending.error is not None and ending.state is not State.CANCELLED
+    level = logging.WARNING if failed else logging.INFO
+    if not log.isEnabledFor(level):
+        return
+    how, what_follows = _describe(ending)
     log.log(
-        logging.WARNING if failed else logging.INFO,
+        level,
         "Job %s %s in %.1f s (%s)%s%s",
         job.id,
         how,
@@ -212,6 +220,31 @@ def unresolved(why: str) -> None:
 def pruned(number: int) -> None:
     """Old history was removed."""
     log.info("%s old jobs were removed from the history", number)
+
+
+def partitions_made(names: Iterable[str]) -> None:
+    """The jobs of the next days have their places in the history."""
+    log.debug("The history has new partitions: %s", ", ".join(names))
+
+
+def partition_dropped(name: str) -> None:
+    """A day of history was removed as a whole."""
+    log.info("Old history was removed with its partition %s", name)
+
+
+def cannot_make_partitions() -> None:
+    """The database's user lacks rights; said once."""
+    log.warning("%s", CANNOT_MAKE_PARTITIONS)
+
+
+def misfits_failed(queue: str, job_ids: Sequence[str]) -> None:
+    """Jobs were failed that nobody would ever have run."""
+    log.warning(
+        "%s jobs failed: no queue is called '%s'; the first is %s",
+        len(job_ids),
+        shorten(queue),
+        job_ids[0],
+    )
 
 
 def instance_away(url: str, why: str) -> None:

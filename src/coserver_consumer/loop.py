@@ -35,7 +35,8 @@ class Loop:
 
     def wake(self) -> None:
         """Have the next tick now."""
-        self._woken.set()
+        if not self._woken.is_set():  # to ask is much cheaper than to say it again
+            self._woken.set()
 
     def stop(self) -> None:
         """Let no further tick begin."""

@@ -9,30 +9,37 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The task did its work. ``result`` is JSON, capped by the store."""
+    """The task did its work. ``result`` is JSON, capped by the store.
+
+    ``is_written``: the store has it already, by the transaction that did the work.
+    """
 
     result: Any = None
+    is_written: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """The attempt failed. ``retry`` False means another try would fail the same way.
 
-    ``retry_after`` (seconds) is a wish of the other side, from a Retry-After header.
+    ``retry_after`` (seconds) is a wish of the other side, from a Retry-After header. ``wait``
+    (seconds) is what the task's own backoff says, to be kept to exactly.
     """
 
     error: str
     traceback: str | None = None
     retry: bool = True
     retry_after: float | None = None
+    wait: float | None = None
 
     @classmethod
-    def because_of(cls, error: BaseException) -> Failed:
+    def because_of(cls, error: BaseException, *, retry: bool = True) -> Failed:
         """Return the failure that an exception is, with its traceback."""
         name = type(error).__name__
         return cls(
             error=f"{name}: {error}" if str(error) else name,
             traceback="".join(tracebacks.format_exception(error)),
+            retry=retry,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -12,16 +14,19 @@ from sqlalchemy import Connection, Engine
 
 from coserver_consumer import logs, store
 from coserver_consumer.channel import Command, Do, Is, Opening, Report
+from coserver_consumer.complaint import START_AGAIN
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
 from coserver_consumer.heartbeat import make_heartbeat
+from coserver_consumer.listener import make_listener
 from coserver_consumer.loop import Loop
 from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer, rescue_from
 from coserver_consumer.resolver import make_resolver
 from coserver_consumer.scheduler import make_scheduler
+from coserver_consumer.screener import make_screener
 from coserver_consumer.stacks import describe_threads
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
@@ -34,8 +39,8 @@ TELLING = 3.0  # seconds that are left for telling the database what was given b
 ZOPE_TASK = "view"
 LOOP_CONNECTIONS = 3  # the claimer, the heartbeat, and one for the others by turns
 FIRST = 1
+TURN = 0.0005  # seconds that the threads of jobs make others wait, such as the claimer's
 UNTOLD = 1  # exit code: the database doesn't know all; the rescuers do the rest
-START_AGAIN = 75  # exit code, EX_TEMPFAIL of sysexits.h: another process is to take over
 
 Commands = SimpleQueue[Command]  # its put is safe in a signal handler
 Tell = Callable[[Report], None]
@@ -47,7 +52,12 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     Whoever calls this ends the process then: threads of jobs that hang may be left.
     """
     settings = opening.settings
-    engine = store.open_engine(settings.database, pool_size=LOOP_CONNECTIONS + settings.threads)
+    sys.setswitchinterval(TURN)
+    if settings.nice and hasattr(os, "nice"):  # not on Windows
+        os.nice(settings.nice)
+    engine = store.open_engine(
+        settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
+    )
     logs.starting(settings.name, engine.url.render_as_string(hide_password=True))
     store.check_schema(engine)
     return WorkerProcess(opening, engine, commands, tell).run()
@@ -74,6 +84,7 @@ class WorkerProcess:
             registration=self._registration,
             settings=self._settings,
             attempt=Executor(registry=self._registry, settings=self._settings).attempt,
+            policy=self._registry.policy,
         )
         self._loops = self._make_loops()
 
@@ -94,6 +105,7 @@ class WorkerProcess:
                 self._database, self._registration, runs, every=settings.heartbeat_every
             ),
             make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
+            *make_listener(self._database, self._registration, call=self._worker.call),
         ]
         if self._opening.number != FIRST:
             return loops
@@ -103,6 +115,7 @@ class WorkerProcess:
             make_rescuer(self._database, settings, wake=wake),
             make_scheduler(self._database, wake=wake),
             make_pruner(self._database, keep_days=settings.keep_days),
+            make_screener(self._database),
         ]
 
     def _make_resolver(self) -> list[Loop]:
@@ -165,7 +178,8 @@ class WorkerProcess:
     def _rescue(self, consumer_ids: Sequence[str]) -> None:
         """Take back the jobs of consumers that are known to be dead."""
         if consumer_ids:
-            rescue_from(self._database, self._settings, consumer_ids)
+            policy = self._registry.policy
+            rescue_from(self._database, self._settings, consumer_ids, policy=policy)
             self._worker.wake()
 
     def _drain(self, command: Command) -> Do:

@@ -12,14 +12,57 @@ DAY = 86_400.0  # seconds
 
 
 def make_pruner(database: Database, *, keep_days: float) -> Loop:
-    """Return the loop, which goes on without a pause while there is another page to remove."""
+    """Return the loop, which goes on without a pause while there is more to remove."""
+    return Loop("pruner", every=EVERY, tick=Pruner(database, keep_days=keep_days).tick)
 
-    def tick() -> float | None:
-        gone = database.write(
-            lambda connection: store.prune(connection, older_than=keep_days * DAY, limit=LIMIT)
+
+class Pruner:
+    """Makes partitions for the coming days, where the history has such, and drops the old ones.
+
+    It removes one by one what is in none of them.
+    """
+
+    def __init__(self, database: Database, *, keep_days: float) -> None:
+        self._database = database
+        self._keep_days = keep_days
+        self._has_complained = False
+
+    def tick(self) -> float | None:
+        """Do some of it; return 0.0 if there is more."""
+        if self._database.has_partitions:
+            self._make_partitions()
+            if self._drop_partition():
+                return 0.0
+        gone = self._database.write(
+            lambda connection: store.prune(connection, older_than=self._older_than, limit=LIMIT)
         )
         if gone:
             logs.pruned(gone)
         return 0.0 if gone == LIMIT else None
 
-    return Loop("pruner", every=EVERY, tick=tick)
+    @property
+    def _older_than(self) -> float:
+        return self._keep_days * DAY
+
+    def _make_partitions(self) -> None:
+        if not self._database.read(store.may_make_partitions):
+            if not self._has_complained:
+                logs.cannot_make_partitions()
+            self._has_complained = True
+            return
+        made = self._database.write(
+            lambda connection: store.make_partitions(connection, keep_days=self._keep_days)
+        )
+        if made:
+            logs.partitions_made(made)
+
+    def _drop_partition(self) -> bool:
+        """Return True if there is more to drop."""
+        step = self._database.write(
+            lambda connection: store.drop_old_partition(
+                connection, older_than=self._older_than, limit=LIMIT
+            )
+        )
+        if step and step.is_done:
+            logs.partition_dropped(step.name)
+        return step is not None and (step.is_done or step.cleared > 0)

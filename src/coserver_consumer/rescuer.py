@@ -10,25 +10,32 @@ from coserver_consumer import logs, store
 from coserver_consumer.database import Database
 from coserver_consumer.lifecycle import conclude, overran
 from coserver_consumer.loop import Loop
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 
 LIMIT = 100  # jobs a transaction
+LOOKS = 3.0  # seconds between two looks for leases that have run out
 
 
 def make_rescuer(database: Database, settings: Settings, *, wake: Callable[[], None]) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed again.
 
     It waits until the database has been there for two heartbeats: after an outage everybody
-    looks dead for a moment.
+    looks dead for a moment. A lease that runs out before the next look counts as run out, so that
+    jobs are back ``dead_after`` seconds after the last heartbeat, not later.
     """
+    every = min(LOOKS, settings.heartbeat_every)
+    dead_after = max(0.0, settings.dead_after - every)
 
     def tick() -> float | None:
         if database.calm < settings.heartbeat_every * 2:
             return None
+        if not database.read(lambda connection: store.has_dead(connection, dead_after=dead_after)):
+            return None
         rescue = database.write(
             lambda connection: store.rescue(
                 connection,
-                dead_after=settings.dead_after,
+                dead_after=dead_after,
                 max_rescues=settings.max_rescues,
                 limit=LIMIT,
             )
@@ -38,21 +45,31 @@ def make_rescuer(database: Database, settings: Settings, *, wake: Callable[[], N
             wake()
         return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
 
-    return Loop("rescuer", every=settings.heartbeat_every, tick=tick)
+    return Loop("rescuer", every=every, tick=tick)
 
 
-def rescue_from(database: Database, settings: Settings, consumer_ids: Sequence[str]) -> None:
+def rescue_from(
+    database: Database,
+    settings: Settings,
+    consumer_ids: Sequence[str],
+    *,
+    policy: Callable[[str], RetryPolicy] = lambda _: PLAIN,
+) -> None:
     """Take the jobs of these consumers back at once: their supervisor has seen them end.
 
     A job that was past its timeout is what the process was killed for: its attempt has failed.
+    ``policy`` returns that of the task with a name.
     """
 
     def work(connection: Connection) -> store.Rescue:
         now = store.now(connection)
         held = [job for each in consumer_ids for job in store.held(connection, each)]
         late = [job for job in held if job.deadline_at is not None and job.deadline_at < now]
-        backoff = settings.backoff
-        store.finish(connection, [conclude(job, overran(job), backoff=backoff) for job in late])
+        endings = [
+            conclude(job, overran(job), backoff=settings.backoff, policy=policy(job.task))
+            for job in late
+        ]
+        store.finish(connection, endings)
         return store.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
 
     _tell(database.write(work))

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Lock
 
 from coserver_consumer.job import Job, RunKey
 from coserver_consumer.lifecycle import Ending
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """One claimed attempt.
+    """One claimed attempt, which a thread begins or has begun.
 
-    ``stop`` is set when it was cancelled or lost, ``kill`` when somebody won't wait for it.
+    It is ``stopped`` when it was cancelled or lost, ``killed`` when somebody won't wait for it.
+    ``since`` is when it was claimed, and then when it was begun. ``is_aside``: the store has to
+    be told when it begins.
     """
 
     job: Job
-    stop: Event = field(default_factory=Event)
-    kill: Event = field(default_factory=Event)
-    claimed: float = field(default_factory=time.monotonic)
+    key: RunKey
+    stopped: bool = False
+    killed: bool = False
+    since: float = field(default_factory=time.monotonic)
+    has_begun: bool = False
+    is_aside: bool = False
 
     @property
     def age(self) -> float:
-        """For how many seconds it has been ours."""
-        return time.monotonic() - self.claimed
+        """For how many seconds it has waited here, or has run."""
+        return time.monotonic() - self.since
+
+    def is_stopped(self) -> bool:
+        """Return True if the attempt is to end where it is safe."""
+        return self.stopped
 
     def hangs(self, patience: float) -> bool:
-        """Return True if it goes on ``patience`` seconds after its timeout, or is to be killed."""
+        """Return True if it goes on ``patience`` seconds after its timeout, or is to be killed.
+
+        What waits for a thread doesn't hang: it is given back without ending a process.
+        """
+        if not self.has_begun:
+            return False
         limit = self.job.timeout
-        return self.kill.is_set() or (limit is not None and self.age > limit + patience)
+        return self.killed or (limit is not None and self.age > limit + patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +70,30 @@ class Runs:
         self._given_up: set[RunKey] = set()
         self._closed = 0
 
-    def open(self, job: Job) -> Run:
-        """Remember a job that was claimed."""
-        run = Run(job)
+    def open(self, jobs: Iterable[Job], *, aside: Collection[RunKey] = ()) -> list[Run]:
+        """Remember jobs that were claimed; see ``is_aside`` of ``Run``."""
+        runs = {key: Run(job, key) for job in jobs if (key := job.key)}
+        for key in aside:
+            runs[key].is_aside = True
         with self._lock:
-            self._running[job.key] = run
-        return run
+            self._running.update(runs)
+        return list(runs.values())
+
+    def begin(self, run: Run) -> bool:
+        """Note that a thread begins the run; return False if it has been given back meanwhile."""
+        with self._lock:
+            if run.key not in self._running:
+                return False
+            run.since, run.has_begun = time.monotonic(), True
+            return True
 
     def close(self, run: Run, ending: Ending) -> None:
         """Keep how a run ended; nothing if it has been given back meanwhile."""
         with self._lock:
-            if self._running.pop(run.job.key, None) is None:
+            if self._running.pop(run.key, None) is None:
                 return
-            self._closed += 1
-            self._results[run.job.key] = Result(run.job, ending, run.age)
+            self._closed += run.has_begun
+            self._results[run.key] = Result(run.job, ending, run.age)
 
     def results(self) -> list[Result]:
         """Return what is to be told."""
@@ -80,18 +104,26 @@ class Runs:
         """Drop results that the database has."""
         with self._lock:
             for result in results:
-                self._results.pop(result.job.key, None)
+                self._results.pop(result.ending.key, None)
 
     def give_up(self, result: Result) -> None:
         """Tell a result no more: the database will never take it."""
         self.forget([result])
         with self._lock:
-            self._given_up.add(result.job.key)
+            self._given_up.add(result.ending.key)
 
     def running(self) -> list[Run]:
         """Return the runs that haven't ended."""
         with self._lock:
             return list(self._running.values())
+
+    def begun(self) -> list[Run]:
+        """Return the runs that threads are at."""
+        return [run for run in self.running() if run.has_begun]
+
+    def waiting(self) -> list[Run]:
+        """Return the runs that no thread has begun."""
+        return [run for run in self.running() if not run.has_begun]
 
     def known(self) -> set[RunKey]:
         """Return every run that this process still has to do with."""
@@ -106,7 +138,7 @@ class Runs:
 
     @property
     def closed(self) -> int:
-        """How many runs have ended here."""
+        """How many runs have ended here that a thread had begun."""
         return self._closed
 
     def hanging(self, patience: float) -> list[Run]:
@@ -116,12 +148,12 @@ class Runs:
     def stop(self, keys: Iterable[RunKey]) -> None:
         """Ask these runs to stop at their next ``check_cancelled``."""
         for run in self._find(keys):
-            run.stop.set()
+            run.stopped = True
 
     def kill(self, keys: Iterable[RunKey]) -> None:
         """Have these runs ended with their process."""
         for run in self._find(keys):
-            run.kill.set()
+            run.killed = True
 
     def _find(self, keys: Iterable[RunKey]) -> list[Run]:
         with self._lock:

@@ -1,4 +1,7 @@
-"""The scheduler: makes jobs ready whose time has come."""
+"""The scheduler: makes jobs ready whose time has come.
+
+An idle claimer does so itself, as it looks more often; this is for when all are busy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from coserver_consumer import store
 from coserver_consumer.database import Database
 from coserver_consumer.loop import Loop
 
-EVERY = 1.0  # seconds
+EVERY = 10.0  # seconds
 LIMIT = 1000  # jobs a transaction
 
 

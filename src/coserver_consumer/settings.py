@@ -91,6 +91,12 @@ class Settings:
         default=None,
         ge=1_000_000,
     )
+    nice: int = setting(
+        "How far its processes stand back where others want the processor as well (see nice(1)).",
+        default=0,
+        ge=0,
+        le=19,
+    )
     heartbeat_every: float = setting("How often a consumer says that it lives.", default=10.0, gt=0)
     dead_after: float = setting(
         "After how long a silence a consumer's jobs are given to others.", default=45.0, gt=0
@@ -102,7 +108,9 @@ class Settings:
         "How often it is found out what became of requests that died.", default=10.0, gt=0
     )
     keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
-    max_payload: int = setting("The largest arguments and payload.", default=1_048_576, ge=1)
+    max_payload: int = setting(
+        "The largest arguments and payload.", default=1_048_576, ge=1, le=16_777_216
+    )
     max_result: int = setting("The largest result that is kept.", default=65_536, ge=1)
     poll_min: float = setting("The pause between two looks at a busy queue.", default=0.05, gt=0)
     poll_max: float = setting("The pause between two looks at an empty queue.", default=1.0, gt=0)

@@ -14,15 +14,16 @@ from queue import Empty, SimpleQueue
 from coserver_consumer import logs
 from coserver_consumer.channel import Command, Do, Is, Opening, Report
 from coserver_consumer.child import Child
+from coserver_consumer.complaint import START_AGAIN
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import Settings
 from coserver_consumer.signals import obey_signals
 
 LOOKS = 0.5  # seconds between two looks at the clock
 LONGEST_PAUSE = 30.0  # seconds before another try to start a process that can't start
+PATIENCE = 3  # processes in a row that may end at once: a job that kills its process fails then
 SETTLED = 10.0  # seconds after which a process that ends is replaced without a pause
 LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end
-START_AGAIN = 75  # exit code of a process that wants a successor
 
 Load = Callable[[], Settings]
 
@@ -195,7 +196,7 @@ class Supervisor:
             self._forget(child.number, slot, child)
             self._exit_code = self._exit_code or max(code, 1 if code else 0)
             return
-        if self._proven is None:  # nothing has ever worked, and it has said why
+        if self._proven is None and code != START_AGAIN:  # it has said why it can't work
             del self._slots[child.number]
             self._exit_code = code if code > 0 else 1
             return
@@ -218,7 +219,8 @@ class Supervisor:
         """Say when the next process may be started: at once, unless it would end at once too."""
         is_settled = child.is_ready and time.monotonic() - child.started > SETTLED
         slot.failures = 0 if is_settled or code == START_AGAIN else slot.failures + 1
-        pause = min(LONGEST_PAUSE, 2.0 ** (slot.failures - 2)) if slot.failures > 1 else 0.0
+        late = slot.failures - PATIENCE
+        pause = min(LONGEST_PAUSE, 2.0 ** (late - 1)) if late > 0 else 0.0
         slot.due = time.monotonic() + pause
         if code != START_AGAIN:
             logs.process_died(child.number, child.pid, code, pause)

@@ -21,7 +21,9 @@ Told = Completed | Failed | Snoozed | Cancelled
 
 def tell(outcome: Told) -> str:
     """Return the outcome as JSON, in ASCII."""
-    return json.dumps({"outcome": type(outcome).__name__.lower(), **asdict(outcome)})
+    said = {"outcome": type(outcome).__name__.lower(), **asdict(outcome)}
+    said.pop("is_written", None)  # a header says so, once it is true
+    return json.dumps(said)
 
 
 def hear(said: bytes) -> Outcome | None:
@@ -31,9 +33,16 @@ def hear(said: bytes) -> Outcome | None:
         outcome = NAMES[fields.pop("outcome")](**fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    if isinstance(outcome, Snoozed) and not _is_wait(outcome.delay):
-        return None
-    return outcome
+    return outcome if all(_is_wait(wait) for wait in _find_waits(outcome)) else None
+
+
+def _find_waits(outcome: Outcome) -> list[Any]:
+    """Return what is to be a number of seconds."""
+    if isinstance(outcome, Snoozed):
+        return [outcome.delay]
+    if isinstance(outcome, Failed):
+        return [wait for wait in (outcome.wait, outcome.retry_after) if wait is not None]
+    return []
 
 
 def _is_wait(delay: Any) -> bool:

@@ -1,38 +1,34 @@
 """The worker: one claimer and several job threads.
 
-Each round of the claimer is one transaction: the endings collected since the last round are
-written, and as many jobs are claimed as threads are idle.
+In each round of the claimer the endings collected since the last round are written, and as many
+jobs are claimed as threads are idle, and some ahead if jobs are short.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from dataclasses import replace
 from threading import Thread, get_ident
-
-from sqlalchemy import Connection
 
 from coserver_consumer import logs, store
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.job import Job, RunKey
+from coserver_consumer.inbox import Inbox
+from coserver_consumer.job import Job
 from coserver_consumer.lifecycle import Ending, cancel, conclude, fail, overran, release
 from coserver_consumer.loop import Loop
 from coserver_consumer.outcome import Failed
+from coserver_consumer.pace import MOMENT, Pace
 from coserver_consumer.registration import Registration
+from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.rounds import Round, Rounds, Wanted
 from coserver_consumer.runs import Result, Run, Runs
 from coserver_consumer.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one transaction did: endings that were ours, jobs claimed, jobs nobody ran."""
-
-    ours: set[RunKey]
-    claimed: list[Job]
-    orphans: list[Job]
+HASTE = 0.1  # of the time in which nothing was found: so long is the pause before the next look
+PATIENCE = 0.25  # seconds that a job waits here for a thread before it is given back
 
 
 class Worker:
@@ -45,17 +41,22 @@ class Worker:
         registration: Registration,
         settings: Settings,
         attempt: Callable[[CurrentJob], Ending],
+        policy: Callable[[str], RetryPolicy] = lambda _: PLAIN,
     ) -> None:
         self.runs = Runs()
         self._database = database
-        self._registration = registration
         self._settings = settings
         self._attempt = attempt
-        self._inbox: SimpleQueue[Run | None] = SimpleQueue()
+        self._policy = policy  # of the task with a name
+        self._inbox = Inbox(settings.threads)
         self._at_work: dict[int, Run] = {}
+        self._pace = Pace()
+        self._low = 0  # if no more jobs than these wait here, it is time to claim
         self._is_claiming = True
         self._is_doubtful = False
-        self._pause = settings.poll_min
+        self._is_called = False
+        self._rounds = Rounds(database, registration, self.runs, max_result=settings.max_result)
+        self._found_at = time.monotonic()
         self._claimer = Loop("claimer", every=settings.poll_max, tick=self._turn)
         self._threads = [
             Thread(target=self._serve, name=f"job-{number}", daemon=True)
@@ -64,6 +65,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the threads and look for jobs."""
+        self._inbox.start()
         for thread in self._threads:
             thread.start()
         self._claimer.start()
@@ -72,22 +74,27 @@ class Worker:
         """Look for jobs now."""
         self._claimer.wake()
 
+    def call(self) -> None:
+        """Claim now: somebody says that there is a job."""
+        self._is_called = True
+        self.wake()
+
     def drain(self) -> None:
         """Claim nothing more; what runs goes on and its endings are told."""
         self._is_claiming = False
+        self._give_up_waiting(0)
         self.wake()
 
     def stop(self) -> None:
         """Take no job up any more; the caller has waited until none runs, or given them back."""
         self._claimer.stop()
-        for _ in self._threads:
-            self._inbox.put(None)
+        self._inbox.close()
 
     def give_back(self) -> list[Job]:
         """Have what still runs go back to its queue, and return it."""
         jobs = []
         for run in self.runs.running():
-            run.stop.set()
+            run.stopped = True
             self.runs.close(run, release(run.job))
             jobs.append(run.job)
         self.wake()
@@ -115,11 +122,14 @@ class Worker:
 
     def _turn(self) -> float:
         """Make one round if there is anything to tell or to claim; return the pause after it."""
+        self._give_up_waiting(PATIENCE if self._is_claiming else 0)
         results, wanted = self.runs.results(), self._count_wanted()
-        if not results and not wanted:
-            return self._settings.poll_max
+        if not results and not wanted.number:
+            return self._wait(self._settings.poll_max)
+        if not results and not self._has_reason():
+            return self._wait(self._pause)
         try:
-            done = self._make_round(results, wanted)
+            done = self._rounds.make(results, wanted, is_doubtful=self._is_doubtful)
         except Exception as error:
             self._is_doubtful = True
             if not isinstance(error, StoreUnavailable):
@@ -127,53 +137,61 @@ class Worker:
             raise
         self._is_doubtful = False
         self._conclude(results, done)
-        empty = min(self._pause * 2, self._settings.poll_max)
-        self._pause = self._settings.poll_min if done.claimed else empty
-        return self._pause
+        if done.claimed:
+            self._found_at = time.monotonic()
+        return self._wait(self._pause)
 
-    def _count_wanted(self) -> int:
-        """Return how many threads are idle, 0 when no more jobs are wanted."""
-        idle = len(self._threads) - len(self.runs.running())
-        return max(0, idle) if self._is_claiming else 0
+    def _has_reason(self) -> bool:
+        """Return True if a round may be worth it, after a look at the queues if need be."""
+        if self._is_called or self._is_doubtful:
+            self._is_called = False
+            return True
+        return self._rounds.is_worth_it()
 
-    def _make_round(self, results: list[Result], wanted: int) -> Round:
-        """Tell and claim in one transaction, which may be tried more than once."""
+    @property
+    def _pause(self) -> float:
+        """How long to wait for the next look: a tenth of how long nothing has been found."""
+        empty = (time.monotonic() - self._found_at) * HASTE
+        return min(max(empty, self._settings.poll_min), self._settings.poll_max)
 
-        def work(connection: Connection) -> Round:
-            orphans = self._find_orphans(connection) if self._is_doubtful else []
-            endings = [result.ending for result in results] + [release(job) for job in orphans]
-            ours = store.finish(connection, endings, max_result=self._settings.max_result)
-            info = self._registration.info
-            claimed = store.claim(
-                connection,
-                consumer=info.id,
-                queues=info.queues,
-                tasks=info.tasks,
-                limit=wanted,
-                capabilities=info.capabilities,
-            )
-            return Round(ours, claimed, orphans)
+    def _wait(self, pause: float) -> float:
+        """Return the pause, a shorter one while jobs wait that may have to be given back."""
+        return min(pause, PATIENCE) if self.runs.waiting() else pause
 
-        return self._database.write(work)
+    def _count_wanted(self) -> Wanted:
+        """Count the jobs that the threads could begin now and in the next moment."""
+        if not self._is_claiming:
+            return Wanted(0, 0)
+        running, threads = self.runs.running(), len(self._threads)
+        long = sum(run.has_begun and run.age > MOMENT for run in running)
+        ahead = self._pace.ahead(threads - long)
+        return Wanted(max(0, threads + ahead - len(running)), max(0, threads - len(running)))
 
-    def _find_orphans(self, connection: Connection) -> list[Job]:
-        """Return jobs that a round claimed whose commit succeeded and whose answer was lost."""
-        held = store.held(connection, self._registration.id)
-        known = self.runs.known()
-        return [job for job in held if job.key not in known]
+    def _give_up_waiting(self, patience: float) -> None:
+        """Give back what has waited for a thread longer than ``patience`` seconds."""
+        for run in self.runs.waiting():
+            if run.age >= patience:
+                self.runs.close(run, release(run.job))
 
     def _conclude(self, results: list[Result], done: Round) -> None:
         """Do here what the transaction did there."""
         self.runs.forget(results)
         for result in results:
-            if result.job.key in done.ours:
+            if result.ending.key in done.ours:
                 logs.ended(result.job, result.ending, result.seconds)
             else:
-                logs.lease_lost(result.job.key)
+                logs.lease_lost(result.ending.key)
         logs.orphans_released(done.orphans)
-        for job in done.claimed:
-            logs.claimed(job)
-            self._inbox.put(self.runs.open(job))
+        runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
+        for run in runs:
+            logs.claimed(run.job)
+        self._low = self._pace.ahead(len(self._threads)) // 2
+        self._inbox.put(runs, are_trifles=self._pace.is_trifling)
+
+    def _fit(self, job: Job) -> Job:
+        """Return the job with as many attempts as its task gives it."""
+        attempts = self._policy(job.task).attempts(job.max_attempts)
+        return job if attempts == job.max_attempts else job._replace(max_attempts=attempts)
 
     def _tell_apart(self, results: list[Result]) -> None:
         """Tell each ending alone, after all together were refused: one bad one mustn't block all.
@@ -189,40 +207,49 @@ class Worker:
 
     def _tell(self, result: Result) -> bool:
         """Tell one ending; return False if the database refuses it as it is."""
-        try:
-            ours = self._database.write(
-                lambda connection: store.finish(connection, [result.ending])
-            )
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever the driver raises
-            logs.untellable(result.job.key, error)
-            return False
-        self._conclude([result], Round(ours, [], []))
-        return True
+        done = self._rounds.tell(result)
+        if done is not None:
+            self._conclude([result], done)
+        return done is not None
 
     def _serve(self) -> None:
         """Run jobs, one after another, until None comes."""
         while (run := self._inbox.get()) is not None:
+            if not self.runs.begin(run):
+                continue
+            if run.is_aside:
+                self._tell_begin(run)
             self._at_work[get_ident()] = run
             ending = self._run(run)
             del self._at_work[get_ident()]
+            self._pace.note(run.age)
             self.runs.close(run, ending)
-            self.wake()
+            if len(self._inbox) <= self._low:
+                self.wake()
+
+    def _tell_begin(self, run: Run) -> None:
+        """Tell the store that the run begins; stop it if it isn't ours any more."""
+        try:
+            if not self._database.write(lambda connection: store.begin(connection, run.key)):
+                run.stopped = True
+        except StoreUnavailable:
+            return  # at worst a rescue isn't counted
 
     def _run(self, run: Run) -> Ending:
         """Return how the attempt ended, which may have been stopped before it began."""
-        if run.stop.is_set():
+        if run.stopped:
             return cancel(run.job, "cancelled")
         return self._attempt(
-            CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.stop.is_set)
+            CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_stopped)
         )
 
     def _conclude_hanging(self, run: Run) -> Ending:
         """Return what becomes of a job that its process is killed for."""
-        if run.kill.is_set():
+        if run.killed:
             return cancel(run.job, "cancelled; the process that ran it was killed")
-        return conclude(run.job, overran(run.job), backoff=self._settings.backoff)
+        job = run.job
+        policy, backoff = self._policy(job.task), self._settings.backoff
+        return conclude(job, overran(job), backoff=backoff, policy=policy)
 
     def _reporter(self, run: Run) -> Callable[[float, str | None], None]:
         """Return what a running job calls to show its progress."""
@@ -230,11 +257,11 @@ class Worker:
         def report(fraction: float, text: str | None) -> None:
             try:
                 is_ours = self._database.write(
-                    lambda connection: store.report(connection, run.job.key, fraction, text)
+                    lambda connection: store.report(connection, run.key, fraction, text)
                 )
             except StoreUnavailable:
                 return  # a progress bar isn't worth an attempt
             if not is_ours:
-                run.stop.set()
+                run.stopped = True
 
         return report

@@ -56,7 +56,7 @@ def make_job() -> Callable[..., Job]:
             "requires": (),
             "created_at": 0,
         }
-        missing = dict.fromkeys(Job.__dataclass_fields__.keys() - plain.keys())
+        missing = dict.fromkeys(set(Job._fields) - plain.keys())
         return Job(**missing | plain | changes)
 
     return make

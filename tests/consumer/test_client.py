@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from coserver_consumer import Client, store
-from coserver_consumer.errors import InvalidJob, JobNotFound, UnknownQueue, WrongState
-from coserver_consumer.job import State
-from coserver_consumer.lifecycle import complete
+from coserver_consumer.errors import (
+    ConfigurationError,
+    DidNotComplete,
+    InvalidJob,
+    JobNotFound,
+    NotDone,
+    UnknownQueue,
+    WrongState,
+)
+from coserver_consumer.job import State, new_id
+from coserver_consumer.lifecycle import complete, fail
+from coserver_consumer.outcome import Failed
 
 
 def test_a_job_is_added_with_all_that_was_said(client):
@@ -106,16 +116,74 @@ def test_a_job_is_cancelled_and_run_again(client):
     assert client.get(job_id).state is State.READY
 
 
-def test_waiting_returns_the_ended_job(client, engine):
+@pytest.fixture
+def run(engine):
+    """Run the one job that is ready, to an ending."""
+
+    def work(connection, end):
+        [job] = store.claim(connection, consumer=new_id(), queues=["default"], tasks=["x"], limit=1)
+        store.finish(connection, [end(job)])
+
+    return lambda end: store.write(engine, lambda connection: work(connection, end))
+
+
+def test_waiting_returns_the_ended_job(client, run):
     """With its result."""
     job_id = client.add("x")
-
-    def run(connection):
-        [job] = store.claim(connection, consumer=job_id, queues=["default"], tasks=["x"], limit=1)
-        store.finish(connection, [complete(job, 42)])
-
-    store.write(engine, run)
+    run(lambda job: complete(job, 42))
     assert client.wait(job_id, timeout=5).result == 42
+
+
+def test_waiting_sees_a_job_end_meanwhile(client, run):
+    """Within the second that the pause between two looks may have grown to."""
+    job_id = client.add("x")
+    ender = threading.Timer(0.5, run, [lambda job: complete(job, 42)])
+    ender.start()
+    assert client.wait(job_id, timeout=20).result == 42
+    ender.join()
+
+
+def test_a_result_is_returned_once_there_is_one(client, run):
+    """Until then it is an error to ask for it."""
+    job_id = client.add("x")
+    with pytest.raises(NotDone, match="is still ready"):
+        client.result(job_id)
+    run(lambda job: complete(job, [1, 2]))
+    assert client.result(job_id, timeout=5) == [1, 2]
+
+
+def test_a_job_that_failed_has_no_result(client, run):
+    """The error says why."""
+    job_id = client.add("x")
+    run(lambda job: fail(job, Failed(error="the sea is too wide")))
+    with pytest.raises(DidNotComplete, match="is failed: the sea is too wide"):
+        client.result(job_id)
+
+
+def test_a_job_is_part_of_the_transaction_of_a_drivers_connection(client, engine):
+    """Without SQLAlchemy in the program; the connection stays open and as it was."""
+    program = engine.raw_connection()
+    yours = program.driver_connection
+    cursor = yours.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("INSERT INTO coserver_queue (name) VALUES ('mine')")
+    lost = client.add("x", connection=yours, queue="mine", unique="a", delay=1)
+    assert client.get(lost, connection=yours).queue == "mine"
+    yours.rollback()
+    with pytest.raises(JobNotFound):
+        client.get(lost)
+    cursor.execute("BEGIN")
+    cursor.execute("INSERT INTO coserver_queue (name) VALUES ('mine')")
+    kept = client.add_many("x", [{"n": 1}, {"n": 2}], connection=yours, queue="mine")
+    yours.commit()
+    assert [client.get(job_id).args for job_id in kept] == [{"n": 1}, {"n": 2}]
+    program.close()
+
+
+def test_a_connection_of_another_kind_is_refused(client):
+    """The message says which would do."""
+    with pytest.raises(ConfigurationError, match="must be SQLAlchemy's or one of the driver"):
+        client.add("x", connection=object())
 
 
 def test_waiting_comes_to_an_end(client):

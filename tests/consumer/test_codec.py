@@ -33,6 +33,7 @@ HASHABLE = st.one_of(
         min_value=datetime(1970, 1, 2),  # noqa: DTZ001  hypothesis adds the zone
         max_value=datetime(2100, 1, 1),  # noqa: DTZ001
         timezones=ZONES,
+        allow_imaginary=False,  # an hour that the clocks skip comes back as the one after it
     ),
     st.timedeltas(),
 )
@@ -55,6 +56,13 @@ def shape(value):
     if isinstance(value, set | frozenset):
         return type(value), {(type(item), item) for item in value}
     return type(value)
+
+
+def test_an_hour_that_the_clocks_skip_comes_back_as_the_same_moment():
+    """There was no two o'clock in that night."""
+    skipped = datetime(2000, 3, 26, 2, tzinfo=ZoneInfo("Europe/Berlin"))
+    [back] = decode(encode([skipped], name="x"))
+    assert back.astimezone(UTC) == skipped.astimezone(UTC)
 
 
 @given(VALUES)

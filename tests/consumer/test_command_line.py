@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from coserver_consumer import Client, store
 from coserver_consumer.cli import COMMANDS, main
+from coserver_consumer.cli.queues import write_counts
 from coserver_consumer.job import State
 from coserver_consumer.lifecycle import retry
 from coserver_consumer.outcome import Failed
 from demo.ports import free_port
-from support.databases import fresh_database
+from support.databases import day_partitions, fresh_database
 
 COSERVER = Path(sys.executable).with_name("coserver")
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
@@ -66,6 +67,8 @@ def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask
     url = empty_database_url
     made = call(url, "init")
     assert (made.exit_code, "were made" in made.stdout) == (0, True)
+    assert made.stderr == ""
+    assert len(find_days(url)) == (7 if url.startswith("postgresql") else 0)
     job_id = call(url, "add", "mail.send", "to=a@example.com", "n=3", "--title", "A mail").stdout
     [listed] = ask(url, "jobs", "list")
     assert (listed["id"], listed["state"]) == (job_id.strip(), "ready")
@@ -77,8 +80,26 @@ def test_a_queue_from_its_making_to_its_first_jobs(empty_database_url, call, ask
         "cancelled",
     ]
     assert "is ready to run again" in call(url, "jobs", "retry", listed["id"]).stdout
-    assert ask(url, "status") == {"queues": {"default": {"ready": 1}}, "consumers": []}
+    status = {"queues": {"default": {"ready": 1}}, "rules": {}, "consumers": []}
+    assert ask(url, "status") == status
     assert "are up to date" in call(url, "upgrade").stdout
+
+
+def find_days(url):
+    """Return the partitions of the history that are there for the coming days."""
+    engine = store.open_engine(url)
+    with engine.connect() as connection:
+        found = day_partitions(connection)
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize(("number", "is_said"), [(store.NEWEST - 2, False), (store.NEWEST, True)])
+def test_it_is_said_that_only_the_newest_are_counted(capsys, number, is_said):
+    """If there are more; live jobs are all counted."""
+    live = {State.READY: store.NEWEST}
+    write_counts({"default": {State.COMPLETED: number - 1, State.FAILED: 1}, "mail": live}, {})
+    assert ("the newest 100,000 are counted" in capsys.readouterr().out) is is_said
 
 
 def test_it_is_a_program(sqlite_url):
@@ -279,3 +300,58 @@ def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):
         done = call(url, "doctor")
     assert done.exit_code == 1
     assert "Run `coserver init`" in done.stdout
+
+
+def test_rules_are_set_shown_and_taken_back(sqlite_url, sqlite_client, call, ask):
+    """Of queues and of limit keys."""
+    url = sqlite_url
+    assert call(url, "queues", "set", "default", "--running", "2", "--rate", "10/60").exit_code == 0
+    assert "paused" in call(url, "queues", "pause", "default").stdout
+    rules = {"paused": "paused", "running": "at most 2 run", "rate": "10 begin in 60 s"}
+    assert ask(url, "queues", "list") == {"default": {"rules": rules}}
+    assert ask(url, "status")["rules"] == {"default": rules}
+    assert "at most 2 run" in call(url, "queues", "list").stdout
+    call(url, "queues", "resume", "default")
+    call(url, "queues", "set", "default", "--running", "all", "--rate", "all")
+    assert ask(url, "status")["rules"] == {}
+    call(url, "limits", "set", "tenant:*", "all")
+    call(url, "limits", "set", "feeds", "3")
+    assert ask(url, "limits", "list")["limits"] == {"*": 1, "feeds": 3, "tenant:*": None}
+    call(url, "limits", "remove", "feeds")
+    assert "tenant:*" in call(url, "limits", "list").stdout
+
+
+def test_a_job_is_added_with_all_its_relations(sqlite_url, sqlite_client, call):
+    """And why it waits is one sentence."""
+    first = call(sqlite_url, "add", "x", "--limit", "feeds").stdout.strip()
+    words = ["--after", first, "--unique", "k", "--unique-for", "0", "--accepts-failure"]
+    second = call(sqlite_url, "add", "x", *words).stdout.strip()
+    job = sqlite_client.get(second)
+    assert (job.state, job.unique_for, job.waits_for) == (State.BLOCKED, 0, 1)
+    assert sqlite_client.get(first).limit_key == "feeds"
+    assert f"It waits for job {first}" in call(sqlite_url, "why", second).stdout
+    assert call(sqlite_url, "why", NO_SUCH_JOB).exit_code == 3
+    sqlite_client.cancel(first)
+    assert sqlite_client.get(second).state is State.READY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["queues", "set", "default"], 2, "Say what to set"),
+        (["queues", "set", "defualt", "--running", "1"], 1, "No queue is called 'defualt'"),
+        (["queues", "set", "default", "--running", "few"], 2, "neither a number"),
+        (["queues", "set", "default", "--rate", "10"], 2, "such as 10/60"),
+        (["queues", "pause", "default", "defualt"], 1, "No queue is called 'defualt'"),
+        (["limits", "set", "a*b", "1"], 1, "can't name a limit"),
+        (["limits", "remove", "feeds"], 1, "No limit is called 'feeds'"),
+        (["add", "x", "--after", "y"], 1, "'y' isn't the id of a job"),
+        (["add", "x", "--unique-for", "5"], 1, "goes with a unique key"),
+    ],
+)
+def test_a_wrong_rule_is_one_line_and_changes_nothing(sqlite_url, call, ask, arguments, code, said):
+    """A typing error must not look as if it had worked."""
+    done = call(sqlite_url, *arguments)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert ask(sqlite_url, "status") == {"queues": {"default": {}}, "rules": {}, "consumers": []}

@@ -32,6 +32,20 @@ def test_a_job_that_fails_is_tried_again_and_keeps_its_tracebacks(start_consumer
     assert jobs.count_errors(job.id) == 2
 
 
+def test_a_task_says_how_often_and_after_what_it_is_tried_again(start_consumer, client, jobs):
+    """Its number counts for jobs that say nothing; the waits are its own, which are shorter."""
+    consumer = start_consumer("--backoff-base", "600")
+    ebb, rock = (client.add("test.stumble", {"kind": kind}) for kind in ("ebb", "rock"))
+    twice = client.add("test.stumble", {"kind": "ebb"}, max_attempts=2)
+    ended = [jobs.wait_ended(job_id) for job_id in (ebb, rock, twice)]
+    assert [(job.state, job.attempt) for job in ended] == [
+        (State.FAILED, 7),
+        (State.FAILED, 1),
+        (State.FAILED, 2),
+    ]
+    wait_for(lambda: "attempt 7 of 7" in consumer.output(), what="the log")
+
+
 def test_sigterm_lets_running_jobs_end(start_consumer, client, consumers, gate):
     """It claims no more, and leaves no trace among the consumers."""
     consumer = start_consumer()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.executor import Executor
-from coserver_consumer.job import NewJob, State
+from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.outcome import Cancelled, Failed, Snoozed
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import sign
 from coserver_consumer.store.types import Malformed
@@ -25,8 +26,18 @@ SETTINGS = Settings(database="sqlite:///x", secret=SECRET)
 def attempt(make_job):
     """Run a function as the task of a job, and return the ending."""
 
-    def run(function, *, is_signed=False, cancelled=False, settings=SETTINGS, job=None, **changes):
-        registry = Registry(tasks={"test": Task(name="test", run=function, is_signed=is_signed)})
+    def run(
+        function,
+        *,
+        is_signed=False,
+        retry=PLAIN,
+        cancelled=False,
+        settings=SETTINGS,
+        job=None,
+        **changes,
+    ):
+        task = Task(name="test", run=function, is_signed=is_signed, retry=retry)
+        registry = Registry(tasks={"test": task})
         current = CurrentJob(
             job=job or make_job(**changes),
             report=lambda *_: None,
@@ -41,7 +52,7 @@ def attempt(make_job):
 def signed_job(make_job):
     """A job that runs as ada, signed when it was queued."""
     job = asdict(sign(NewJob(task="test", owner="ada", site="/Plone"), SECRET))
-    return make_job(**{key: job[key] for key in asdict(make_job()).keys() & job.keys()})
+    return make_job(**{key: job[key] for key in set(Job._fields) & job.keys()})
 
 
 def test_what_a_task_returns_is_the_result(attempt):
@@ -128,6 +139,16 @@ def test_arguments_that_are_no_json_object_fail_the_job_at_once(attempt, args):
     assert "must be a JSON object" in ending.error
 
 
+def test_a_payload_over_the_limit_fails_the_job_at_once(attempt):
+    """Another program wrote it; the task is never called with it, and the error says what to do."""
+    settings = replace(SETTINGS, max_payload=100)
+    for large in ({"payload": b"x" * 101}, {"args": {"text": "x" * 100}}):
+        ending = attempt(lambda job: 1 / 0, settings=settings, **large)
+        assert ending.state is State.FAILED
+        assert "the limit is 100, the setting max_payload. Pass the path" in ending.error
+    assert attempt(lambda job: 1, settings=settings, payload=b"x" * 50).state is State.COMPLETED
+
+
 def test_an_unknown_task_is_given_back(attempt):
     """Another consumer knows it; it must not fail here."""
     ending = attempt(lambda job: 1, task="soap")
@@ -157,3 +178,27 @@ def test_a_consumer_without_the_secret_does_not_give_a_users_job_up(attempt, sig
     ending = attempt(lambda job: 1, job=signed_job, settings=Settings(database="sqlite:///x"))
     assert ending.state is State.SCHEDULED
     assert "'secret' is missing" in ending.error
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt_number", "state"),
+    [
+        (TimeoutError(), 5, State.SCHEDULED),
+        (TimeoutError(), 7, State.FAILED),
+        (ValueError(), 1, State.FAILED),
+    ],
+)
+def test_a_task_s_policy_decides_about_another_attempt(attempt, error, attempt_number, state):
+    """By the exception, and by how often it was tried."""
+
+    def task(job):
+        raise error
+
+    policy = RetryPolicy(max_attempts=7, on=(OSError,))
+    assert attempt(task, retry=policy, attempt=attempt_number).state is state
+
+
+def test_a_policy_has_no_say_in_what_a_task_returns(attempt):
+    """A task that returns its outcome knows better."""
+    policy = RetryPolicy(never=(Exception,))
+    assert attempt(lambda job: Failed(error="no"), retry=policy).state is State.SCHEDULED

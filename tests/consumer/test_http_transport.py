@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from coserver_consumer.current_job import EndAttempt
+from coserver_consumer.handover import ENDED
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import read_token
@@ -57,6 +58,30 @@ def test_the_token_names_the_request_as_it_goes_over_the_wire(
     assert scheme == "Coserver"
     assert (claims.key, claims.method, claims.target) == (job.key, call.method, call.target)
     assert payload is None or call.body == payload
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_written"),
+    [
+        (200, "{id}:7", True),
+        (302, "{id}:7", True),
+        (200, None, False),
+        (200, "{id}:6", False),
+        (200, "01980cf2-53a1-7000-8000-000000000000:7", False),
+        (200, "7", False),
+        (500, "{id}:7", False),
+    ],
+)
+def test_zope_says_which_run_its_transaction_has_completed(
+    make_transport, make_job, status, said, is_written
+):
+    """Exactly this one, and an answer that is no success is none."""
+    job = make_job(args={"path": "/x"})
+    headers = {"Location": "/y"} | ({ENDED: said.format(id=job.id)} if said else {})
+    with serve(lambda _: Answer(status=status, headers=headers)) as server:
+        outcome = make_transport(server).send(job)
+    assert getattr(outcome, "is_written", False) is is_written
+    assert isinstance(outcome, Completed) is (status != 500)
 
 
 def test_the_request_bears_what_the_contract_says(make_transport, make_job):

@@ -8,6 +8,7 @@ import pytest
 
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import ConfigurationError, InvalidJob, InvalidTask, UnknownTask
+from coserver_consumer.retry import RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
@@ -142,6 +143,38 @@ def test_a_plugin_that_cannot_be_loaded_is_named(value, said):
     assert "Task 'soap'" in str(error.value)
     assert said in str(error.value)
     assert f"plugin {value}" in str(error.value)
+
+
+def test_a_plugin_says_when_it_is_tried_again():
+    """By its attribute, as a function or as a class."""
+    policy = RetryPolicy(max_attempts=9)
+
+    class Soap:
+        retry = policy
+
+        def __init__(self, context):
+            pass
+
+        def run(self, job):
+            pass
+
+    def soap(job):
+        pass
+
+    assert make_task("soap", soap, CONTEXT).retry == RetryPolicy()
+    soap.retry = policy
+    assert make_task("soap", soap, CONTEXT).retry == policy
+    assert make_task("soap", Soap, CONTEXT).retry == policy
+
+
+def test_a_wrong_retry_policy_is_told_with_the_plugin():
+    """Which task, and what is wrong."""
+
+    def soap(job):
+        pass
+
+    soap.retry = 3
+    assert fault(soap) == "Task 'soap': its attribute retry is 3, wanted a RetryPolicy."
 
 
 def test_two_plugins_of_one_name_are_refused():

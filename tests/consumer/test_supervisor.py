@@ -113,10 +113,11 @@ def test_a_process_whose_threads_get_no_turn_is_killed(start_consumer, client, j
 
 
 def test_a_job_that_kills_its_process_again_and_again_fails(start_consumer, client, jobs):
-    """The consumer outlives it."""
-    start_consumer(**FOR_EVER)
+    """The consumer outlives it, and has not paused for it."""
+    consumer = start_consumer(**FOR_EVER)
     job = jobs.wait_ended(client.add("test.crash"))
-    assert (job.state, job.rescues) == (State.FAILED, 2)
+    assert (job.state, job.rescues) == (State.FAILED, 3)
+    assert "takes its place in" not in consumer.output()
     assert jobs.wait_completed(client.add("test.echo"))
 
 
@@ -140,6 +141,13 @@ def test_a_worn_process_is_replaced_by_the_number_of_its_jobs(start_consumer, cl
     wait_for(lambda: "its successor is ready" in consumer.output(), what="the old one to end")
     assert later.attempt == 1
     assert pids
+
+
+def test_its_processes_stand_back_if_they_are_told_to(start_consumer):
+    """Others that want the processor get it first."""
+    consumer = start_consumer("--nice", "7")
+    wait_for(lambda: count_ready(consumer) == 1, what="the process")
+    assert [process.nice() - psutil.Process().nice() for process in workers(consumer)] == [7]
 
 
 def test_a_worn_process_is_replaced_by_its_memory(start_consumer, client, jobs):

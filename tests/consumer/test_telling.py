@@ -20,6 +20,7 @@ def conclude(status: int, body: bytes):
     [
         Completed(result={"$": "set", "value": []}),
         Failed(error="no wind", traceback="Traceback", retry=False),
+        Failed(error="no wind", wait=7.5),
         Snoozed(delay=60),
         Cancelled(reason="nothing to do"),
     ],
@@ -41,6 +42,9 @@ def test_an_outcome_that_is_told_is_heard(outcome):
         b'{"outcome": "snoozed", "delay": NaN}',
         b'{"outcome": "snoozed", "delay": "60"}',
         b'{"outcome": "failed", "error": "x", "more": 1}',
+        b'{"outcome": "failed", "error": "x", "wait": -1}',
+        b'{"outcome": "failed", "error": "x", "wait": "60"}',
+        b'{"outcome": "failed", "error": "x", "retry_after": Infinity}',
     ],
 )
 def test_what_is_not_understood_leaves_the_status(said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coserver_consumer.cli.output import iso_time, local_time
 from coserver_consumer.cli.timeline import make_timeline
 from coserver_consumer.job import State
 from coserver_consumer.store import AttemptError, Line
@@ -62,3 +63,9 @@ def test_a_job_that_was_asked_to_stop(make_job):
         "asked to stop",
         "cancelled after 0.0 s: cancelled by ada",
     ]
+
+
+def test_a_moment_that_no_calendar_has_is_shown_as_a_number():
+    """Another program may have written one; the job can still be looked at."""
+    assert (local_time(2**60), iso_time(2**60)) == (str(2**60), str(2**60))
+    assert iso_time(1_893_456_000_000_000) == "2030-01-01T00:00:00+00:00"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, current_thread
 
@@ -15,11 +16,11 @@ from coserver_consumer.database import Database
 from coserver_consumer.executor import as_outcome
 from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import complete, conclude, release
+from coserver_consumer.lifecycle import conclude
 from coserver_consumer.outcome import Completed
 from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer
-from coserver_consumer.runs import Runs
+from coserver_consumer.rescuer import make_rescuer, rescue_from
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.worker import Worker
 from support.waiting import wait_for
@@ -32,7 +33,7 @@ SETTINGS = Settings(
 class Bench:
     """A registered worker whose attempts call ``work``, and the database it works on."""
 
-    def __init__(self, engine, work=lambda current: Completed()):
+    def __init__(self, engine, work=lambda current: Completed(), policy=PLAIN):
         self.engine = engine
         self.work = work
         self.database = Database(engine)
@@ -43,6 +44,7 @@ class Bench:
             registration=self.registration,
             settings=SETTINGS,
             attempt=self.attempt,
+            policy=lambda task: policy,
         )
 
     def attempt(self, current):
@@ -63,6 +65,16 @@ class Bench:
         """Queue jobs; return their ids."""
         return self.write(store.add_many, [NewJob(task="test", **options) for _ in range(number)])
 
+    def take(self, limit):
+        """Claim jobs as this worker does; return them."""
+        return self.write(
+            store.claim,
+            consumer=self.registration.id,
+            queues=["default"],
+            tasks=["test"],
+            limit=limit,
+        )
+
     def state(self, job_id):
         """Return a job's state."""
         return self.write(store.get, job_id).state
@@ -70,6 +82,20 @@ class Bench:
     def wait_state(self, job_id, state):
         """Wait until a job is in a state."""
         wait_for(lambda: self.state(job_id) is state, what=f"job to be {state}", within=10)
+
+
+@contextmanager
+def counting_claims(engine):
+    """Yield a list that gets an entry for each round of a claimer."""
+    commits = []
+
+    def note(connection):
+        if current_thread().name == "claimer":
+            commits.append(connection)
+
+    sa.event.listen(engine, "commit", note)
+    yield commits
+    sa.event.remove(engine, "commit", note)
 
 
 @pytest.fixture
@@ -153,14 +179,120 @@ def test_what_is_given_back_is_ready(make_bench):
     assert (job.attempt, job.consumer) == (0, None)
 
 
-def test_the_late_ending_of_a_run_that_was_given_back_is_not_told(make_job):
-    """It would be refused anyway, and be logged as a lost lease."""
-    runs, job = Runs(), make_job()
-    run = runs.open(job)
-    runs.close(run, release(job))
-    runs.forget(runs.results())
-    runs.close(run, complete(job))
-    assert runs.is_empty
+def gated(gate):
+    """Return work that stands at the gate if its job says so, and is short else."""
+    return lambda current: Completed(result=current.job.args.get("gate") and gate.wait(30))
+
+
+def make_quick(bench):
+    """Have a worker run so many short jobs that it claims ahead."""
+    ids = bench.add(100)
+    bench.worker.start()
+    for job_id in ids:
+        bench.wait_state(job_id, State.COMPLETED)
+
+
+def test_short_jobs_are_claimed_ahead(make_bench, caplog):
+    """A hundred of them take far fewer rounds than there are pairs of them."""
+    caplog.set_level(logging.DEBUG)
+    bench = make_bench()
+    with counting_claims(bench.engine) as claims:
+        make_quick(bench)
+    assert len(claims) < 30
+
+
+def test_what_waits_behind_long_jobs_is_given_back(make_bench):
+    """So that another consumer can have it; its attempt isn't counted."""
+    gate = Event()
+    bench = make_bench(gated(gate))
+    make_quick(bench)
+    ids = bench.add(6, args={"gate": True})
+
+    def has_settled():
+        found = [bench.write(store.get, job_id) for job_id in ids]
+        waited = [job for job in found if job.state is State.READY and job.run > 0]
+        return sum(job.state is State.RUNNING for job in found) == 2 and waited
+
+    waited = wait_for(has_settled, what="some to be given back", within=10)
+    gate.set()
+    assert {(job.attempt, job.consumer, job.started_at is None) for job in waited} == {
+        (0, None, False)
+    }
+    for job_id in ids:
+        bench.wait_state(job_id, State.COMPLETED)
+
+
+@pytest.mark.parametrize("leave", ["drain", "give_back"])
+def test_what_waits_is_given_back_when_the_worker_leaves(make_bench, leave):
+    """At once: others can begin it now."""
+    bench = make_bench()
+    ids = bench.add(3)
+    runs = bench.worker.runs.open(bench.take(3))
+    getattr(bench.worker, leave)()
+    assert bench.worker.runs.waiting() == []
+    assert not any(bench.worker.runs.begin(run) for run in runs)
+    bench.worker.start()
+    bench.worker.drain()
+    for job_id in ids:
+        bench.wait_state(job_id, State.READY)
+    assert {bench.write(store.get, job_id).attempt for job_id in ids} == {0}
+
+
+def test_a_job_that_is_cancelled_while_it_waits_is_not_begun(make_bench):
+    """Nor does it come back."""
+    began = []
+    bench = make_bench(lambda current: began.append(current.id))
+    [job_id] = bench.add()
+    [job] = bench.take(1)
+    bench.worker.runs.open([job])
+    bench.write(store.cancel, job_id)
+    bench.worker.drain()
+    bench.worker.start()
+    bench.wait_state(job_id, State.CANCELLED)
+    assert began == []
+
+
+def test_a_timeout_counts_from_the_beginning_in_the_store_as_well(make_bench):
+    """A supervisor that finds the process dead goes by it."""
+    gate, waiting, released, seen = Event(), [], [], []
+    standing = [NewJob(task="test", args={"gate": True}) for _ in range(2)]
+    last = NewJob(task="test", timeout=600)
+
+    def work(current):
+        if current.job.args.get("gate"):
+            waiting.append(bench.write(store.get, last.id))
+            gate.wait(30)
+            released.append(bench.write(store.now))
+        elif current.job.timeout:
+            seen.append(bench.write(store.get, current.id))
+        return Completed()
+
+    bench = make_bench(work)
+    make_quick(bench)
+    bench.write(store.add_many, [*standing, last])
+    wait_for(lambda: len(waiting) == 2, what="both threads to stand at the gate")
+    gate.set()
+    bench.wait_state(last.id, State.COMPLETED)
+    assert {(job.state, job.started_at) for job in waiting} == {(State.RUNNING, None)}
+    assert seen[0].started_at >= min(released)
+    assert seen[0].deadline_at == seen[0].started_at + 600 * store.SECOND
+
+
+def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_bench, caplog):
+    """It is ours, and the result is the one that the transaction wrote."""
+    caplog.set_level(logging.INFO)
+
+    def work(current):
+        bench.write(store.complete, current.job.key, "by itself", state=State.RUNNING)
+        return Completed(result="by the consumer", is_written=True)
+
+    bench = make_bench(work)
+    [job_id] = bench.add()
+    bench.worker.start()
+    wait_for(lambda: f"Job {job_id} completed" in caplog.text, what="the log", within=10)
+    assert bench.write(store.get, job_id).result == "by itself"
+    assert "isn't ours" not in caplog.text
+    wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
 
 
 def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, caplog):
@@ -308,3 +440,36 @@ def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
     rescuer.stop()
     rescuer.join(5)
     assert bool(woken) is is_given_up
+
+
+@pytest.mark.parametrize(("policy", "state"), [(1, State.FAILED), (2, State.SCHEDULED)])
+def test_a_job_that_hangs_has_the_attempts_of_its_task(make_bench, policy, state):
+    """Where its process is ended, too, nobody but the task says how often it is tried."""
+    gate = Event()
+    bench = make_bench(lambda _: Completed(result=gate.wait(120)), RetryPolicy(max_attempts=policy))
+    [job_id] = bench.add(timeout=0.1)
+    bench.worker.start()
+    [run] = wait_for(bench.worker.runs.running, what="the job to run")
+    run.since -= 600
+    [hanging] = bench.worker.put_down()
+    assert hanging.max_attempts == policy
+    bench.wait_state(job_id, state)
+    gate.set()
+
+
+@pytest.mark.parametrize(("policy", "state"), [(1, State.FAILED), (2, State.SCHEDULED)])
+def test_a_late_job_of_a_dead_process_has_the_attempts_of_its_task(engine, policy, state):
+    """Its supervisor has another process write that its attempt has failed."""
+    bench = Bench(engine)
+    [job_id] = bench.add(timeout=0.01)
+    [job] = bench.write(
+        store.claim,
+        consumer=bench.registration.id,
+        queues=["default"],
+        tasks=["test"],
+        limit=1,
+    )
+    wait_for(lambda: bench.write(store.now) > job.deadline_at, what="the job to be late")
+    policies = {"test": RetryPolicy(max_attempts=policy)}
+    rescue_from(bench.database, SETTINGS, [bench.registration.id], policy=policies.__getitem__)
+    assert bench.state(job_id) is state

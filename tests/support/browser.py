@@ -38,6 +38,12 @@ class Browser:
         """Send fields to an address of the site."""
         return self.request("POST", f"{self.public}/{path}", data=fields)
 
+    def upload(
+        self, path: str, files: dict[str, tuple[str, bytes, str]], **fields: str
+    ) -> requests.Response:
+        """Send files, each with name, content and media type, and fields as a form does."""
+        return self.request("POST", f"{self.public}/{path}", data=fields, files=files)
+
     def press(self, path: str, form_id: str, **fields: str) -> requests.Response:
         """Open a page, fill in one of its forms and press the button."""
         page = self.get(path)
@@ -52,8 +58,9 @@ class Browser:
         url: str,
         *,
         params: dict[str, str] | None = None,
-        data: dict[str, str] | None = None,
+        data: dict[str, str] | bytes | None = None,
         headers: dict[str, str] | None = None,
+        files: dict[str, tuple[str, bytes, str]] | None = None,
     ) -> requests.Response:
         """Send one request through the door, and a GET for each redirect that follows."""
         response = self.session.request(
@@ -62,6 +69,7 @@ class Browser:
             params=params,
             data=data,
             headers=headers,
+            files=files,
             allow_redirects=False,
             timeout=self.timeout,
         )

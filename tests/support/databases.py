@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from coserver_consumer import store
 from coserver_consumer.store import schema
+from coserver_consumer.store.upgrading import MIGRATIONS, find_revision
 
 SERVERS = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
@@ -74,11 +77,33 @@ def upgrade(url: str) -> None:
     engine.dispose()
 
 
+def migrate(engine: sa.Engine, revision: str) -> None:
+    """Bring the tables to another revision, newer or older."""
+    with engine.begin() as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        is_back = (find_revision(connection) or "") > revision
+        (command.downgrade if is_back else command.upgrade)(configuration, revision)
+
+
 def empty(url: str) -> None:
-    """Remove all rows, but for the queue that is always there."""
+    """Remove all rows, but for the queue that is always there, and the history's partitions."""
     engine = store.open_engine(url)
     with engine.begin() as connection:
+        for name in day_partitions(connection):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
         for table in schema.metadata.sorted_tables:
             connection.execute(sa.delete(table))
         store.add_queue(connection, "default")
     engine.dispose()
+
+
+def day_partitions(connection: sa.Connection) -> list[str]:
+    """Return the partitions of the history, but for the default one, the oldest first."""
+    if connection.dialect.name != "postgresql":
+        return []
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid"
+    query += " WHERE inhparent = 'coserver_history'::regclass"
+    query += " AND pg_get_expr(relpartbound, oid) <> 'DEFAULT' ORDER BY 1"
+    return list(connection.exec_driver_sql(query).scalars())

@@ -115,10 +115,10 @@ class Installation:
         answer.raise_for_status()
         return answer.text
 
-    def start_zodb_consumer(self, name: str, *flags: str) -> Process:
+    def start_zodb_consumer(self, name: str, *flags: str, queue: str) -> Process:
         """Start a consumer that runs Zope's jobs in a Zope of its own; return when it is ready."""
         conf = str(self.stack.instances[1].conf)
-        return self.stack.start_consumer(name, "--queues", name, "--zope-conf", conf, *flags)
+        return self.stack.start_consumer(name, "--queues", queue, "--zope-conf", conf, *flags)
 
     def token(self, key: RunKey, path: str, *, lifetime: float = 60, secret=SECRET) -> str:
         """Return a token as a consumer makes it for a GET of ``path``."""

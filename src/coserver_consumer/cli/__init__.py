@@ -19,8 +19,10 @@ COMMANDS = {
     "run": "coserver_consumer.cli.run:run",
     "status": "coserver_consumer.cli.status:status",
     "jobs": "coserver_consumer.cli.jobs:jobs",
+    "why": "coserver_consumer.cli.why:why",
     "tasks": "coserver_consumer.cli.tasks:tasks",
     "queues": "coserver_consumer.cli.queues:queues",
+    "limits": "coserver_consumer.cli.limits:limits",
     "add": "coserver_consumer.cli.add:add",
     "doctor": "coserver_consumer.cli.doctor:doctor",
 }

@@ -40,6 +40,15 @@ class Moment(click.ParamType[datetime]):
 @click.option("--max-attempts", type=int, help="How often it may be tried.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="How long an attempt may take.")
 @click.option("--unique", metavar="KEY", help="None is added while one with this key is live.")
+@click.option(
+    "--unique-for",
+    type=float,
+    metavar="SECONDS",
+    help="Its key is held so long, whether it has ended or not; 0: until a consumer takes it.",
+)
+@click.option("--limit", metavar="KEY", help="Only so many with it run at once; see `limits`.")
+@click.option("--after", metavar="ID", multiple=True, help="Not before that job is completed.")
+@click.option("--accepts-failure", is_flag=True, help="With --after: also if it fails.")
 @click.option("--title", help="What people read.")
 @click.option("--requires", multiple=True, help="What its consumer must be able to do.")
 @click.option(
@@ -69,12 +78,12 @@ def add(
       coserver add http url=https://example.com/ping
       coserver add mail.send --args '{"to": "a@example.com"}' --queue mail --delay 60
     """
-    given = {name: value for name, value in options.items() if value not in (None, ())}
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
     if payload is not None:
         given["payload"] = payload.read_bytes()
     settings = find_access(context).load()
-    with find_access(context).open() as engine:
-        client = Client(engine, max_payload=settings.max_payload)
+    limit = settings.max_payload
+    with find_access(context).open() as engine, Client(engine, max_payload=limit) as client:
         job_id = client.add(task, read_arguments(text, pairs), **given)
     if as_json:
         write_json({"id": job_id})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
-from coserver_consumer.cli.output import iso_time, job_as_json, local_time, write_json, write_table
+from coserver_consumer.cli.output import (
+    iso_time,
+    job_as_json,
+    local_time,
+    who,
+    write_json,
+    write_table,
+)
 from coserver_consumer.cli.timeline import Moment, make_timeline
 from coserver_consumer.job import Job, State
 from coserver_consumer.store import AttemptError, Line
@@ -34,6 +39,9 @@ def jobs() -> None:
 @click.option("--task", "tasks", multiple=True, help="Only of this task.")
 @click.option("--owner", help="Only those that run as this Plone user.")
 @click.option("--site", help="Only of the Plone site with this path.")
+@click.option(
+    "--quarantined", is_flag=True, help="Only those that failed since they killed their consumers."
+)
 @click.option("--text", help="Only with this text in title, task or id.")
 @click.option("--before", metavar="ID", help="Only those queued before this job: the next page.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
@@ -48,6 +56,7 @@ def list_jobs(
     tasks: tuple[str, ...],
     owner: str | None,
     site: str | None,
+    quarantined: bool,
     text: str | None,
     before: str | None,
     limit: int,
@@ -74,8 +83,10 @@ def list_jobs(
             text=text,
             before=before,
             limit=limit,
+            min_rescues=max_rescues if quarantined else None,
         )
 
+    max_rescues = find_access(context).load().max_rescues
     with find_access(context).open() as engine:
         found = store.read(engine, work)
     if as_json:
@@ -170,7 +181,7 @@ def retry_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
 
     def work(connection: Connection) -> None:
         for job_id in job_ids:
-            store.retry(connection, job_id, by=_who())
+            store.retry(connection, job_id, by=who())
 
     with find_access(context).open() as engine:
         store.write(engine, work)
@@ -200,17 +211,10 @@ def cancel_jobs(context: click.Context, *, job_ids: tuple[str, ...], kill: bool)
     """
 
     def work(connection: Connection) -> dict[str, State]:
-        return {
-            job_id: store.cancel(connection, job_id, by=_who(), kill=kill) for job_id in job_ids
-        }
+        return {job_id: store.cancel(connection, job_id, by=who(), kill=kill) for job_id in job_ids}
 
     with find_access(context).open() as engine:
         states = store.write(engine, work)
     for job_id, state in states.items():
         done = "is cancelled" if state is State.CANCELLED else "was asked to stop"
         click.echo(f"Job {job_id} {done}.")
-
-
-def _who() -> str:
-    """Name the person for the audit."""
-    return f"{getpass.getuser()} (command line)"

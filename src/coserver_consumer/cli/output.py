@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -46,12 +47,24 @@ def local_time(moment: int | None) -> str | None:
     """Return microseconds since the epoch as this machine's local time."""
     if moment is None:
         return None
-    return datetime.fromtimestamp(moment / SECOND).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    known = _to_datetime(moment)
+    return known.astimezone().strftime("%Y-%m-%d %H:%M:%S") if known else str(moment)
 
 
 def iso_time(moment: int | None) -> str | None:
     """Return microseconds since the epoch as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(moment / SECOND, UTC).isoformat() if moment else None
+    if not moment:
+        return None
+    known = _to_datetime(moment)
+    return known.isoformat() if known else str(moment)
+
+
+def _to_datetime(moment: int) -> datetime | None:
+    """Return the moment, None if it is beyond the years that Python knows."""
+    try:
+        return datetime.fromtimestamp(moment / SECOND, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def job_as_json(job: Job) -> dict[str, Any]:
@@ -84,3 +97,8 @@ def job_as_json(job: Job) -> dict[str, Any]:
         "result": job.result,
         "error": job.error,
     }
+
+
+def who() -> str:
+    """Name the person for the audit."""
+    return f"{getpass.getuser()} (command line)"

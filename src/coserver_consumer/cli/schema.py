@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy import Engine
 
-from coserver_consumer import store
+from coserver_consumer import logs, store
 from coserver_consumer.cli.access import access_options, find_access
+
+PATIENT = store.Timeouts(statement=3600)  # to index a large table takes a while
 
 
 @click.command()
@@ -37,10 +40,12 @@ def upgrade(context: click.Context) -> None:
 
 
 def _bring_up_to_date(context: click.Context) -> None:
-    engine = store.open_engine(find_access(context).load().database)
+    settings = find_access(context).load()
+    engine = store.open_engine(settings.database, timeouts=PATIENT)
     address = engine.url.render_as_string(hide_password=True)
     try:
         before, after = store.upgrade(engine)
+        _make_partitions(engine, settings.keep_days)
     finally:
         engine.dispose()
     if before == after:
@@ -49,3 +54,13 @@ def _bring_up_to_date(context: click.Context) -> None:
         click.echo(f"The tables in {address} were made (revision {after}).")
     else:
         click.echo(f"The tables in {address} were upgraded from revision {before} to {after}.")
+
+
+def _make_partitions(engine: Engine, keep_days: float) -> None:
+    """Let the history have its partitions for the next days from the start."""
+    if not store.has_partitions(engine):
+        return
+    if store.read(engine, store.may_make_partitions):
+        store.write(engine, lambda c: store.make_partitions(c, keep_days=keep_days))
+    else:
+        click.echo(f"{logs.CANNOT_MAKE_PARTITIONS}.", err=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.output import iso_time, local_time, write_json, write_table
-from coserver_consumer.cli.queues import Counts, count_jobs, write_counts
+from coserver_consumer.cli.queues import Counts, Rules, count_jobs, find_rules, write_counts
 from coserver_consumer.store import Consumer
 
 
@@ -30,18 +30,19 @@ def status(context: click.Context, *, as_json: bool) -> None:
       watch coserver status
     """
 
-    def work(connection: Connection) -> tuple[Counts, list[Consumer]]:
-        return count_jobs(connection), store.consumers(connection)
+    def work(connection: Connection) -> tuple[Counts, Rules, list[Consumer]]:
+        return count_jobs(connection), find_rules(connection), store.consumers(connection)
 
     access = find_access(context)
     dead_after = access.load().dead_after
     with access.open() as engine:
-        counts, consumers = store.read(engine, work)
+        counts, rules, consumers = store.read(engine, work)
     if as_json:
         found = [_as_json(consumer, dead_after) for consumer in consumers]
-        write_json({"queues": counts, "consumers": found})
+        ruled = {name: found for name, found in rules.items() if found}
+        write_json({"queues": counts, "rules": ruled, "consumers": found})
         return
-    write_counts(counts)
+    write_counts(counts, rules)
     click.echo()
     _write_consumers(consumers, dead_after)
 

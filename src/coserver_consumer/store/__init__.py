@@ -1,16 +1,29 @@
 """The store: every SQL statement, on SQLite, PostgreSQL and MariaDB / MySQL.
 
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
-one. Read on in the order of a job's life: ``schema``, ``adding``, ``batches``, ``claiming``,
-``ending``, ``history``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
-``pruning``.
+one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness``, ``batches``,
+``outlook``, ``claiming``, ``picking``, ``limits``, ``ahead``, ``ending``, ``history``,
+``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
+``partitions``, ``pruning``, ``calling``, ``misfits``, ``borrowing``.
 """
 
-from coserver_consumer.store.adding import MAX_PAYLOAD, add, add_many, check_job, stage
+from coserver_consumer.store.adding import (
+    MAX_PAYLOAD,
+    add,
+    add_many,
+    check_job,
+    check_size,
+    is_one_statement,
+    stage,
+)
+from coserver_consumer.store.ahead import begin, set_aside
 from coserver_consumer.store.batches import drop, forsake, promote, promote_staged
+from coserver_consumer.store.borrowing import borrow
+from coserver_consumer.store.calling import call, carries_calls, hear, listen
 from coserver_consumer.store.changing import cancel, report, retry, wake
-from coserver_consumer.store.claiming import claim
+from coserver_consumer.store.claiming import Claimer, claim, claim_from
 from coserver_consumer.store.clock import SECOND
+from coserver_consumer.store.dependencies import Parent, parents
 from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.ending import finish
 from coserver_consumer.store.engine import Timeouts, open_engine, prepare, read, write
@@ -19,18 +32,48 @@ from coserver_consumer.store.leases import (
     ConsumerInfo,
     Heartbeat,
     Rescue,
+    has_dead,
     heartbeat,
     register,
     rescue,
     rescue_from,
     unregister,
 )
+from coserver_consumer.store.limits import (
+    Limit,
+    count_running,
+    count_starts,
+    find_limit,
+    limits,
+    remove_limit,
+    set_limit,
+)
 from coserver_consumer.store.lines import Line, add_line, lines
+from coserver_consumer.store.misfits import fail_misfits
+from coserver_consumer.store.outlook import Outlook, look
+from coserver_consumer.store.partitions import (
+    drop_old_partition,
+    has_partitions,
+    make_partitions,
+    may_make_partitions,
+)
+from coserver_consumer.store.places import Places
 from coserver_consumer.store.pruning import prune
-from coserver_consumer.store.queues import Consumer, add_queue, consumers, queues
+from coserver_consumer.store.queues import (
+    Consumer,
+    add_queue,
+    consumers,
+    pause,
+    queues,
+    set_max_running,
+    set_rate,
+    unknown_queue,
+)
 from coserver_consumer.store.reading import (
+    NEWEST,
     AttemptError,
     attempts,
+    count_ahead,
     counts,
     find,
     get,
@@ -43,12 +86,18 @@ from coserver_consumer.store.upgrading import check_schema, upgrade
 
 __all__ = [
     "MAX_PAYLOAD",
+    "NEWEST",
     "SECOND",
     "AttemptError",
+    "Claimer",
     "Consumer",
     "ConsumerInfo",
     "Heartbeat",
+    "Limit",
     "Line",
+    "Outlook",
+    "Parent",
+    "Places",
     "Rescue",
     "Timeouts",
     "add",
@@ -56,29 +105,52 @@ __all__ = [
     "add_many",
     "add_queue",
     "attempts",
+    "begin",
+    "borrow",
+    "call",
     "cancel",
+    "carries_calls",
     "check_job",
     "check_schema",
+    "check_size",
     "claim",
+    "claim_from",
     "complete",
     "consumers",
+    "count_ahead",
+    "count_running",
+    "count_starts",
     "counts",
     "drop",
+    "drop_old_partition",
+    "fail_misfits",
     "find",
     "find_dropped",
+    "find_limit",
     "find_unresolved",
     "finish",
     "forsake",
     "get",
     "get_running",
+    "has_dead",
+    "has_partitions",
+    "hear",
     "heartbeat",
     "held",
     "hold_running",
+    "is_one_statement",
     "is_outage",
+    "limits",
     "lines",
+    "listen",
+    "look",
     "lose",
+    "make_partitions",
+    "may_make_partitions",
     "now",
     "open_engine",
+    "parents",
+    "pause",
     "prepare",
     "promote",
     "promote_staged",
@@ -86,12 +158,18 @@ __all__ = [
     "queues",
     "read",
     "register",
+    "remove_limit",
     "report",
     "rescue",
     "rescue_from",
     "retry",
     "revoke",
+    "set_aside",
+    "set_limit",
+    "set_max_running",
+    "set_rate",
     "stage",
+    "unknown_queue",
     "unregister",
     "upgrade",
     "vote",

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, State
+from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now, family
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.dependencies import attach
+from coserver_consumer.store.reading import is_id
 from coserver_consumer.store.rows import join_names
+from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.store.uniqueness import insert_keyed
 
 MAX_PAYLOAD = 1_048_576  # bytes
 MAX_PRIORITY = 1_000_000  # minutes of head start: two years
+EARLIEST, LATEST = 10**15, 253_402_300_799_999_999  # 2001-09-09 to the year 9999
 INSERT = sa.insert(schema.job)
-INSERT_RETURNING = INSERT.returning(schema.job.c.id)  # sends many rows as one statement
+PAGE = 1000  # rows in one statement
+_ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 LIMITS = {
     name: schema.job.c[name].type.length  # type: ignore[attr-defined]
-    for name in ("queue", "task", "owner", "site", "title", "unique_key", "requires")
+    for name in ("queue", "task", "owner", "site", "title", "unique_key", "limit_key", "requires")
 }
 
 
@@ -31,15 +38,26 @@ def add(connection: Connection, job: NewJob, *, max_payload: int = MAX_PAYLOAD) 
     return add_many(connection, [job], max_payload=max_payload)[0]
 
 
+def is_one_statement(jobs: Sequence[NewJob]) -> bool:
+    """Return True if ``add_many`` adds them in one statement, which needs no transaction."""
+    return len(jobs) == 1 and all(job.may_begin and job.unique_key is None for job in jobs)
+
+
 def add_many(
     connection: Connection, jobs: Iterable[NewJob], *, max_payload: int = MAX_PAYLOAD
 ) -> list[str]:
-    """Queue jobs and return their ids in the same order, as ``add`` does for one."""
-    rows = _to_rows(connection, list(jobs), max_payload)
+    """Queue jobs and return their ids in the same order, as ``add`` does for one.
+
+    A job comes behind those of them that it waits for. Raises ``InvalidJob``.
+    """
+    new = list(jobs)
+    rows = _to_rows(connection, new, max_payload)
     _insert(connection, [row for row in rows if row["unique_key"] is None])
-    return [
-        row["id"] if row["unique_key"] is None else _insert_keyed(connection, row) for row in rows
+    ids = [
+        row["id"] if row["unique_key"] is None else insert_keyed(connection, row) for row in rows
     ]
+    attach(connection, new, {job.id: made for job, made in zip(new, ids, strict=True)})
+    return ids
 
 
 def stage(
@@ -55,42 +73,53 @@ def stage(
     ``batch`` (a UUID) is the transaction's; ``evidence`` tells the resolver where to look for it.
     A staged job doesn't hold its unique key yet.
     """
-    rows = _to_rows(connection, list(jobs), max_payload)
+    new = list(jobs)
+    rows = _to_rows(connection, new, max_payload)
     told = {"state": State.STAGED.value, "batch": batch, "evidence": evidence}
     _insert(connection, [{**row, **told} for row in rows])
+    attach(connection, new, {job.id: job.id for job in new})
 
 
 def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows in as few statements as the driver allows."""
-    if not rows:
-        return
-    returns_ids = connection.dialect.insert_executemany_returning
-    connection.execute(INSERT_RETURNING if returns_ids else INSERT, rows)
+    """Insert rows in as few statements as the database allows."""
+    if len(rows) == 1:
+        connection.execute(INSERT, rows[0])
+    elif connection.dialect.name == "postgresql":
+        for start in range(0, len(rows), PAGE):
+            page = [_spell(row) for row in rows[start : start + PAGE]]
+            _insert_as_json(tuple(page[0])).execute(connection, rows=json.dumps(page))
+    elif rows:
+        connection.execute(INSERT, rows)
 
 
-def _insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
-    """Insert a row unless its key is held; return the id of the job that holds the key now."""
-    holder = None
-    while holder is None:  # the one that stood in the way may have ended meanwhile
-        connection.execute(_unless_held(connection.dialect.name).values(row))
-        holder = find_holder(connection, row["unique_key"])
-    return holder
+def _spell(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row as JSON has it."""
+    payload = row["payload"]
+    return row if payload is None else {**row, "payload": payload.hex()}
 
 
-def find_holder(connection: Connection, unique_key: str) -> str | None:
-    """Return the id of the live job that holds the key."""
-    query = sa.select(schema.job.c.id).where(schema.job.c.held_key == unique_key)
-    return connection.execute(query).scalar()
+@cache
+def _insert_as_json(names: tuple[str, ...]) -> Statement:
+    """Return the statement that inserts a list of rows with these columns, which is one value.
+
+    As many parameters as cells take the driver ten times as long as PostgreSQL takes for the rows.
+    """
+
+    def build(_family: str) -> sa.Executable:
+        columns = [sa.column(name, _type_in_json(name)) for name in names]
+        rows = sa.func.json_to_recordset(sa.cast(parameter("rows", type_=sa.Text), postgresql.JSON))
+        found = rows.table_valued(*columns).render_derived(name="told", with_types=True)
+        values = [
+            sa.func.decode(found.c[name], "hex") if name == "payload" else found.c[name]
+            for name in names
+        ]
+        return sa.insert(schema.job).from_select(names, sa.select(*values), include_defaults=False)
+
+    return Statement(build)
 
 
-def _unless_held(dialect: str) -> Any:
-    match family(dialect):
-        case "postgresql":
-            return postgresql.insert(schema.job).on_conflict_do_nothing(index_elements=["held_key"])
-        case "sqlite":
-            return sqlite.insert(schema.job).on_conflict_do_nothing(index_elements=["held_key"])
-        case _:
-            return mysql.insert(schema.job).on_duplicate_key_update(id=schema.job.c.id)
+def _type_in_json(name: str) -> Any:
+    return sa.Text() if name == "payload" else schema.job.c[name].type
 
 
 def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> list[dict[str, Any]]:
@@ -100,13 +129,20 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
     """
     for job in jobs:
         check_job(job, max_payload=max_payload)
-    if all(job.run_at is None and job.delay <= 0 for job in jobs):
-        return [_to_row(job) for job in jobs]
-    now: int = connection.execute(sa.select(Now())).scalar_one()
-    return [_to_row(job) | _due(job, now) for job in jobs]
+    parents = {parent for job in jobs for parent in job.after}
+    rows = [_to_row(job, is_parent=job.id in parents) for job in jobs]
+    if any(job.run_at is not None or job.delay > 0 for job in jobs):
+        now: int = connection.execute(sa.select(Now())).scalar_one()
+        rows = [row | _due(job, now) for row, job in zip(rows, jobs, strict=True)]
+    elif parents:
+        rows = [
+            row | {"state": _waiting_or(State.READY, job)}
+            for row, job in zip(rows, jobs, strict=True)
+        ]
+    return rows
 
 
-def _to_row(job: NewJob) -> dict[str, Any]:
+def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
     return {
         "id": job.id,
         "queue": job.queue,
@@ -121,14 +157,24 @@ def _to_row(job: NewJob) -> dict[str, Any]:
         "origin": job.origin,
         "title": job.title,
         "unique_key": job.unique_key,
+        "unique_for": job.unique_for,
+        "limit_key": job.limit_key,
         "requires": join_names(job.requires),
         "signature": job.signature,
+        "waits_for": len(set(job.after)),
+        "only_if_failed": job.only_if_failed,
+        "is_parent": is_parent,
     }
 
 
 def _due(job: NewJob, now: int) -> dict[str, Any]:
     run_at = job.run_at if job.run_at is not None else now + round(max(0, job.delay) * SECOND)
-    return {"run_at": run_at, "state": (State.SCHEDULED if run_at > now else State.READY).value}
+    state = State.SCHEDULED if run_at > now else State.READY
+    return {"run_at": run_at, "state": _waiting_or(state, job)}
+
+
+def _waiting_or(state: State, job: NewJob) -> str:
+    return (State.BLOCKED if job.after else state).value
 
 
 def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
@@ -143,8 +189,24 @@ def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
         )
     if job.timeout is not None and job.timeout <= 0:
         raise InvalidJob(f"timeout is {job.timeout}; it is in seconds and more than 0.")
+    if job.run_at is not None and not EARLIEST <= job.run_at <= LATEST:
+        raise InvalidJob(
+            f"run_at is {job.run_at}; it is in microseconds since 1970, from {EARLIEST} "
+            f"(in 2001) to {LATEST} (in 9999)."
+        )
+    _check_relations(job)
     _check_names(job)
-    _check_size(job, max_payload)
+    check_size(job, max_payload=max_payload)
+
+
+def _check_relations(job: NewJob) -> None:
+    if job.unique_for is not None and (job.unique_key is None or job.unique_for < 0):
+        raise InvalidJob("unique_for is in seconds, 0 or more, and goes with a unique key.")
+    if job.only_if_failed and not (job.after and job.accepts_failure):
+        raise InvalidJob("only_if_failed is for a job that comes after others and accepts failure.")
+    for parent in job.after:
+        if not is_id(parent):
+            raise InvalidJob(f"'{parent}' isn't the id of a job, so none can come after it.")
 
 
 def _check_names(job: NewJob) -> None:
@@ -155,6 +217,7 @@ def _check_names(job: NewJob) -> None:
         "site": job.site,
         "title": job.title,
         "unique_key": job.unique_key,
+        "limit_key": job.limit_key,
         "requires": join_names(job.requires),
     }
     for name, text in texts.items():
@@ -168,18 +231,20 @@ def _check_names(job: NewJob) -> None:
             raise InvalidJob(f"{name} has a NUL character, which not every database can hold.")
 
 
-def _check_size(job: NewJob, max_payload: int) -> None:
+def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD) -> None:
+    """Raise ``InvalidJob`` if arguments and payload together have more bytes than that."""
     size = len(_to_json(job)) + len(job.payload or b"")
     if size > max_payload:
         raise InvalidJob(
             f"The arguments and payload of job '{job.title or job.task}' have {size} bytes; the "
-            f"limit is {max_payload}. Pass the path or UID of what holds the data instead."
+            f"limit is {max_payload}, the setting max_payload. Pass the path or UID of what holds "
+            "the data instead."
         )
 
 
-def _to_json(job: NewJob) -> str:
+def _to_json(job: NewJob | Job) -> str:
     try:
-        return json.dumps([job.args, job.origin], allow_nan=False)
+        return _ENCODE([job.args, job.origin])
     except (TypeError, ValueError) as error:
         raise InvalidJob(
             f"The arguments of job '{job.title or job.task}' aren't JSON: {error}. "

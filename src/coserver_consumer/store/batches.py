@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from coserver_consumer.job import State
 from coserver_consumer.store import schema
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import move_to_history, revive
+from coserver_consumer.store.clock import SECOND
+from coserver_consumer.store.dependencies import repoint, resettle
+from coserver_consumer.store.history import revive
+from coserver_consumer.store.settling import DUE_STATE, cancel_unneeded, end_jobs
 from coserver_consumer.store.sql import is_state, lazily, locked
-
-DUE_STATE = sa.case((schema.job.c.run_at > Now(), State.SCHEDULED.value), else_=State.READY.value)
+from coserver_consumer.store.uniqueness import FREE
 
 
 def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
@@ -24,13 +25,19 @@ def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     Jobs that were taken for dropped come back. A job whose unique key is held by another live job
     ends as cancelled.
     """
-    revive(connection, _dropped(connection, batch), state=State.STAGED)
+    dropped = _dropped(connection, batch)
+    revive(connection, dropped, state=State.STAGED)
+    resettle(connection, dropped)
     _cancel_duplicates(connection, batch)
+    cancel_unneeded(connection, batch)
     return promote_staged(connection, batch, tid=tid)
 
 
 def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> int:
-    """Do as ``promote`` in one statement, for a batch without unique keys; 0 if it was dropped."""
+    """Do as ``promote`` in one statement; 0 if the batch was dropped.
+
+    It must be one without unique keys and without jobs that wait for others.
+    """
     statement = _promotion(connection.dialect.name)
     return connection.execute(statement, {"b_batch": batch, "b_tid": tid}).rowcount
 
@@ -50,7 +57,7 @@ def _end_staged(connection: Connection, batch: str, state: State, reason: str) -
     query = sa.select(schema.job.c.id).where(schema.job.c.batch == batch, is_state(State.STAGED))
     ids = connection.execute(locked(connection, query)).scalars().all()
     if ids:
-        move_to_history(connection, ids, state=state, error=reason)
+        end_jobs(connection, ids, state=state, error=reason)
     return len(ids)
 
 
@@ -69,36 +76,58 @@ def _promotion(dialect: str) -> sa.Update:
 
 
 def _cancel_duplicates(connection: Connection, batch: str) -> None:
-    """End the staged jobs whose unique key another live job holds, or an earlier one of theirs."""
+    """End the staged jobs whose unique key is held, by an earlier one of theirs or by others."""
+    keys = _keys(connection, batch)
+    if not keys:
+        return
+    held, late = _held(connection, batch), _late(connection, batch)
+    first: dict[str, str] = {}
+    for job_id, key in keys:
+        holder_id = held.get(job_id) or first.get(key) or late.get(job_id)
+        if holder_id is None:
+            first[key] = job_id
+            continue
+        repoint(connection, job_id, holder_id)
+        reason = f"Job {holder_id} holds the same unique key."
+        end_jobs(connection, [job_id], state=State.CANCELLED, error=reason)
+
+
+def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
+    """Return the ids and unique keys of the staged jobs that have one, the first job first."""
+    job = schema.job.c
+    query = sa.select(job.id, job.unique_key).where(
+        job.batch == batch, is_state(State.STAGED), job.unique_key.is_not(None)
+    )
+    return [(row.id, row.unique_key) for row in connection.execute(query.order_by(job.id))]
+
+
+def _held(connection: Connection, batch: str) -> dict[str, str]:
+    """Return the jobs whose key another live job holds, and that one."""
     holder = schema.job.alias("holder")
-    held = (
+    query = (
         sa.select(schema.job.c.id, holder.c.id.label("holder"))
         .join(holder, holder.c.held_key == schema.job.c.unique_key)
         .where(schema.job.c.batch == batch, is_state(State.STAGED))
     )
-    duplicates = {row.id: row.holder for row in connection.execute(held)}
-    for job_id, holder_id in (duplicates | _twins(connection, batch)).items():
-        reason = f"Job {holder_id} holds the same unique key."
-        move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
+    return {row.id: row.holder for row in connection.execute(query)}
 
 
-def _twins(connection: Connection, batch: str) -> dict[str, str]:
-    """Return the jobs of the batch whose key an earlier job of the same batch has."""
+def _late(connection: Connection, batch: str) -> dict[str, str]:
+    """Return the jobs whose key is held for a period, and the last job that was made in it."""
+    job, ended = schema.job.c, schema.history.c
     query = (
-        sa.select(schema.job.c.id, schema.job.c.unique_key)
+        sa.select(job.id, ended.id.label("holder"))
+        .join(schema.history, ended.unique_key == job.unique_key)
         .where(
-            schema.job.c.batch == batch,
+            job.batch == batch,
             is_state(State.STAGED),
-            schema.job.c.unique_key.is_not(None),
+            job.unique_for > 0,
+            ended.created_at > job.created_at - sa.cast(job.unique_for * SECOND, sa.BigInteger),
+            ended.state.not_in(FREE),
         )
-        .order_by(schema.job.c.id)
+        .order_by(ended.created_at, ended.id)
     )
-    first: dict[str, str] = {}
-    twins: dict[str, str] = {}
-    for job_id, key in connection.execute(query):
-        if first.setdefault(key, job_id) != job_id:
-            twins[job_id] = first[key]
-    return twins
+    return {row.id: row.holder for row in connection.execute(query)}
 
 
 def _dropped(connection: Connection, batch: str) -> Any:

@@ -8,11 +8,14 @@ from sqlalchemy import Connection
 from coserver_consumer.errors import WrongState
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.store import schema
-from coserver_consumer.store.adding import find_holder
+from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import move_to_history, revive
+from coserver_consumer.store.dependencies import forget_parents
+from coserver_consumer.store.history import revive
 from coserver_consumer.store.reading import get, is_id
+from coserver_consumer.store.settling import end_jobs
 from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.uniqueness import find_holder
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
 RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
@@ -32,7 +35,7 @@ def cancel(
     state = _lock(connection, job_id)
     if state in WAITING:
         reason = f"cancelled by {by}" if by else "cancelled"
-        move_to_history(connection, [job_id], state=State.CANCELLED, error=reason)
+        end_jobs(connection, [job_id], state=State.CANCELLED, error=reason)
         state = State.CANCELLED
     elif state is State.UNKNOWN:
         decided = sa.update(schema.history).where(schema.history.c.id == job_id)
@@ -44,7 +47,7 @@ def cancel(
         connection.execute(asked.values(cancel_at=Now(), **due))
     else:
         raise WrongState(f"Job {job_id} is {state}; only a live job can be cancelled.")
-    _audit(connection, "cancel", job_id, by)
+    audit(connection, "cancel", who=by, job_id=job_id)
     return state
 
 
@@ -60,10 +63,11 @@ def retry(connection: Connection, job_id: str, *, by: str | None = None) -> None
         connection.execute(due.values(state=State.READY.value, run_at=Now()))
     elif state in RETRIABLE:
         _check_key(connection, get(connection, job_id))
-        revive(connection, [job_id], state=State.READY, run_at=Now())
+        forget_parents(connection, job_id)
+        revive(connection, [job_id], state=State.READY, run_at=Now(), waits_for=sa.literal(0))
     else:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
-    _audit(connection, "retry", job_id, by)
+    audit(connection, "retry", who=by, job_id=job_id)
 
 
 def report(connection: Connection, key: RunKey, progress: float, text: str | None) -> bool:
@@ -115,7 +119,3 @@ def _check_key(connection: Connection, job: Job) -> None:
             f"Job {job.id} can't run again now: job {holder} has the same unique key "
             f"'{job.unique_key}'."
         )
-
-
-def _audit(connection: Connection, action: str, job_id: str, by: str | None) -> None:
-    connection.execute(sa.insert(schema.audit).values(who=by, action=action, job_id=job_id))

@@ -1,29 +1,36 @@
-"""Claims: which jobs a consumer may run next. No job is ever handed to two consumers."""
+"""Which jobs a consumer gets.
+
+A claim takes the first jobs of a queue by rank. Jobs with a limit key are claimed apart, so that
+the many jobs of a key that has no room stand in nobody's way: each key is a lane of its own, and
+the lane with the fewest running jobs is served first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import Job, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now, family
-from coserver_consumer.store.rows import live_columns, split_names, to_job
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.job import Job
+from coserver_consumer.store.limits import Turnstile
+from coserver_consumer.store.outlook import Outlook, QueueOutlook, look
+from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take
+from coserver_consumer.store.places import Place, Places
+
+LANES = 64  # limit keys that are looked at together
+PAGES = 16  # times so many that one claim looks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a claim looks for in one queue."""
+class Claimer:
+    """Who claims: the consumer's id and what it can run."""
 
-    queue: str
+    consumer: str
     tasks: Sequence[str]
-    requirements: Sequence[str]
-    limit: int
+    requirements: Sequence[str] = ()
 
 
 def claim(
@@ -35,111 +42,162 @@ def claim(
     limit: int,
     capabilities: Sequence[str] = (),
 ) -> list[Job]:
-    """Take up to ``limit`` ready jobs and return them, now running, in the order of their rank.
+    """Take up to ``limit`` jobs for a consumer: running, their run and attempt one higher.
 
-    Queues are looked at in the order given. Only jobs whose task is among ``tasks`` and whose
-    requirements are among ``capabilities`` are taken. The attempt is counted at once.
+    Queues are served in the order given, within a queue the lowest rank first. Only jobs of these
+    tasks are taken, and of those that require something only what the capabilities fulfil.
     """
-    if limit < 1 or not tasks:
-        return []
-    take = _TAKE[family(connection.dialect.name)]
-    requirements = _find_requirements(connection, capabilities) if capabilities else []
+    outlook = look(connection, queues, capabilities=capabilities)
+    claimer = Claimer(consumer=consumer, tasks=tasks, requirements=outlook.requirements)
+    return claim_from(connection, outlook, claimer, Places(), limit=limit, idle=limit)
+
+
+def claim_from(
+    connection: Connection,
+    outlook: Outlook,
+    claimer: Claimer,
+    places: Places,
+    *,
+    limit: int,
+    idle: int,
+) -> list[Job]:
+    """Do as ``claim`` for one who has looked already and goes on where it was.
+
+    ``idle`` of the jobs can begin at once; those with a limit key are taken for these only, since a
+    job that waits in a consumer would keep others of its key from running elsewhere.
+    """
     jobs: list[Job] = []
-    for queue in queues:
-        wanted = Wanted(
-            queue=queue, tasks=tasks, requirements=requirements, limit=limit - len(jobs)
-        )
-        jobs += take(connection, consumer, wanted)
-        if len(jobs) == limit:
-            break
+    if not claimer.tasks:
+        return jobs
+    turnstile = Turnstile(connection)
+    for queue in outlook.queues:
+        left = limit - len(jobs)
+        if left > 0 and not queue.is_paused:
+            search = Search(connection, queue, claimer, places.of(queue.name), turnstile)
+            jobs += search.take(left, idle=max(0, idle - len(jobs)))
     return jobs
 
 
-def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> list[str]:
-    """Return the combinations that ready jobs ask for and that these capabilities fulfil."""
-    column = schema.job.c.requires
-    query = sa.select(column).where(is_state(State.READY), column.is_not(None)).distinct()
-    asked = connection.execute(query).scalars().all()
-    return [text for text in asked if text and set(split_names(text)) <= set(capabilities)]
+class Search:
+    """One claim in one queue."""
 
+    def __init__(
+        self,
+        connection: Connection,
+        queue: QueueOutlook,
+        claimer: Claimer,
+        place: Place,
+        turnstile: Turnstile,
+    ) -> None:
+        self._connection = connection
+        self._queue = queue
+        self._claimer = claimer
+        self._place = place
+        self._turnstile = turnstile
 
-def _pick(wanted: Wanted, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Return the query for the jobs that are next in a queue."""
-    job = schema.job.c
-    return (
-        sa.select(*columns)
-        .where(
-            is_state(State.READY),
-            job.queue == wanted.queue,
-            job.run_at <= Now(),
-            job.task.in_(wanted.tasks),
-            sa.or_(job.requires.is_(None), job.requires.in_(wanted.requirements)),
+    def take(self, limit: int, *, idle: int) -> list[Job]:
+        """Take up to ``limit`` jobs."""
+        if not self._queue.is_ruled and not self._queue.has_limited:
+            return self._take_plain(limit)
+        if self._queue.is_ruled:
+            if not self._turnstile.room_in(self._queue, limit):
+                return []
+            self._turnstile.enter()
+            limit = self._turnstile.room_in(self._queue, limit)
+        jobs = self._take_fairly(limit, min(idle, limit))
+        self._turnstile.note(self._queue, [job for job in jobs if not job.limit_key])
+        return jobs
+
+    def _take_fairly(self, limit: int, idle: int) -> list[Job]:
+        """Give the lanes and the jobs without a key half of the idle threads each, if they can."""
+        lanes = self._take_lanes(self._share(idle))
+        plain = self._take_plain(limit - len(lanes))
+        more = idle - len(lanes) - len(plain)
+        return lanes + plain + (self._take_lanes(more) if more > 0 else [])
+
+    def _share(self, idle: int) -> int:
+        """Return half, and with an odd one each time the other half."""
+        if not self._queue.has_limited:
+            return 0
+        self._place.serves_lanes_first = not self._place.serves_lanes_first
+        return (idle + (not self._place.serves_lanes_first)) // 2
+
+    def _take_plain(self, limit: int) -> list[Job]:
+        """Take jobs without a limit key, from the mark on."""
+        if limit < 1:
+            return []
+        place, began = self._place, time.monotonic()
+        start = place.start(began)
+        jobs = self._take("", limit, mark=start)
+        if start == BEGINNING:
+            place.note_search(began, time.monotonic() - began)
+        if jobs:
+            place.mark = mark_of(jobs[-1])
+        if len(jobs) < limit:
+            place.drop_mark()
+        return jobs
+
+    def _take_lanes(self, limit: int) -> list[Job]:
+        """Take jobs with limit keys, each from the lane that has the fewest running."""
+        if limit < 1 or not self._queue.has_limited:
+            return []
+        jobs: list[Job] = []
+        for lanes in self._find_lanes():
+            last = lanes[-1]
+            jobs += self._take_from(lanes, limit - len(jobs))
+            if len(jobs) == limit:
+                return jobs
+            self._place.lane = last
+        return jobs
+
+    def _take_from(self, lanes: list[str], limit: int) -> list[Job]:
+        """Take jobs from these lanes; nobody waits for a turn if there is no room in any."""
+        if not any(self._turnstile.has_room_for(key) for key in lanes):
+            return []
+        self._turnstile.enter()
+        jobs: list[Job] = []
+        while lanes and len(jobs) < limit:
+            key = min(lanes, key=self._turnstile.running)
+            taken = self._take(key, 1) if self._turnstile.has_room_for(key) else []
+            if not taken:
+                lanes.remove(key)
+                continue
+            self._turnstile.note(self._queue, taken)
+            self._place.lane = key
+            jobs += taken
+        return jobs
+
+    def _find_lanes(self) -> Iterator[list[str]]:
+        """Yield the keys that jobs wait for, those behind the one served last first."""
+        lanes = self._walk_lanes()
+        for _ in range(PAGES):
+            page = list(islice(lanes, LANES))
+            if not page:
+                return
+            yield page
+
+    def _walk_lanes(self) -> Iterator[str]:
+        """Yield each key once, in the database's order, which needn't be Python's."""
+        seen: set[str] = set()
+        for start in dict.fromkeys([self._place.lane, ""]):
+            page, has_more = [start], True
+            while has_more:
+                page = self._list_lanes(page[-1])
+                has_more = len(page) == LANES and seen.isdisjoint(page)
+                yield from (key for key in page if key not in seen)
+                seen.update(page)
+
+    def _list_lanes(self, behind: str) -> list[str]:
+        return list_lanes(self._connection, self._queue.name, behind=behind, limit=LANES)
+
+    def _take(self, key: str, limit: int, *, mark: Mark = BEGINNING) -> list[Job]:
+        return take(
+            self._connection,
+            consumer=self._claimer.consumer,
+            queue=self._queue.name,
+            key=key,
+            tasks=self._claimer.tasks,
+            requirements=self._claimer.requirements,
+            mark=mark,
+            limit=limit,
         )
-        .order_by(job.rank, job.id)
-        .limit(wanted.limit)
-    )
-
-
-def _changes(consumer: str) -> dict[str, Any]:
-    """Return what a claim writes into a row."""
-    job = schema.job.c
-    return {
-        "state": State.RUNNING.value,
-        "run": job.run + 1,
-        "attempt": job.attempt + 1,
-        "consumer": consumer,
-        "started_at": Now(),
-        "deadline_at": Now() + sa.cast(job.timeout * SECOND, sa.BigInteger),
-        "progress": None,
-        "progress_text": None,
-    }
-
-
-def _take_on_postgresql(connection: Connection, consumer: str, wanted: Wanted) -> list[Job]:
-    picked = _pick(wanted, schema.job.c.id).with_for_update(skip_locked=True).cte("picked")
-    statement = (
-        sa.update(schema.job)
-        .where(schema.job.c.id == picked.c.id)
-        .values(_changes(consumer))
-        .returning(schema.job.c.rank, *live_columns())
-    )
-    return _in_order(connection.execute(statement))
-
-
-def _take_on_sqlite(connection: Connection, consumer: str, wanted: Wanted) -> list[Job]:
-    statement = (
-        sa.update(schema.job)
-        .where(schema.job.c.id.in_(_pick(wanted, schema.job.c.id)))
-        .values(_changes(consumer))
-        .returning(schema.job.c.rank, *live_columns())
-    )
-    return _in_order(connection.execute(statement))
-
-
-def _take_on_mysql(connection: Connection, consumer: str, wanted: Wanted) -> list[Job]:
-    """Lock first and update by primary key: MariaDB has neither UPDATE ... RETURNING nor CTEs here.
-
-    READ COMMITTED, so that the locks stay on the rows that are taken.
-    """
-    picked = locked(connection, _pick(wanted, schema.job.c.id), skip=True)
-    ids = connection.execute(picked).scalars().all()
-    if not ids:
-        return []
-    of_ids = schema.job.c.id.in_(ids)
-    connection.execute(sa.update(schema.job).where(of_ids).values(_changes(consumer)))
-    return _in_order(
-        connection.execute(sa.select(schema.job.c.rank, *live_columns()).where(of_ids))
-    )
-
-
-def _in_order(result: sa.CursorResult[Any]) -> list[Job]:
-    rows = [dict(row) for row in result.mappings()]
-    rows.sort(key=lambda row: (row.pop("rank"), row["id"]))
-    return [to_job(row) for row in rows]
-
-
-_TAKE = {
-    "postgresql": _take_on_postgresql,
-    "sqlite": _take_on_sqlite,
-    "mysql": _take_on_mysql,
-}

@@ -15,13 +15,15 @@ from sqlalchemy import Connection
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import MAX_RESULT, move_to_history
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.history import MAX_RESULT, hold_run
+from coserver_consumer.store.settling import end_run
+from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.statement import Statement, parameter
 
 
 def hold_running(connection: Connection, key: RunKey) -> bool:
     """Lock the job; return False if the run isn't the current one any more."""
-    return _hold(connection, key, State.RUNNING)
+    return hold_run(connection, key, was=State.RUNNING)
 
 
 def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bool:
@@ -29,12 +31,26 @@ def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bo
 
     ``evidence`` tells the resolver where to look for the transaction.
     """
-    statement = (
+    voted = _vote.execute(connection, job_id=key.job_id, run=key.run, evidence=evidence)
+    return voted.rowcount == 1
+
+
+@Statement
+def _vote(_family: str) -> sa.Executable:
+    job = schema.job.c
+    return (
         sa.update(schema.job)
-        .where(*_is_run(key, State.RUNNING))
-        .values(state=State.FINISHING.value, voted_at=Now(), evidence=evidence)
+        .where(
+            job.id == parameter("job_id"),
+            job.run == parameter("run"),
+            is_state(State.RUNNING),
+        )
+        .values(
+            state=sa.literal_column(f"'{State.FINISHING.value}'"),
+            voted_at=Now(),
+            evidence=parameter("evidence", type_=job.evidence.type),
+        )
     )
-    return connection.execute(statement).rowcount == 1
 
 
 def complete(
@@ -49,12 +65,9 @@ def complete(
 
     ``state`` RUNNING is for an attempt without an effect in the ZODB: it had no vote to wait for.
     """
-    if not _hold(connection, key, state):
-        return False
-    move_to_history(
-        connection, [key.job_id], state=State.COMPLETED, result=result, max_result=max_result
+    return end_run(
+        connection, key, was=state, state=State.COMPLETED, result=result, max_result=max_result
     )
-    return True
 
 
 def revoke(connection: Connection, key: RunKey) -> bool:
@@ -62,7 +75,7 @@ def revoke(connection: Connection, key: RunKey) -> bool:
     job = schema.job.c
     statement = (
         sa.update(schema.job)
-        .where(*_is_run(key, State.FINISHING))
+        .where(job.id == key.job_id, job.run == key.run, is_state(State.FINISHING))
         .values(
             state=State.READY.value,
             run=job.run + 1,
@@ -78,18 +91,5 @@ def revoke(connection: Connection, key: RunKey) -> bool:
 
 def lose(connection: Connection, key: RunKey) -> bool:
     """End a finishing job as unknown: the evidence of its effect was packed away."""
-    if not _hold(connection, key, State.FINISHING):
-        return False
     reason = "Whether it ran to its end can't be told: the ZODB was packed meanwhile."
-    move_to_history(connection, [key.job_id], state=State.UNKNOWN, error=reason)
-    return True
-
-
-def _hold(connection: Connection, key: RunKey, state: State) -> bool:
-    query = sa.select(schema.job.c.id).where(*_is_run(key, state))
-    return connection.execute(locked(connection, query)).scalar() is not None
-
-
-def _is_run(key: RunKey, state: State) -> tuple[sa.ColumnElement[bool], ...]:
-    job = schema.job.c
-    return job.id == key.job_id, job.run == key.run, is_state(state)
+    return end_run(connection, key, was=State.FINISHING, state=State.UNKNOWN, error=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -13,8 +13,10 @@ from coserver_consumer.job import RunKey, State
 from coserver_consumer.lifecycle import Ending, heed_cancel
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.history import MAX_RESULT, cap_error, move_to_history
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.history import MAX_RESULT, cap_error, complete_runs, move_to_history
+from coserver_consumer.store.settling import settle
+from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.statement import Statement, is_one_of
 
 MAX_TRACEBACK = 32_768  # characters
 
@@ -29,12 +31,38 @@ def finish(
     transaction completed it.
     """
     told = {ending.key: ending for ending in endings}
-    asked_to_cancel = _hold(connection, told)
-    ours = [heed_cancel(told[key], asked=asked) for key, asked in asked_to_cancel.items()]
+    done = _complete(connection, told, max_result)
+    left = {key: ending for key, ending in told.items() if key not in done} if done else told
+    return done | (_finish(connection, left, max_result) if left else set())
+
+
+def _complete(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+    """Write what is most endings, where one statement or two do it; return those."""
+    if connection.dialect.name not in ("postgresql", "sqlite"):
+        return set()
+    results = {
+        key: ending.result for key, ending in told.items() if ending.state is State.COMPLETED
+    }
+    if not results:
+        return set()
+    if complete_runs(connection, results, max_result=max_result):
+        return set(results)
+    return _ended(connection, set(results))
+
+
+def _finish(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+    """Write endings of every kind; return those that were still ours."""
+    held = _hold(connection, told)
+    ours = [heed_cancel(told[key], asked=held[key].is_cancelled) for key in held]
     _write_errors(connection, ours)
     _give_back(connection, [ending for ending in ours if ending.state.is_live])
-    _end(connection, [ending for ending in ours if not ending.state.is_live], max_result)
-    return set(asked_to_cancel) | _ended(connection, told.keys() - asked_to_cancel.keys())
+    ended = [ending for ending in ours if not ending.state.is_live]
+    _end(connection, ended, max_result)
+    settle(
+        connection,
+        {ending.key.job_id: ending.state for ending in ended if held[ending.key].is_parent},
+    )
+    return set(held) | _ended(connection, told.keys() - held.keys())
 
 
 def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
@@ -46,17 +74,29 @@ def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
     return {RunKey(*row) for row in connection.execute(query)} & keys
 
 
-def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, bool]:
-    """Lock the jobs that are still ours; return them with whether somebody asked to cancel."""
-    if not told:
-        return {}
+class Held(NamedTuple):
+    """A job that is ours: whether somebody asked to cancel it, and whether others wait for it."""
+
+    is_cancelled: bool
+    is_parent: bool
+
+
+def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, Held]:
+    """Lock the jobs that are still ours and return them."""
+    rows = _lock.execute(connection, ids=[key.job_id for key in told])
+    found = {
+        RunKey(row.id, row.run): Held(row.cancel_at is not None, row.is_parent) for row in rows
+    }
+    return {key: held for key, held in found.items() if key in told}
+
+
+@Statement
+def _lock(family: str) -> sa.Executable:
     job = schema.job.c
-    query = sa.select(job.id, job.run, job.cancel_at).where(
-        job.id.in_([key.job_id for key in told]), is_state(State.RUNNING)
+    query = sa.select(job.id, job.run, job.cancel_at, job.is_parent).where(
+        is_one_of(family, job.id, "ids"), is_state(State.RUNNING)
     )
-    rows = connection.execute(locked(connection, query)).all()
-    found = {RunKey(job_id, run): cancel_at is not None for job_id, run, cancel_at in rows}
-    return {key: asked for key, asked in found.items() if key in told}
+    return query if family == "sqlite" else query.with_for_update()
 
 
 def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 TRANSIENT_SQLSTATES = {"40001", "40P01"}
+IN_THE_WAY = {"55P03", "23514"}  # a lock that wasn't had in time; a row that breaks a rule
 TRANSIENT_MYSQL = {1020, 1205, 1213}
 OUTAGE_SQLSTATES = ("08", "57P0", "53300")
 OUTAGE_MYSQL = {1040, 1053, 2002, 2003, 2006, 2013, 2055}
@@ -31,9 +32,14 @@ def _is_lost_key_race(error: DBAPIError) -> bool:
     )
 
 
+def is_in_the_way(error: DBAPIError) -> bool:
+    """Return True if others have locked what was to be changed, or have put rows there."""
+    return _code(error) in IN_THE_WAY
+
+
 def is_outage(error: BaseException) -> bool:
     """Return True if the database couldn't be reached, so that waiting may help."""
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, PoolTimeout) or _is_nameless_psycopg(error):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -43,12 +49,11 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(code, str):
         return code.startswith(OUTAGE_SQLSTATES)
     text = str(error.orig).lower()
-    return text.startswith(OUTAGE_SQLITE) or _is_nameless_psycopg(error)
+    return text.startswith(OUTAGE_SQLITE) or _is_nameless_psycopg(error.orig)
 
 
-def _is_nameless_psycopg(error: DBAPIError) -> bool:
+def _is_nameless_psycopg(original: BaseException | None) -> bool:
     """Return True for psycopg's connection errors, which have no SQLSTATE."""
-    original = error.orig
     return (
         type(original).__module__.startswith("psycopg")
         and type(original).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
 
-from coserver_consumer.job import State
+from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.rows import KEPT
+from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.statement import Statement, is_one_of, parameter
 
 MAX_RESULT = 65_536  # characters of JSON
 MAX_ERROR = 4_096  # characters
+_COMPLETED: sa.ColumnElement[str] = sa.literal_column(f"'{State.COMPLETED.value}'")
+_ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 RESET = {
     "consumer",
     "started_at",
@@ -36,21 +41,195 @@ def move_to_history(
     max_result: int = MAX_RESULT,
 ) -> None:
     """End live jobs as ``state``. The caller holds their rows' locks and knows they may end."""
-    moved = [
-        sa.literal(state.value, sa.String).label("state") if name == "state" else schema.job.c[name]
-        for name in KEPT
-    ]
-    told = [
-        sa.literal(cap_result(result, max_result), schema.history.c.result.type).label("result"),
-        sa.literal(cap_error(error), schema.history.c.error.type).label("error"),
-    ]
-    source = sa.select(*moved, *told).where(schema.job.c.id.in_(job_ids))
-    connection.execute(
-        sa.insert(schema.history).from_select(
-            [*KEPT, "result", "error"], source, include_defaults=False
-        )
+    told = {"result": cap_result(result, max_result), "error": cap_error(error)}
+    _move.execute(connection, ids=job_ids, state=state.value, **told)
+    _delete.execute(connection, ids=job_ids)
+
+
+def complete_runs(
+    connection: Connection, results: Mapping[RunKey, Any], *, max_result: int = MAX_RESULT
+) -> bool:
+    """Complete running jobs that nobody waits for, all in one statement or two.
+
+    Returns False if it wasn't so for some of them, which stay as they are. Not of MariaDB.
+    """
+    told = {
+        job_id: [run, None if result is None else write_result(result, max_result)]
+        for (job_id, run), result in results.items()
+    }
+    text = _ENCODE(told)
+    moved = _complete.execute(connection, told=text)
+    if connection.dialect.name == "sqlite":
+        _delete_completed.execute(connection, told=text)
+    return moved.rowcount == len(results)
+
+
+def end_run(
+    connection: Connection,
+    key: RunKey,
+    *,
+    was: State,
+    state: State,
+    result: Any = None,
+    error: str | None = None,
+    max_result: int = MAX_RESULT,
+) -> bool:
+    """End a live job as ``state``; False if it isn't in this run and state, or others wait for it.
+
+    One round trip on PostgreSQL.
+    """
+    run = {"job_id": key.job_id, "run": key.run, "was": was.value}
+    told = {"result": cap_result(result, max_result), "error": cap_error(error)}
+    if connection.dialect.name == "postgresql":
+        moved = _move_run.execute(connection, **run, **told, state=state.value)
+        return moved.rowcount == 1
+    if _lock_childless.execute(connection, **run).scalar() is None:
+        return False
+    _move_run.execute(connection, **run, **told, state=state.value)
+    _delete_run.execute(connection, **run)
+    return True
+
+
+def hold_run(connection: Connection, key: RunKey, *, was: State) -> bool:
+    """Lock the job; return False if it isn't in this run and state any more."""
+    held = _lock_run.execute(connection, job_id=key.job_id, run=key.run, was=was.value)
+    return held.scalar() is not None
+
+
+def _moved(source: Any, state: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+    """Return what a history row takes from a live one, which ends in this state."""
+    return [state.label(name) if name == "state" else source[name] for name in KEPT]
+
+
+def _told() -> list[sa.ColumnElement[Any]]:
+    """Return what a history row is told beside."""
+    ended = schema.history.c
+    return [parameter(name, type_=ended[name].type).label(name) for name in ("result", "error")]
+
+
+def _insert(source: sa.Select[Any], *names: str) -> sa.Insert:
+    insert = sa.insert(schema.history)
+    return insert.from_select([*KEPT, *names], source, include_defaults=False)
+
+
+@Statement
+def _move(family: str) -> sa.Executable:
+    state = parameter("state", type_=sa.String)
+    query = sa.select(*_moved(schema.job.c, state), *_told())
+    return _insert(query.where(is_one_of(family, schema.job.c.id, "ids")), "result", "error")
+
+
+@Statement
+def _delete(family: str) -> sa.Executable:
+    return sa.delete(schema.job).where(is_one_of(family, schema.job.c.id, "ids"))
+
+
+@Statement
+def _complete(family: str) -> sa.Executable:
+    """Move the rows that an object names; it has run and result of each by its id."""
+    moved = _copy_completed() if family == "sqlite" else _move_completed()
+    return moved.execution_options(preserve_rowcount=True)
+
+
+def _move_completed() -> sa.Insert:
+    """Return PostgreSQL's statement.
+
+    There is no join: PostgreSQL keeps a plan that it has made while the table was empty, and may go
+    through all running jobs for each that has ended.
+    """
+    job = schema.job.c
+    text = sa.cast(parameter("told", type_=sa.Text), postgresql.JSONB)
+    told = sa.select(text.label("told")).cte("told").prefix_with("MATERIALIZED")
+    ids = sa.select(sa.cast(sa.func.jsonb_object_keys(told.c.told), job.id.type))
+
+    def said(row: Any, at: int) -> sa.ColumnElement[str]:
+        whole = sa.select(told.c.told).scalar_subquery()
+        of_job = sa.type_coerce(whole, postgresql.JSONB)[sa.cast(row.id, sa.Text)]
+        found: sa.ColumnElement[str] = of_job[at].astext
+        return found
+
+    done = sa.delete(schema.job).where(
+        job.id == sa.func.any(sa.func.array(ids.scalar_subquery())),
+        job.run == sa.cast(said(job, 0), sa.BigInteger),
+        is_state(State.RUNNING),
+        ~job.is_parent,
     )
-    connection.execute(sa.delete(schema.job).where(schema.job.c.id.in_(job_ids)))
+    gone = done.returning(*[job[name] for name in KEPT]).cte("gone")
+    result = sa.cast(said(gone.c, 1), schema.history.c.result.type).label("result")
+    return _insert(sa.select(*_moved(gone.c, _COMPLETED), result), "result")
+
+
+def _copy_completed() -> sa.Insert:
+    """Return SQLite's; ``_delete_completed`` follows, which finds the same rows."""
+    told = _told_runs()
+    result = sa.type_coerce(_said(told, 1), sa.Text).label("result")
+    moved = sa.select(*_moved(schema.job.c, _COMPLETED), result)
+    return _insert(moved.join_from(told, schema.job, _is_told(told)), "result")
+
+
+@Statement
+def _delete_completed(_family: str) -> sa.Executable:
+    told = _told_runs()
+    ids = sa.select(schema.job.c.id).join_from(told, schema.job, _is_told(told))
+    return sa.delete(schema.job).where(schema.job.c.id.in_(ids))
+
+
+def _told_runs() -> sa.TableValuedAlias:
+    return sa.func.json_each(parameter("told", type_=sa.Text)).table_valued("key", "value")
+
+
+def _said(told: sa.TableValuedAlias, at: int) -> sa.ColumnElement[Any]:
+    return sa.func.json_extract(told.c.value, sa.literal_column(f"'$[{at}]'"))
+
+
+def _is_told(told: sa.TableValuedAlias) -> sa.ColumnElement[bool]:
+    job = schema.job.c
+    return sa.and_(
+        job.id == told.c.key,
+        job.run == _said(told, 0),
+        is_state(State.RUNNING),
+        ~job.is_parent,
+    )
+
+
+def _is_run() -> list[sa.ColumnElement[bool]]:
+    job = schema.job.c
+    return [
+        job.id == parameter("job_id"),
+        job.run == parameter("run"),
+        job.state == parameter("was"),
+    ]
+
+
+@Statement
+def _lock_run(family: str) -> sa.Executable:
+    query = sa.select(schema.job.c.id).where(*_is_run())
+    return query if family == "sqlite" else query.with_for_update()
+
+
+@Statement
+def _lock_childless(family: str) -> sa.Executable:
+    query = sa.select(schema.job.c.id).where(*_is_run(), ~schema.job.c.is_parent)
+    return query if family == "sqlite" else query.with_for_update()
+
+
+@Statement
+def _delete_run(_family: str) -> sa.Executable:
+    return sa.delete(schema.job).where(*_is_run())
+
+
+@Statement
+def _move_run(family: str) -> sa.Executable:
+    """Copy the row to the history; on PostgreSQL the row that the same statement deletes."""
+    source: Any = schema.job
+    if family == "postgresql":
+        columns = [schema.job.c[name] for name in KEPT]
+        childless = sa.delete(schema.job).where(*_is_run(), ~schema.job.c.is_parent)
+        source = childless.returning(*columns).cte("gone")
+    query = sa.select(*_moved(source.c, parameter("state", type_=sa.String)), *_told())
+    if family != "postgresql":
+        query = query.where(*_is_run())
+    return _insert(query, "result", "error").execution_options(preserve_rowcount=True)
 
 
 def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **changes: Any) -> int:
@@ -61,6 +240,8 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
     """
     if not job_ids:
         return 0
+    held = sa.select(schema.history.c.id).where(schema.history.c.id.in_(job_ids))
+    connection.execute(locked(connection, held)).all()  # a child may be coming
     names = [name for name in KEPT if name not in RESET]
     changed = {
         "state": sa.literal(state.value, sa.String),
@@ -77,15 +258,22 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
 
 def cap_result(result: Any, limit: int) -> Any:
     """Return the result, or a note of its size if its JSON has more characters than ``limit``."""
+    text = write_result(result, limit)
+    return None if text is None else json.loads(text)
+
+
+def write_result(result: Any, limit: int) -> str | None:
+    """Return the JSON of the result, or of a note why it isn't kept."""
     if result is None:
         return None
     try:
-        text = json.dumps(result, allow_nan=False)
+        text = _ENCODE(result)
     except (TypeError, ValueError) as error:
-        return {"not_kept": f"the result isn't JSON: {error}"}
+        return _ENCODE({"not_kept": f"the result isn't JSON: {error}"})
     if len(text) > limit:
-        return {"not_kept": f"the result has {len(text)} characters; the limit is {limit}"}
-    return result
+        note = f"the result has {len(text)} characters; the limit is {limit}"
+        return _ENCODE({"not_kept": note})
+    return text
 
 
 def cap_error(error: str | None, limit: int = MAX_ERROR) -> str | None:

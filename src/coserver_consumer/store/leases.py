@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.history import move_to_history
+from coserver_consumer.store.settling import end_jobs
 from coserver_consumer.store.sql import is_state, locked
 
 
@@ -94,6 +94,16 @@ def heartbeat(connection: Connection, consumer_id: str, *, running: int = 0) -> 
     return Heartbeat(alive=alive, cancelled=frozenset(asked), killed=killed)
 
 
+def has_dead(connection: Connection, *, dead_after: float = 45) -> bool:
+    """Return True if a consumer is dead, or a job is held by one that nobody knows any more."""
+    job, consumer = schema.job.c, schema.consumer.c
+    dead = sa.select(consumer.id).where(_is_dead(dead_after))
+    known = sa.select(consumer.id).where(consumer.id == job.consumer)
+    lost = sa.select(job.id).where(job.consumer.is_not(None), is_state(State.RUNNING))
+    query = sa.select(sa.or_(dead.exists(), lost.where(~known.exists()).exists()))
+    return bool(connection.execute(query).scalar())
+
+
 def rescue(
     connection: Connection,
     *,
@@ -104,7 +114,8 @@ def rescue(
     """Take up to ``limit`` jobs back from consumers without a heartbeat for ``dead_after`` seconds.
 
     A job gets a new run, so that its old attempt can't end it, and the attempt isn't counted. At
-    its ``max_rescues``-th rescue it fails: it seems to kill its consumers.
+    its ``max_rescues``-th rescue it fails: it seems to kill its consumers. One that was set aside
+    and never begun can't have done that.
     """
     dead = _is_dead(dead_after)
     alive = sa.select(schema.consumer.c.id).where(~dead)
@@ -126,14 +137,22 @@ def rescue_from(
 def _rescue_held(
     connection: Connection, held: sa.Select[Any], max_rescues: int
 ) -> tuple[list[RunKey], list[RunKey]]:
-    """Take these jobs back; return the runs that were given back, and those that have failed."""
+    """Take these jobs back; return the runs that were given back, and those that have failed.
+
+    Those that somebody has cancelled don't come back.
+    """
     rows = connection.execute(locked(connection, held, skip=True)).all()
-    poisoned = [row for row in rows if row.rescues + 1 >= max_rescues]
-    returned = [row for row in rows if row.rescues + 1 < max_rescues]
+    _cancel(connection, [row.id for row in rows if row.cancel_at is not None])
+    rows = [row for row in rows if row.cancel_at is None]
+    waiting = [row for row in rows if row.started_at is None]  # see ``ahead``
+    begun = [row for row in rows if row.started_at is not None]
+    poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
+    returned = [row for row in begun if row.rescues + 1 < max_rescues]
+    _take_back(connection, [row.id for row in waiting], rescued=0)
     _take_back(connection, [row.id for row in returned], rescued=1)
     _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
     return (
-        [RunKey(row.id, row.run) for row in returned],
+        [RunKey(row.id, row.run) for row in waiting + returned],
         [RunKey(row.id, row.run) for row in poisoned],
     )
 
@@ -144,7 +163,7 @@ def _is_dead(dead_after: float) -> sa.ColumnElement[bool]:
 
 def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
     job = schema.job.c
-    return sa.select(job.id, job.run, job.rescues).where(
+    return sa.select(job.id, job.run, job.rescues, job.started_at, job.cancel_at).where(
         job.consumer.is_not(None), is_state(State.RUNNING), holder
     )
 
@@ -167,10 +186,18 @@ def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> N
     )
 
 
+def _cancel(connection: Connection, job_ids: list[str]) -> None:
+    if job_ids:
+        reason = "cancelled; its consumer died meanwhile"
+        end_jobs(connection, job_ids, state=State.CANCELLED, error=reason)
+
+
 def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> None:
     if job_ids:
         reason = f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
-        move_to_history(connection, job_ids, state=State.FAILED, error=reason)
+        last = sa.update(schema.job).where(schema.job.c.id.in_(job_ids))
+        connection.execute(last.values(rescues=schema.job.c.rescues + 1))
+        end_jobs(connection, job_ids, state=State.FAILED, error=reason)
 
 
 def _give_up(connection: Connection, dead: sa.ColumnElement[bool]) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import InvalidJob
+from coserver_consumer.errors import InvalidJob, UnknownQueue
 from coserver_consumer.store import schema
+from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
 
 NAME_LENGTH = 190
@@ -52,6 +55,45 @@ def add_queue(connection: Connection, name: str) -> None:
         )
     if name not in queues(connection):
         connection.execute(sa.insert(schema.queue).values(name=name))
+
+
+def pause(connection: Connection, name: str, *, paused: bool = True, by: str | None = None) -> None:
+    """Let no job of the queue begin, or let them begin again; what runs goes on.
+
+    Raises ``UnknownQueue``.
+    """
+    _change(connection, name, paused=paused)
+    audit(connection, "pause" if paused else "resume", who=by, queue=name)
+
+
+def set_max_running(connection: Connection, name: str, number: int | None) -> None:
+    """Let at most so many jobs of the queue run at once, over all consumers; None: any number."""
+    if number is not None and number < 0:
+        raise InvalidJob(f"{number} can't be the number of running jobs: it is 0 or more.")
+    _change(connection, name, max_running=number)
+
+
+def set_rate(connection: Connection, name: str, number: int | None, period: float = 60) -> None:
+    """Let at most ``number`` jobs of the queue begin in any ``period`` seconds; None: all."""
+    if number is not None and (number < 1 or period <= 0):
+        raise InvalidJob(f"{number} in {period:g} s can't be a rate: both are more than 0.")
+    rate = {"rate_number": number, "rate_period": None if number is None else period}
+    _change(connection, name, **rate)
+
+
+def _change(connection: Connection, name: str, **values: Any) -> None:
+    known = queues(connection)
+    if name not in known:
+        raise unknown_queue(name, known)
+    connection.execute(sa.update(schema.queue).where(schema.queue.c.name == name).values(**values))
+
+
+def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
+    """Return the error that says which queues there are and how this one is made."""
+    return UnknownQueue(
+        f"No queue is called '{name}'; known are: {', '.join(known) or 'none'}. "
+        f"Make it with `coserver queues add {name}`, or by starting a consumer that serves it."
+    )
 
 
 def consumers(connection: Connection) -> list[Consumer]:

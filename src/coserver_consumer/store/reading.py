@@ -16,6 +16,9 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.rows import history_columns, live_columns, to_job
 from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.statement import Statement, parameter
+
+NEWEST = 100_000  # ended jobs that are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +44,34 @@ class Filter:
     site: str | None = None
     text: str | None = None
     before: str | None = None
+    min_rescues: int | None = None
 
     def conditions(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
         """Return what holds for the wanted rows of a table."""
         column = table.c
-        found: list[sa.ColumnElement[bool]] = []
-        if self.states:
-            found.append(column.state.in_([state.value for state in self.states]))
-        if self.queues:
-            found.append(column.queue.in_(self.queues))
-        if self.tasks:
-            found.append(column.task.in_(self.tasks))
-        if self.owner is not None:
-            found.append(column.owner == self.owner)
-        if self.site is not None:
-            found.append(column.site == self.site)
-        if self.text:
-            found.append(_contains(table, self.text))
-        if self.before is not None:
-            found.append(column.id < self.before)
-        return found
+        found: list[sa.ColumnElement[bool] | None] = [
+            *self._is_in_state(table),
+            column.queue.in_(self.queues) if self.queues else None,
+            column.task.in_(self.tasks) if self.tasks else None,
+            None if self.owner is None else column.owner == self.owner,
+            None if self.site is None else column.site == self.site,
+            _contains(table, self.text) if self.text else None,
+            None if self.before is None else column.id < self.before,
+            None if self.min_rescues is None else _is_poisoned(table, self.min_rescues),
+        ]
+        return [condition for condition in found if condition is not None]
+
+    def _is_in_state(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        """Return conditions, and that an index has what is asked for: SQLite doesn't see it.
+
+        The jobs of a site or an owner have indexes of their own.
+        """
+        if not self.states:
+            return []
+        wanted = table.c.state.in_([state.value for state in self.states])
+        if table is schema.job or State.COMPLETED in self.states or self.site or self.owner:
+            return [wanted]
+        return [wanted, table.c.state != sa.literal_column(f"'{State.COMPLETED.value}'")]
 
 
 def now(connection: Connection) -> int:
@@ -88,11 +99,19 @@ def is_id(text: str) -> bool:
 
 def get_running(connection: Connection, key: RunKey) -> Job | None:
     """Return the job if exactly this run of it is running now."""
-    query = sa.select(*live_columns()).where(
-        schema.job.c.id == key.job_id, schema.job.c.run == key.run, is_state(State.RUNNING)
-    )
-    row = connection.execute(query).mappings().one_or_none()
+    found = _find_running.execute(connection, job_id=key.job_id, run=key.run)
+    row = found.one_or_none()
     return to_job(row) if row else None
+
+
+@Statement
+def _find_running(_family: str) -> sa.Executable:
+    job = schema.job.c
+    return sa.select(*live_columns()).where(
+        job.id == parameter("job_id"),
+        job.run == parameter("run"),
+        is_state(State.RUNNING),
+    )
 
 
 def held(connection: Connection, consumer_id: str) -> list[Job]:
@@ -100,7 +119,7 @@ def held(connection: Connection, consumer_id: str) -> list[Job]:
     query = sa.select(*live_columns()).where(
         schema.job.c.consumer == consumer_id, is_state(State.RUNNING)
     )
-    return [to_job(row) for row in connection.execute(query).mappings()]
+    return [to_job(row) for row in connection.execute(query)]
 
 
 def find(
@@ -114,11 +133,12 @@ def find(
     text: str | None = None,
     limit: int = 50,
     before: str | None = None,
+    min_rescues: int | None = None,
 ) -> list[Job]:
     """Return up to ``limit`` jobs, live and ended, the newest first.
 
     ``text`` is looked for in titles, tasks and ids; ``before`` is the id of the last job of the
-    page before.
+    page before. ``min_rescues``: those that failed after so many deaths of their consumers.
     """
     wanted = Filter(
         states=states,
@@ -128,26 +148,44 @@ def find(
         site=site,
         text=text,
         before=before,
+        min_rescues=min_rescues,
     )
-    tables = [(schema.job, live_columns()), (schema.history, history_columns())]
+    tables = [(schema.job, live_columns(), True), (schema.history, history_columns(), False)]
     rows: list[Job] = []
-    for table, columns in tables:
+    for table, columns, is_live in tables:
+        if states and is_live not in {state.is_live for state in states}:
+            continue
         query = sa.select(*columns).where(*wanted.conditions(table))
         newest = query.order_by(table.c.id.desc()).limit(limit)
-        rows += [to_job(row) for row in connection.execute(newest).mappings()]
+        rows += [to_job(row) for row in connection.execute(newest)]
     return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
 
 
-def counts(connection: Connection) -> dict[str, dict[State, int]]:
-    """Return how many jobs each queue has in each state."""
+def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[State, int]]:
+    """Return how many jobs each queue has in each state; of ended ones, of the newest."""
+    ended = schema.history.c
+    last = sa.select(ended.queue, ended.state).order_by(ended.id.desc()).limit(newest)
     found: dict[str, dict[State, int]] = {}
-    for table in (schema.job, schema.history):
+    for table in (schema.job, last.subquery()):
         query = sa.select(table.c.queue, table.c.state, sa.func.count())
         for queue, state, number in connection.execute(
             query.group_by(table.c.queue, table.c.state)
         ):
             found.setdefault(queue, {})[State(state)] = number
     return found
+
+
+def count_ahead(connection: Connection, job: Job) -> int:
+    """Return how many ready jobs of its queue come before a ready job, in its own lane."""
+    row = schema.job.c
+    mine = sa.select(row.rank).where(row.id == job.id).scalar_subquery()
+    query = sa.select(sa.func.count()).where(
+        is_state(State.READY),
+        row.queue == job.queue,
+        row.limit_key == job.limit_key,
+        sa.or_(row.rank < mine, sa.and_(row.rank == mine, row.id < job.id)),
+    )
+    return connection.execute(query).scalar_one()
 
 
 def attempts(connection: Connection, job_id: str) -> list[AttemptError]:
@@ -172,9 +210,12 @@ def _get_ended(connection: Connection, job_id: str) -> Job | None:
 def _get(
     connection: Connection, table: sa.Table, columns: list[sa.ColumnElement[Any]], job_id: str
 ) -> Job | None:
-    row = connection.execute(sa.select(*columns).where(table.c.id == job_id)).mappings()
-    found = row.one_or_none()
-    return to_job(found) if found else None
+    row = connection.execute(sa.select(*columns).where(table.c.id == job_id)).one_or_none()
+    return to_job(row) if row else None
+
+
+def _is_poisoned(table: sa.Table, rescues: int) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.state == State.FAILED.value, table.c.rescues >= rescues)
 
 
 def _contains(table: sa.Table, text: str) -> sa.ColumnElement[bool]:

@@ -13,13 +13,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from coserver_consumer.store.clock import NewId, Now
-from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Time
+from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0001"  # the Alembic revision that has these tables
+REVISION = "0005"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
+# PostgreSQL would reckon the rank of an important job in 32 bits.
+Priority = sa.Integer().with_variant(sa.BigInteger, "postgresql")
+
 metadata = sa.MetaData()
+
+
+def _serial() -> sa.Column[Any]:
+    """Return an id that the database counts up."""
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    return sa.Column("id", number, primary_key=True, autoincrement=True)
 
 
 def _job_columns() -> Iterator[sa.Column[Any]]:
@@ -27,7 +36,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("id", Id, primary_key=True, server_default=NewId())
     yield sa.Column("queue", Name, nullable=False, server_default="default")
     yield sa.Column("state", sa.String(12), nullable=False, server_default="ready")
-    yield sa.Column("priority", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("priority", Priority, nullable=False, server_default="0")
     yield sa.Column("run_at", Time, nullable=False, server_default=Now())
     yield sa.Column("run", sa.BigInteger, nullable=False, server_default="0")
     yield sa.Column("attempt", sa.Integer, nullable=False, server_default="0")
@@ -37,10 +46,12 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("args", Json, nullable=False, server_default=sa.text("('{}')"))
     yield sa.Column("payload", Bytes)
     yield sa.Column("owner", Name)
-    yield sa.Column("site", sa.String(1024))
+    yield sa.Column("site", Site)
     yield sa.Column("origin", Json)
     yield sa.Column("title", sa.String(1024))
     yield sa.Column("unique_key", sa.String(255))
+    yield sa.Column("unique_for", sa.Double)
+    yield sa.Column("limit_key", Name, nullable=False, server_default="")
     yield sa.Column("requires", sa.String(255))
     yield sa.Column("signature", sa.String(128))
     yield sa.Column("timeout", sa.Double)
@@ -55,19 +66,26 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("batch", Id)
     yield sa.Column("evidence", Json)
     yield sa.Column("tid", sa.BigInteger)
+    yield sa.Column("waits_for", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("failed_parents", sa.Integer, nullable=False, server_default="0")
+    yield sa.Column("only_if_failed", sa.Boolean, nullable=False, server_default=sa.false())
+    yield sa.Column("is_parent", sa.Boolean, nullable=False, server_default=sa.false())
 
 
 # Priority is a head start in time: each point is worth a minute of waiting, so nothing starves.
 RANK = f"run_at - priority * {MINUTE}"
-# A staged job holds its key only once its request has committed.
-HELD_KEY = "CASE WHEN state = 'staged' THEN NULL ELSE unique_key END"
+# A staged job holds its key only once its request has committed; one that is unique while it waits,
+# until it is claimed for the first time.
+HELD_KEY = (
+    "CASE WHEN state = 'staged' OR (unique_for = 0 AND run > 0) THEN NULL ELSE unique_key END"
+)
 
 job = sa.Table(
     "coserver_job",
     metadata,
     *_job_columns(),
     sa.Column("rank", sa.BigInteger, sa.Computed(RANK, persisted=True)),
-    sa.Column("held_key", sa.String(255), sa.Computed(HELD_KEY, persisted=True)),
+    sa.Column("held_key", sa.String(255), sa.Computed(HELD_KEY)),
 )
 
 history = sa.Table(
@@ -77,17 +95,13 @@ history = sa.Table(
     sa.Column("ended_at", Time, nullable=False, server_default=Now()),
     sa.Column("result", Json),
     sa.Column("error", LongText),
+    postgresql_partition_by="RANGE (id)",  # see ``partitions``
 )
 
 error = sa.Table(
     "coserver_error",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    _serial(),
     sa.Column("job_id", Id, nullable=False),
     sa.Column("run", sa.BigInteger, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
@@ -100,12 +114,7 @@ error = sa.Table(
 line = sa.Table(
     "coserver_line",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    _serial(),
     sa.Column("job_id", Id, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("text", LongText, nullable=False),
@@ -117,6 +126,35 @@ queue = sa.Table(
     metadata,
     sa.Column("name", Name, primary_key=True),
     sa.Column("created_at", Time, nullable=False, server_default=Now()),
+    sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("max_running", sa.Integer),
+    sa.Column("rate_number", sa.Integer),
+    sa.Column("rate_period", sa.Double),
+)
+
+limit = sa.Table(
+    "coserver_limit",
+    metadata,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("max_running", sa.Integer),
+    sa.Column("created_at", Time, nullable=False, server_default=Now()),
+)
+
+start = sa.Table(
+    "coserver_start",
+    metadata,
+    _serial(),
+    sa.Column("queue", Name, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
+)
+
+dependency = sa.Table(
+    "coserver_dependency",
+    metadata,
+    sa.Column("parent_id", Id, primary_key=True),
+    sa.Column("job_id", Id, primary_key=True),
+    sa.Column("accepts_failure", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 consumer = sa.Table(
@@ -139,16 +177,12 @@ consumer = sa.Table(
 audit = sa.Table(
     "coserver_audit",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    _serial(),
     sa.Column("at", Time, nullable=False, server_default=Now()),
     sa.Column("who", Name),
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("job_id", Id),
+    sa.Column("queue", Name),
 )
 
 
@@ -163,8 +197,13 @@ def _index(
 _live, _ended = job.c, history.c
 _index(
     "coserver_job_claim",
-    *(_live.state, _live.queue, _live.rank, _live.id),
+    *(_live.state, _live.queue, _live.limit_key, _live.rank, _live.id),
     where="state = 'ready'",
+)
+_index(
+    "coserver_job_requires",
+    *(_live.state, _live.requires),
+    where="state = 'ready' AND requires IS NOT NULL",
 )
 _index("coserver_job_due", _live.state, _live.run_at, where="state = 'scheduled'")
 _index(
@@ -175,10 +214,15 @@ _index(
 _index("coserver_job_lease", _live.consumer, where="consumer IS NOT NULL")
 _index("coserver_job_batch", _live.batch, where="batch IS NOT NULL")
 _index("coserver_job_owner", _live.owner, _live.id, where="owner IS NOT NULL")
-_index("coserver_job_unique", _live.held_key, unique=True)
+_index("coserver_job_site", _live.site, _live.id, where="site IS NOT NULL")
+_index("coserver_job_unique", _live.held_key, unique=True, where="held_key IS NOT NULL")
 _index("coserver_history_ended", _ended.ended_at)
+_index("coserver_history_unique", _ended.unique_key, where="unique_key IS NOT NULL")
 _index("coserver_history_state", _ended.state, _ended.id, where="state <> 'completed'")
 _index("coserver_history_owner", _ended.owner, _ended.id, where="owner IS NOT NULL")
+_index("coserver_history_site", _ended.site, _ended.id, where="site IS NOT NULL")
 _index("coserver_history_batch", _ended.batch, where="state = 'dropped'")
 _index("coserver_error_job", error.c.job_id)
 _index("coserver_line_job", line.c.job_id)
+_index("coserver_start_at", start.c.queue, start.c.at)
+_index("coserver_dependency_job", dependency.c.job_id)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVarTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVarTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
 from coserver_consumer.job import State
 from coserver_consumer.store import schema
+from coserver_consumer.store.clock import family
 
 Row = TypeVarTuple("Row")
+
+PAGE = 500  # ids in one statement
 
 
 def is_state(*states: State) -> ColumnElement[bool]:
@@ -44,3 +50,36 @@ def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -
     if connection.dialect.name == "sqlite":
         return query
     return query.with_for_update(skip_locked=skip)
+
+
+@contextmanager
+def whole(connection: Connection) -> Iterator[None]:
+    """Make one transaction of what follows, also where each statement is one by itself."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        yield
+        return
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+def insert_unless_there(connection: Connection, table: sa.Table) -> Any:
+    """Return an insert that is nothing for a row whose unique columns another row has."""
+    match family(connection.dialect.name):
+        case "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        case "sqlite":
+            return sqlite.insert(table).on_conflict_do_nothing()
+        case _:
+            key = next(iter(table.primary_key))
+            return mysql.insert(table).on_duplicate_key_update({key.name: key})
+
+
+def pages(ids: Iterable[str]) -> list[list[str]]:
+    """Return the ids in lists that are short enough for a statement."""
+    every = list(ids)
+    return [every[start : start + PAGE] for start in range(0, len(every), PAGE)]

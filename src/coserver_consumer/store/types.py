@@ -10,6 +10,9 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+SPACE = " \t\n\r"  # what JSON takes for it
+_decode = json.JSONDecoder().raw_decode  # json.loads takes detours
+
 
 class Id(TypeDecorator[str]):
     """A UUID, as 36 characters in Python; native where the database has the type."""
@@ -50,11 +53,8 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Read what a row holds."""
         if value is None or dialect.name == "postgresql":
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            return Malformed(value)
+            return value  # the driver has read it, by ``load_json``
+        return load_json(value)
 
 
 class Malformed(str):
@@ -63,8 +63,28 @@ class Malformed(str):
     __slots__ = ()
 
 
+def load_json(text: str | bytes) -> Any:
+    """Return what JSON text says; ``Malformed`` for text that isn't JSON, or that Python refuses.
+
+    It refuses numbers of more than 4,300 digits, and what is nested too deeply.
+    """
+    said = text if isinstance(text, str) else read_text(text)
+    whole = said.strip(SPACE)
+    try:
+        value, end = _decode(whole)
+    except (ValueError, RecursionError):
+        return Malformed(said)
+    return value if end == len(whole) else Malformed(said)
+
+
+def read_text(data: bytes) -> str:
+    r"""Return text; bytes that aren't UTF-8 as ``\xfc``, so that JSON with such isn't JSON."""
+    return data.decode(errors="backslashreplace")
+
+
 Time = sa.BigInteger
 Name = sa.String(190)
+Site = sa.String(1024).with_variant(sa.String(512), "mysql", "mariadb")  # what its indexes take
 Bytes = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 LongText = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
@@ -25,13 +23,13 @@ class Call:
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope call it."""
-        return self._zope.send(as_request(job.job))
+        return self._zope.send(job.job, as_request(job.job))
 
 
 def as_request(job: Job) -> Job:
-    """Return the job as one of a view, which finds out in the store what to call.
+    """Return the job as one of a view, which finds in the job itself what to call.
 
     So the arguments don't travel twice, and what is called is what was signed.
     """
     path = f"{job.site or ''}/{SERVICE}"
-    return replace(job, args={"path": path, "method": "POST"}, payload=None)
+    return job._replace(args={"path": path, "method": "POST"}, payload=None)

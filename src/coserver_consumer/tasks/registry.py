@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
 from coserver_consumer.errors import ConfigurationError, InvalidTask, UnknownTask
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.task import Task, make_task
 
@@ -34,6 +35,11 @@ class Registry:
             raise UnknownTask(
                 f"No task is called '{name}'; this consumer knows: {known}."
             ) from None
+
+    def policy(self, name: str) -> RetryPolicy:
+        """Return how the task of that name is retried, one that isn't known as any."""
+        task = self.tasks.get(name)
+        return PLAIN if task is None else task.retry
 
 
 def load_registry(context: TaskContext, found: Iterable[EntryPoint] | None = None) -> Registry:

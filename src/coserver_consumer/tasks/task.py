@@ -9,6 +9,7 @@ from typing import Any
 
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import InvalidJob, InvalidTask
+from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
 
 
@@ -16,12 +17,14 @@ from coserver_consumer.tasks.context import TaskContext
 class Task:
     """A task that is ready to run.
 
-    ``is_signed``: it runs only jobs that bear the signature of the secret's holder.
+    ``is_signed``: it runs only jobs that bear the signature of the secret's holder. ``retry``:
+    when it is tried again.
     """
 
     name: str
     run: Callable[[CurrentJob], Any]
     is_signed: bool = False
+    retry: RetryPolicy = PLAIN
 
 
 def make_task(name: str, plugin: object, context: TaskContext) -> Task:
@@ -35,12 +38,17 @@ def make_task(name: str, plugin: object, context: TaskContext) -> Task:
 
 def _from_function(name: str, function: Callable[..., Any]) -> Task:
     _check_runnable(f"Task '{name}'", function)
+    signature = inspect.signature(function)
 
     def run(job: CurrentJob) -> Any:
-        _check_arguments(name, function, job)
-        return function(job, **job.args)
+        try:
+            return function(job, **job.args)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                _check_arguments(name, signature, job)  # it wasn't the function that raised it
+            raise
 
-    return Task(name=name, run=run)
+    return Task(name=name, run=run, retry=_find_policy(name, function))
 
 
 def _from_class(name: str, plugin: type, context: TaskContext) -> Task:
@@ -54,7 +62,20 @@ def _from_class(name: str, plugin: type, context: TaskContext) -> Task:
         )
     made = plugin(context)
     _check_runnable(f"Task '{name}': {plugin.__qualname__}.run", made.run)
-    return Task(name=name, run=made.run, is_signed=bool(getattr(made, "is_signed", False)))
+    return Task(
+        name=name,
+        run=made.run,
+        is_signed=bool(getattr(made, "is_signed", False)),
+        retry=_find_policy(name, made),
+    )
+
+
+def _find_policy(name: str, plugin: object) -> RetryPolicy:
+    """Return what the plugin's attribute ``retry`` says."""
+    found = getattr(plugin, "retry", PLAIN)
+    if not isinstance(found, RetryPolicy):
+        raise InvalidTask(f"Task '{name}': its attribute retry is {found!r}, wanted a RetryPolicy.")
+    return found
 
 
 def _check_runnable(what: str, function: Callable[..., Any]) -> None:
@@ -75,9 +96,9 @@ def _takes(function: Callable[..., Any], *arguments: object) -> bool:
     return True
 
 
-def _check_arguments(name: str, function: Callable[..., Any], job: CurrentJob) -> None:
+def _check_arguments(name: str, signature: inspect.Signature, job: CurrentJob) -> None:
     """Raise ``InvalidJob`` if the job's arguments don't fit the function."""
     try:
-        inspect.signature(function).bind(job, **job.args)
+        signature.bind(job, **job.args)
     except TypeError as error:
         raise InvalidJob(f"Task '{name}' can't be called with its arguments: {error}.") from None

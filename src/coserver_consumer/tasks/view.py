@@ -21,4 +21,4 @@ class View:
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope publish it."""
-        return self._zope.send(job.job)
+        return self._zope.send(job.job, job.job)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from coserver_consumer.codec import decode
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import InvalidJob
@@ -26,7 +24,7 @@ class XmlRpc:
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope call the method."""
-        return self._zope.send(as_request(job.job))
+        return self._zope.send(job.job, as_request(job.job))
 
 
 def as_request(job: Job) -> Job:
@@ -39,4 +37,4 @@ def as_request(job: Job) -> Job:
         "method": "POST",
         "headers": {"Content-Type": "text/xml; charset=utf-8"},
     }
-    return replace(job, args=request, payload=write_call(method, decode(args)))
+    return job._replace(args=request, payload=write_call(method, decode(args)))

@@ -9,31 +9,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from coserver_consumer.answer import conclude_answer
+from coserver_consumer.handover import ENDED
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.outcome import Completed, Outcome
 from coserver_consumer.reply import Reply
-from coserver_consumer.signing import make_token
 from coserver_consumer.transports.target import Target, make_target
+from coserver_consumer.verdict import run_mark
 
-TOKEN_MARGIN = 30.0  # seconds a token outlives its request
 USER_AGENT = f"collective.coserver/{version('collective.coserver')}"
 
 
-def make_request(job: Job, *, secret: str, lifetime: float) -> Target:
-    """Return the request, with a token that is good for it alone and for so many seconds.
-
-    Raises ``InvalidJob`` naming the argument that is wrong.
-    """
+def make_request(job: Job) -> Target:
+    """Return the request; raise ``InvalidJob`` naming the argument that is wrong."""
     target = make_target(job)
-    token = make_token(
-        job.key,
-        method=target.method,
-        target=target.target,
-        secret=secret,
-        lifetime=lifetime + TOKEN_MARGIN,
-    )
-    said = {"Authorization": f"Coserver {token}", "User-Agent": USER_AGENT}
-    return replace(target, headers=target.headers | said)
+    return replace(target, headers=target.headers | {"User-Agent": USER_AGENT})
 
 
 def conclude(
@@ -41,7 +30,11 @@ def conclude(
 ) -> Outcome:
     """Return what Zope's answer means; ``zope_urls`` are the addresses of its instances."""
     hosts = _find_hosts(job, zope_urls)
-    return conclude_answer(job.task, reply, request=name_request(target), hosts=hosts, limit=limit)
+    request = name_request(target)
+    outcome = conclude_answer(job.task, reply, request=request, hosts=hosts, limit=limit)
+    if isinstance(outcome, Completed) and reply.headers.get(ENDED.lower()) == run_mark(*job.key):
+        return replace(outcome, is_written=True)
+    return outcome
 
 
 def name_request(target: Target) -> str:

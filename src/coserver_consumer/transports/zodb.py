@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from coserver_consumer.errors import ConfigurationError, ZopeUnavailable
+from coserver_consumer.errors import ConfigurationError, CoserverError, StartAgain, ZopeUnavailable
+from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.settings import Settings
@@ -17,15 +18,12 @@ from coserver_consumer.transports.run_request import conclude, make_request
 from coserver_consumer.transports.wsgi import Application, ask, make_environ
 from coserver_consumer.verdict import Question, Verdict
 
-DAY = 86_400.0  # seconds: a token without a timeout; nobody else ever sees it
-
 
 class ZodbTransport:
     """Starts Zope once, in ``open``; then every thread may send jobs."""
 
     def __init__(self, settings: Settings, zope_conf: Path) -> None:
         self._settings = settings
-        self._secret = settings.secret_text
         self._zope_conf = zope_conf
         self._opening = Lock()
         self._application: Application | None = None
@@ -33,19 +31,23 @@ class ZodbTransport:
     def open(self) -> None:
         """Start Zope, which takes about ten seconds with Plone; a second call is nothing.
 
-        Raises ``ConfigurationError`` for a zope.conf that can't be used, and ``ZopeUnavailable``
-        while its ZODB can't be opened.
+        Raises ``ConfigurationError`` for a zope.conf that can't be used, ``ZopeUnavailable``
+        while its ZODB can't be opened, and ``StartAgain`` if another Zope filled an empty ZODB
+        at the same moment: both want to put the same first objects there.
         """
         with self._opening:
             if self._application is None:
                 self._application = _start(self._settings, self._zope_conf)
 
-    def send(self, job: Job) -> Outcome:
-        """Have Zope publish the job's request in this thread; return what its answer means."""
+    def send(self, job: Job, request: Job) -> Outcome:
+        """Have Zope publish the job's request in this thread; return what its answer means.
+
+        Zope is handed the job as it was claimed, whatever its request looks like.
+        """
         self.open()
         zope_urls, limit = self._settings.zope_url, self._settings.max_result
-        target = make_request(job, secret=self._secret, lifetime=job.timeout or DAY)
-        environ = make_environ(target, server_url=zope_urls[0])
+        target = make_request(request)
+        environ = make_environ(target, server_url=zope_urls[0]) | {IN_PROCESS: job}
         try:
             reply = ask(self._published, environ, max_body=limit)
         finally:
@@ -91,8 +93,12 @@ def _start(settings: Settings, zope_conf: Path) -> Application:
     return application
 
 
-def _explain(error: Exception, zope_conf: Path) -> ConfigurationError | ZopeUnavailable:
+def _explain(error: Exception, zope_conf: Path) -> CoserverError:
+    from ZODB.POSException import ConflictError
+
     name = type(error).__name__
+    if isinstance(error, ConflictError):
+        return StartAgain(f"Another Zope wrote to the ZODB of {zope_conf} as this one started.")
     if name == "LockError":
         return ConfigurationError(
             f"The ZODB of {zope_conf} is open in another process. A FileStorage can be opened by "

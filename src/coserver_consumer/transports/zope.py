@@ -32,11 +32,14 @@ class Zope:
         if self._zodb is not None:
             self._zodb.open()
 
-    def send(self, job: Job) -> Outcome:
-        """Have Zope run the job and return what its answer means."""
+    def send(self, job: Job, request: Job) -> Outcome:
+        """Have Zope run the job and return what its answer means.
+
+        ``request`` is the job as one of a view: all that is sent.
+        """
         if self._zodb is not None and self._settings.runs_in_process(job.queue):
-            return self._zodb.send(job)
-        return self._http.send(job)
+            return self._zodb.send(job, request)
+        return self._http.send(request)
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what became of transactions whose process died; raise ``EvidenceUnavailable``."""

@@ -1,10 +1,13 @@
 """Tasks for the tests, in a distribution of their own as a plugin is."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import time
 from pathlib import Path
+
+from coserver_consumer.retry import Backoff, RetryPolicy
 
 kept = []
 
@@ -29,6 +32,16 @@ def gate(job, directory, *, heed=True):
 def fail(job):
     """Raise an exception."""
     raise ValueError("the sea is too wide")
+
+
+def stumble(job, kind):
+    """Raise an exception of that name; another attempt helps against one that ebbs."""
+    raise {"ebb": TimeoutError, "rock": ValueError}[kind](kind)
+
+
+stumble.retry = RetryPolicy(
+    max_attempts=7, backoff=Backoff(base=0.1, cap=0.1, floor=0), on=(OSError,)
+)
 
 
 def crash(job):
@@ -58,3 +71,25 @@ def mutter(job):
     """Print, as code does that was never meant to run as a job."""
     print("this isn't a report")  # noqa: T201  it is what the test is about
     return os.getpid()
+
+
+def alone(job, path, *, seconds=0.0):
+    """Hold a file's lock, which the kernel takes from a process that dies; note if it was held."""
+    with Path(path).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            Path(f"{path}.overlap").touch()
+            raise
+        time.sleep(seconds)
+
+
+def note(job, path):
+    """Write a line that nobody takes back."""
+    with Path(path).open("a") as file:
+        file.write(f"{job.id}\n")
+
+
+def rest(job, seconds):
+    """Take a while."""
+    time.sleep(seconds)

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import uuid
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.store import schema
+from coserver_consumer.store.types import Malformed
 
 
 def test_an_added_job_is_ready_with_what_was_said(queue):
@@ -89,7 +91,7 @@ def test_a_job_is_woken_when_its_time_has_come(queue):
     """run_at is microseconds since the epoch."""
     job_id = queue.put(delay=60)
     with queue.engine.begin() as connection:
-        connection.execute(sa.update(schema.job).values(run_at=1))
+        connection.execute(sa.update(schema.job).values(run_at=10**15))
     assert queue.wake() == 1
     assert [job.id for job in queue.take()] == [job_id]
 
@@ -107,6 +109,7 @@ def test_a_job_is_woken_when_its_time_has_come(queue):
         ({"timeout": -1}, "timeout is -1"),
         ({"priority": 10_000_000}, "priority is 10000000"),
         ({"task": ""}, "name of a task"),
+        ({"run_at": 1_893_456_000}, "run_at is 1893456000; it is in microseconds"),
     ],
 )
 def test_a_wrong_job_is_refused_with_its_reason(queue, values, message):
@@ -159,20 +162,34 @@ def _find(*names: str) -> str:
     return found[0]
 
 
-def test_text_that_is_no_json_harms_no_other_job(queue):
-    """On databases that take it, the row is claimed beside the others, as what it is."""
+@pytest.mark.parametrize("args", ["[" * 5000 + "]" * 5000, f'{{"n": {"9" * 5000}}}', "{broken"])
+def test_text_that_python_cannot_read_harms_no_other_job(queue, args):
+    """Where the database takes it, the row is claimed beside the others, as what it is."""
     queue.put()
-    broken = "INSERT INTO coserver_job (task, args) VALUES ('t', '{broken')"
-    with queue.engine.connect() as connection:
-        try:
-            connection.exec_driver_sql(broken)
-            connection.commit()
-        except sa.exc.DBAPIError:
-            assert queue.engine.dialect.name == "postgresql"
-            assert len(queue.take(5)) == 1
-            return
-    jobs = queue.take(5)
-    assert [job.args for job in jobs] == [{}, "{broken"]
+    with suppress(sa.exc.DBAPIError), queue.engine.begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO coserver_job (task, args) VALUES ('t', '{args}')")
+    first, *others = queue.take(5)
+    assert first.args == {}
+    assert [(type(job.args), job.args) for job in others] in ([], [(Malformed, args)])
+    assert len(queue.find(tasks=["t"])) == 1 + len(others)
+
+
+def test_bytes_that_are_no_text_harm_no_other_job(queue):
+    """SQLite alone takes them, as when a terminal writes Latin-1; they are shown as what they are.
+
+    The arguments aren't JSON then, so that no job runs with half of its text.
+    """
+    latin = "X'4dfc6c6c6572'"  # a name with an u umlaut
+    if queue.engine.dialect.name != "sqlite":
+        return
+    with queue.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO coserver_job (task, title, args) VALUES ('t', "
+            f"CAST({latin} AS TEXT), '{{\"to\": \"' || CAST({latin} AS TEXT) || '\"}}')"
+        )
+    [job] = queue.take(5)
+    assert job.title == r"M\xfcller"
+    assert type(job.args) is Malformed
 
 
 def test_an_id_is_a_uuid_that_sorts_by_time():

@@ -48,6 +48,17 @@ def test_the_jobs_of_a_vanished_consumer_are_given_back(queue):
     assert queue.rescue().returned == [job.key]
 
 
+def test_a_job_that_was_to_stop_does_not_come_back(queue):
+    """Its consumer died before it could heed the cancel, and with it what was to be stopped."""
+    queue.put()
+    (job,) = queue.take()
+    queue.cancel(job.id)
+    queue.rescue_from([job.consumer])
+    cancelled = queue.get(job.id)
+    assert (cancelled.state, cancelled.attempt) == (State.CANCELLED, 1)
+    assert "cancelled" in cancelled.error
+
+
 def test_the_third_rescue_fails_the_job(queue):
     """A poison pill must not go round for ever."""
     job_id = queue.put()
@@ -101,3 +112,17 @@ def test_consumers_tell_who_they_are(queue):
     assert (found.id, found.queues, found.tasks) == (consumer_id, ("default",), ("t",))
     assert found.is_dead(45)
     assert not found.is_dead(100)
+
+
+def test_a_look_tells_whether_there_is_anybody_to_rescue(queue):
+    """Before anything is locked: a dead consumer, or a job whose consumer nobody knows any more."""
+    consumer = queue.start()
+    queue.put()
+    queue.take(consumer=consumer)
+    assert not queue.has_dead(dead_after=45)
+    assert queue.has_dead(dead_after=-1)
+    with queue.engine.begin() as connection:
+        connection.execute(sa.delete(schema.consumer))
+    assert queue.has_dead(dead_after=45)
+    queue.rescue(dead_after=45)
+    assert not queue.has_dead(dead_after=45)

@@ -2,34 +2,107 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob, new_id
+from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.lifecycle import complete, retry
+from coserver_consumer.outcome import Failed
+from coserver_consumer.store import schema
+from coserver_consumer.store.picking import list_lanes
+from coserver_consumer.store.settling import settle
+from coserver_consumer.store.uniqueness import find_recent
+from coserver_consumer.why import explain as explain_why
+
+GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
+ENDED = new_id()  # a job of the site
+HIGH = "f0000000-0000-7000-8000-000000000000"  # most ids are below
+EMPTY = "cost=0.00..0.00"  # what PostgreSQL says of a partition of the coming days
+SHORT = ("coserver_job_lease", "coserver_job_requires")  # partial indexes of few rows
 
 
 def explain(engine: Engine, work: Any) -> str:
     """Return the plans of the statements that ``work`` sends."""
+    sent = statements(engine, work)
+    with engine.begin() as connection:
+        _prefer_indexes(connection)
+        return "\n".join(str(row) for row in plans(connection, sent))
+
+
+def statements(engine: Engine, work: Any) -> list[tuple[str, Any]]:
+    """Return the statements that ``work`` sends, with their parameters."""
     sent: list[tuple[str, Any]] = []
 
     def note(connection, cursor, statement, parameters, context, many):
-        if statement.startswith(("SELECT", "UPDATE", "WITH")):
-            sent.append((statement, parameters))
+        reads = "SELECT" in statement or not statement.startswith("INSERT")
+        if reads and statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH", "INSERT")):
+            sent.append((statement, parameters[0] if many else parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     store.write(engine, work)
     event.remove(engine, "before_cursor_execute", note)
-    prefix = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    return sent
+
+
+def indexes(engine: Engine, work: Any) -> set[str]:
+    """Return the indexes by which ``work`` finds rows, and the tables that it reads whole."""
+    sent = statements(engine, work)
+    assert sent
+    named = {"sqlite": _sqlite_index, "postgresql": _postgresql_index}.get(
+        engine.dialect.name, lambda row: row.key or row.table
+    )
     with engine.begin() as connection:
-        _prefer_indexes(connection)
-        return "\n".join(
-            str(row)
-            for statement, parameters in sent
-            for row in connection.exec_driver_sql(prefix + statement, parameters)
+        return {name for row in plans(connection, sent) if (name := named(row))}
+
+
+def _sqlite_index(row: sa.Row[Any]) -> str | None:
+    read = re.match(r"(?:SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", row.detail)
+    return read and (read[2] or read[1])
+
+
+def _postgresql_index(row: sa.Row[Any]) -> str | None:
+    read = re.search(r"(?:Seq Scan on|Index Scan on|using) (\w+)", row[0])
+    return read[1] if read and EMPTY not in row[0] else None
+
+
+def plans(connection: sa.Connection, sent: list[tuple[str, Any]]) -> Iterator[sa.Row[Any]]:
+    """Yield the rows of the statements' plans."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    prefix = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
+    for statement, parameters in sent:
+        yield from connection.exec_driver_sql(prefix + statement, parameters)
+
+
+def whole_reads(engine: Engine, work: Any) -> list[str]:
+    """Return the steps of the plans that read a table or an index of it as a whole."""
+    sent = statements(engine, work)
+    assert sent
+    with engine.begin() as connection:
+        is_whole = {"sqlite": _is_scan, "postgresql": _is_seq_scan}.get(
+            engine.dialect.name, _is_all
         )
+        return [str(row) for row in plans(connection, sent) if is_whole(row)]
+
+
+def _is_scan(row: sa.Row[Any]) -> bool:
+    read = re.match(r"SCAN (\w+)(?: AS \w+)?(?: USING (?:COVERING )?INDEX (\w+))?", row.detail)
+    return bool(read and read[1] in GROWS and read[2] not in SHORT)
+
+
+def _is_seq_scan(row: sa.Row[Any]) -> bool:
+    read = re.search(r"Seq Scan on (\w+)", row[0])
+    return bool(read and read[1].startswith(GROWS) and EMPTY not in row[0])
+
+
+def _is_all(row: sa.Row[Any]) -> bool:
+    return row.table in GROWS and row.type in ("ALL", "index")
 
 
 def _prefer_indexes(connection: sa.Connection) -> None:
@@ -61,3 +134,145 @@ def test_the_claim_reads_an_index_in_its_order(engine: Engine) -> None:
         lambda c: store.claim(c, consumer=new_id(), queues=["default"], tasks=["t"], limit=1),
     )
     assert "coserver_job_claim" in plan
+
+
+@pytest.fixture
+def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
+    """Thousands of jobs that wait, have ended, or come after others; and two such.
+
+    Few of them belong to the site. In a database of its own: what other tests have removed would
+    count in its statistics.
+    """
+    engine = store.open_engine(empty_database_url)
+    store.upgrade(engine)
+    waiting = [NewJob(task="t", limit_key=f"k{number % 9}") for number in range(2000)]
+    parents = [NewJob(task="t", id=new_id()) for _ in range(500)]
+    children = [NewJob(task="t", after=(parent.id,)) for parent in parents for _ in range(3)]
+    of_site = [NewJob(task="t", site="/Plone", owner="jane") for _ in range(10)]
+
+    def fill(connection: sa.Connection) -> None:
+        if store.has_partitions(engine):
+            store.make_partitions(connection, keep_days=30)
+        store.add_queue(connection, "default")
+        store.add_many(connection, [*waiting, *parents, *children, *of_site])
+        connection.execute(sa.insert(schema.history), list(make_ended()))
+        claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
+        store.claim(connection, **claimed)
+
+    store.write(engine, fill)
+    count_rows(engine)
+    yield engine, parents[-1].id, children[-1].id
+    engine.dispose()
+
+
+def count_rows(engine: Engine) -> None:
+    """Let the database know how many there are; nobody does so for SQLite, which guesses."""
+    tables = f"TABLE {', '.join(GROWS)}" if engine.dialect.name == "mysql" else ""
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ANALYZE {tables}").close()
+
+
+def make_ended() -> Iterator[dict[str, Any]]:
+    """Yield jobs of many states and users, in two partitions: other programs make other ids."""
+    states = [state for state in State if not state.is_live]
+    for number in range(5000):
+        yield {
+            "id": new_id() if number % 2 else str(uuid4()),
+            "task": "t",
+            "state": states[number // 2 % len(states)].value,
+            "unique_key": f"u{number}",
+            "owner": f"user-{number % 50}",
+            "site": None,
+        }
+    for job_id in (ENDED, *(new_id() for _ in range(9)), *(str(uuid4()) for _ in range(10))):
+        others = {"unique_key": None, "owner": "jane", "site": "/Plone"}
+        yield {"id": job_id, "task": "t", "state": State.FAILED.value, **others}
+
+
+def claim_and_finish(connection: sa.Connection, *_: str) -> None:
+    """Do what a round of a consumer does."""
+    claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
+    jobs = store.claim(connection, **claimed)
+    store.finish(connection, [complete(job) for job in jobs[1:]])
+    store.finish(connection, [retry(jobs[0], Failed(error="no"), 60)])
+
+
+# PostgreSQL may take partial indexes as well: those of states that jobs are in for a short while.
+OF_SITE = "_site|_owner|_due|_unresolved|_batch"
+SITE = {"site": "/Plone", "limit": 26}
+PANEL = {
+    "its jobs": {},
+    **{f"its {state} jobs": {"states": [state]} for state in State},
+    "the jobs of a user": {"owner": "jane"},
+    "the failed jobs of a user": {"owner": "jane", "states": [State.FAILED]},
+    "a page behind": {"before": HIGH},
+    "a page behind of failed jobs": {"before": HIGH, "states": [State.FAILED]},
+}
+QUESTIONS = {
+    "a consumer's round": claim_and_finish,
+    "a heartbeat": lambda c, _, __: store.heartbeat(c, new_id()),
+    "whom to rescue": lambda c, _, __: store.has_dead(c),
+    "a rescue": lambda c, _, __: store.rescue(c),
+    "what is due": lambda c, _, __: store.wake(c),
+    "what is too old": lambda c, _, __: store.prune(c, older_than=86_400),
+    "what a consumer would find": lambda c, _, __: store.look(
+        c, ["default", "other"], capabilities=["x"]
+    ),
+    "the keys that jobs wait with": lambda c, _, __: list_lanes(c, "default", behind="", limit=64),
+    "what runs": lambda c, _, __: store.count_running(c),
+    "who waits for a job": lambda c, parent, _: settle(c, {parent: State.COMPLETED}),
+    "what a job waits for": lambda c, _, child: store.parents(c, child),
+    "who had a key": lambda c, _, __: find_recent(c, "u7", 600),
+    "what failed": lambda c, _, __: store.find(c, states=[State.FAILED]),
+    "a live job": lambda c, parent, _: store.get(c, parent),
+    "an ended job": lambda c, _, __: store.get(c, ENDED),
+    "why a job waits": lambda c, parent, _: explain_why(c, parent),
+    "why a job waits for another": lambda c, _, child: explain_why(c, child),
+    "why a job ended": lambda c, _, __: explain_why(c, ENDED),
+}
+
+
+def test_no_rule_reads_a_table_as_a_whole(crowd: tuple[Engine, str, str]) -> None:
+    """What is asked at each claim and each ending looks at few of many rows."""
+    engine, parent, child = crowd
+    read = {
+        question: whole_reads(engine, lambda c, ask=ask: ask(c, parent, child))
+        for question, ask in QUESTIONS.items()
+    }
+    assert read == {question: [] for question in QUESTIONS}
+
+
+def test_the_panel_finds_the_jobs_of_its_site(crowd: tuple[Engine, str, str]) -> None:
+    """However many jobs of other programs there are, in each table and in each partition."""
+    engine, _, _ = crowd
+    wrong = {
+        question: [name for name in used if not re.search(OF_SITE, name)]
+        for question, asked in PANEL.items()
+        if (used := indexes(engine, lambda c, asked=asked: store.find(c, **SITE, **asked)))
+    }
+    assert wrong == {question: [] for question in PANEL}
+
+
+@pytest.fixture
+def rounds(database_url: str) -> Iterator[Engine]:
+    """An engine as consumers have it, on tables that are still empty."""
+    engine = store.open_engine(database_url, for_rounds=True)
+    yield engine
+    engine.dispose()
+
+
+def test_a_round_is_planned_well_before_there_are_jobs(rounds: Engine) -> None:
+    """A consumer starts on empty tables, and PostgreSQL keeps the plans that it makes there.
+
+    Each ended job is found by its id, not by a join that may go through all running ones.
+    """
+    store.write(rounds, lambda c: store.add_many(c, [NewJob(task="t") for _ in range(18)]))
+    sent = [one for one in statements(rounds, claim_and_finish) if "coserver_job SET" in one[0]]
+    sent += [one for one in statements(rounds, claim_and_finish) if "DELETE" in one[0]]
+    with rounds.begin() as connection:
+        steps = [str(row) for row in plans(connection, sent)]
+    assert any("coserver_job" in step for step in steps)
+    if rounds.dialect.name == "postgresql":
+        wrong = ("Seq Scan", "Join", "Nested Loop")
+        assert [step for step in steps if any(name in step for name in wrong)] == []

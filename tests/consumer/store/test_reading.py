@@ -47,6 +47,19 @@ def test_a_job_is_found_by_a_part_of_its_id(queue):
     assert [job.id for job in queue.find(text=job_id[-12:])] == [job_id]
 
 
+def test_of_ended_jobs_the_newest_are_counted(queue):
+    """So that years of history cost no more than these; live ones are all counted."""
+    queue.add_queue("mail")
+    ids = [queue.put(queue=name) for name in ("mail", "default", "default", "mail", "default")]
+    for job_id in ids[:4]:
+        queue.cancel(job_id)
+    queue.put()
+    assert queue.counts(newest=3) == {
+        "default": {State.READY: 2, State.CANCELLED: 2},
+        "mail": {State.CANCELLED: 1},
+    }
+
+
 def test_old_history_is_pruned_with_its_errors_and_lines(queue):
     """Young history and live jobs stay."""
     for _ in range(3):

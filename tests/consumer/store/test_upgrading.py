@@ -12,8 +12,11 @@ from alembic.script import ScriptDirectory
 
 from coserver_consumer import store
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
+from coserver_consumer.job import new_id
 from coserver_consumer.store import schema
+from coserver_consumer.store.partitions import first_id
 from coserver_consumer.store.upgrading import MIGRATIONS
+from support.databases import migrate
 
 UPGRADE = """
 import sys
@@ -45,10 +48,17 @@ def test_a_schema_of_another_version_is_refused(empty_database_url):
 
 
 def test_the_migrations_make_what_the_code_says(engine):
-    """Alembic's own comparison of the database with ``schema`` finds no difference."""
+    """Alembic's own comparison of the database with ``schema`` finds no difference.
+
+    Partitions aren't in it: PostgreSQL itself keeps them like their parent.
+    """
+
+    def is_named(name, kind, _):
+        return kind != "table" or not name.startswith("coserver_history_")
+
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"version_table": schema.VERSION_TABLE}
+            connection, opts={"version_table": schema.VERSION_TABLE, "include_name": is_named}
         )
         assert compare_metadata(context, schema.metadata) == []
 
@@ -142,3 +152,49 @@ def _crossed_locks_are_tried_again(engine):
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
     assert len(tries) > 2
+
+
+@pytest.fixture
+def old_engine(empty_database_url):
+    """An engine on tables of the revision before partitions, with history."""
+    engine = store.open_engine(empty_database_url)
+    migrate(engine, "0004")
+    rows = [
+        {"id": new_id(), "task": "t", "state": "failed", "site": "/Plone", "error": f"no {number}"}
+        for number in range(30)
+    ]
+    with engine.begin() as connection:
+        connection.execute(sa.insert(schema.history), rows)
+    yield engine
+    engine.dispose()
+
+
+def read_history(engine):
+    """Return all that the history holds."""
+    with engine.connect() as connection:
+        query = sa.select(schema.history).order_by(schema.history.c.id)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_history_from_before_partitions_stays(old_engine):
+    """On PostgreSQL its table becomes the default partition."""
+    before = read_history(old_engine)
+    assert store.upgrade(old_engine) == ("0004", schema.REVISION)
+    assert read_history(old_engine) == before
+    found = store.read(old_engine, lambda c: store.find(c, site="/Plone", limit=99))
+    assert len(found) == len(before)
+
+
+def test_partitions_become_one_table_again(old_engine):
+    """When the tables are taken back to the revision before."""
+    store.upgrade(old_engine)
+    if store.has_partitions(old_engine):
+        store.write(old_engine, lambda c: store.make_partitions(c, keep_days=30))
+    tomorrow = first_id(store.read(old_engine, store.now) // 1000 + 86_400_000)
+    with old_engine.begin() as connection:
+        connection.execute(sa.insert(schema.history).values(id=tomorrow, task="t"))
+    before = read_history(old_engine)
+    migrate(old_engine, "0004")
+    assert read_history(old_engine) == before
+    assert store.upgrade(old_engine) == ("0004", schema.REVISION)
+    assert read_history(old_engine) == before

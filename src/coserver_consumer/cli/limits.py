@@ -1,0 +1,96 @@
+"""``coserver limits``: how many jobs with the same limit key run at once."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import Connection
+
+from coserver_consumer import store
+from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.numbers import NUMBER_OR_ALL
+from coserver_consumer.cli.output import write_json, write_table
+
+
+@click.group()
+def limits() -> None:
+    """Say how many jobs with the same limit key run at once.
+
+    A job gets its key from whoever queues it. The limit of a key is the one with its name, else the
+    one with the longest beginning of it before a *, such as 'tenant:*'. The limit * is for all
+    others; it is 1 unless you set it.
+    """
+
+
+@limits.command("list", short_help="List the limits, and what runs under each key.")
+@json_option
+@access_options
+@click.pass_context
+def list_limits(context: click.Context, *, as_json: bool) -> None:
+    """List the limits, and the keys that jobs run with now.
+
+    \b
+    Example:
+      coserver limits list
+    """
+
+    def work(connection: Connection) -> tuple[list[store.Limit], dict[str, int]]:
+        running = store.count_running(connection)[1]
+        return store.limits(connection), {key: number for key, number in running.items() if key}
+
+    with find_access(context).open() as engine:
+        found, running = store.read(engine, work)
+    if as_json:
+        limits = {limit.name: limit.max_running for limit in found}
+        write_json({"limits": limits, "running": running})
+        return
+    write_table(["LIMIT", "RUN AT ONCE"], [[limit.name, _show(limit)] for limit in found])
+    if running:
+        click.echo()
+        write_table(["KEY", "RUNNING", "LIMIT"], [_row(found, item) for item in running.items()])
+
+
+def _row(found: list[store.Limit], item: tuple[str, int]) -> list[str | int]:
+    key, number = item
+    return [key, number, store.find_limit(found, key).name]
+
+
+def _show(limit: store.Limit) -> str:
+    return "all" if limit.max_running is None else str(limit.max_running)
+
+
+@limits.command("set", short_help="Set a limit.")
+@click.argument("name")
+@click.argument("number", type=NUMBER_OR_ALL)
+@access_options
+@click.pass_context
+def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
+    """Let at most NUMBER jobs run at once of each key that NAME fits; `all`: any number.
+
+    With `all` jobs of different keys still get threads by turns, so that many jobs of one tenant
+    don't delay those of another. What runs already goes on.
+
+    \b
+    Examples:
+      coserver limits set feeds 2
+      coserver limits set 'tenant:*' all
+    """
+    most = None if number == NUMBER_OR_ALL.ALL else int(number)
+    with find_access(context).open() as engine:
+        store.write(engine, lambda connection: store.set_limit(connection, name, most))
+    click.echo(f"Limit {name} is {number}.")
+
+
+@limits.command("remove", short_help="Remove a limit.")
+@click.argument("name")
+@access_options
+@click.pass_context
+def remove_limit(context: click.Context, *, name: str) -> None:
+    """Remove a limit: its keys fall under the next one that fits. The limit * becomes 1 again.
+
+    \b
+    Example:
+      coserver limits remove feeds
+    """
+    with find_access(context).open() as engine:
+        store.write(engine, lambda connection: store.remove_limit(connection, name))
+    click.echo(f"Limit {name} is removed.")

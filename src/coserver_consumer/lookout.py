@@ -1,0 +1,53 @@
+"""What waits for a consumer, as it saw a moment ago.
+
+A busy claimer needn't ask anew each time what the rules of its queues are; an idle one asks nothing
+else, in one statement.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection
+
+from coserver_consumer import store
+from coserver_consumer.registration import Registration
+from coserver_consumer.store import Outlook, Places
+
+KEEPS = 0.25  # seconds; so long a pause, a new rule or a job with a limit may go unnoticed
+
+
+class Lookout:
+    """The outlook of one consumer's queues; for the claimer's thread alone."""
+
+    def __init__(self, registration: Registration, places: Places) -> None:
+        self._registration = registration
+        self._places = places
+        self._seen: Outlook | None = None
+        self._seen_at = 0.0
+
+    def look(self, connection: Connection) -> Outlook:
+        """Return what waits now."""
+        info = self._registration.info
+        self._seen = store.look(
+            connection, info.queues, capabilities=info.capabilities, places=self._places
+        )
+        self._seen_at = time.monotonic()
+        return self._seen
+
+    def recent(self, connection: Connection) -> Outlook:
+        """Return what was seen last, if that was a moment ago, or what waits now.
+
+        Scheduled jobs whose time has come are made ready.
+        """
+        seen = self._seen
+        if seen is None or time.monotonic() - self._seen_at > KEEPS:
+            seen = self.look(connection)
+        if not seen.is_due:
+            return seen
+        store.wake(connection)
+        return self.look(connection)
+
+    def forget(self) -> None:
+        """Look anew next time: there was less than was wanted."""
+        self._seen = None

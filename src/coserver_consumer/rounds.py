@@ -1,0 +1,118 @@
+"""The rounds of a consumer: each is one transaction, which tells endings and claims jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from coserver_consumer import logs, store
+from coserver_consumer.database import Database
+from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.job import Job, RunKey
+from coserver_consumer.lifecycle import release
+from coserver_consumer.lookout import Lookout
+from coserver_consumer.registration import Registration
+from coserver_consumer.runs import Result, Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one transaction did: endings that were ours, jobs claimed, jobs nobody ran.
+
+    ``aside`` are the claimed ones of which the store has to be told when they begin.
+    """
+
+    ours: set[RunKey]
+    claimed: list[Job]
+    aside: set[RunKey]
+    orphans: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many jobs are wanted, and how many of them will begin at once."""
+
+    number: int
+    idle: int
+
+
+class Rounds:
+    """Makes them for one consumer, and remembers where its last claim came to."""
+
+    def __init__(
+        self, database: Database, registration: Registration, runs: Runs, *, max_result: int
+    ) -> None:
+        self._database = database
+        self._registration = registration
+        self._runs = runs
+        self._max_result = max_result
+        self._places = store.Places()
+        self._lookout = Lookout(registration, self._places)
+
+    def is_worth_it(self) -> bool:
+        """Return True if a claim may find something, after a look that writes nothing."""
+        outlook = self._database.read(self._lookout.look)
+        return outlook.has_work or outlook.is_due
+
+    def make(self, results: list[Result], wanted: Wanted, *, is_doubtful: bool) -> Round:
+        """Tell and claim in one transaction, which may be tried more than once.
+
+        ``is_doubtful``: the last one may have been committed although it raised an error.
+        """
+
+        def work(connection: Connection) -> Round:
+            orphans = self._find_orphans(connection) if is_doubtful else []
+            written = [result.ending for result in results if result.ending.is_written]
+            told = [result.ending for result in results if not result.ending.is_written]
+            endings = told + [release(job) for job in orphans]
+            ours = store.finish(connection, endings, max_result=self._max_result)
+            ours |= {ending.key for ending in written}
+            claimed = self._claim(connection, wanted) if wanted.number else []
+            aside = {job.key for job in claimed[wanted.idle :] if _needs_beginning(job)}
+            store.set_aside(connection, [key.job_id for key in aside])
+            return Round(ours, claimed, aside, orphans)
+
+        done = self._database.write(work)
+        if len(done.claimed) < wanted.number:
+            self._lookout.forget()
+        return done
+
+    def tell(self, result: Result) -> Round | None:
+        """Tell one ending; return None if the database refuses it as it is."""
+        try:
+            ours = self._database.write(
+                lambda connection: store.finish(connection, [result.ending])
+            )
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever the driver raises
+            logs.untellable(result.ending.key, error)
+            return None
+        return Round(ours, [], set(), [])
+
+    def _claim(self, connection: Connection, wanted: Wanted) -> list[Job]:
+        """Take up to so many jobs, for idle threads and ahead."""
+        outlook, info = self._lookout.recent(connection), self._registration.info
+        claimer = store.Claimer(
+            consumer=info.id, tasks=info.tasks, requirements=outlook.requirements
+        )
+        return store.claim_from(
+            connection,
+            outlook,
+            claimer,
+            self._places,
+            limit=wanted.number,
+            idle=wanted.idle,
+        )
+
+    def _find_orphans(self, connection: Connection) -> list[Job]:
+        """Return jobs that a round claimed whose commit succeeded and whose answer was lost."""
+        held = store.held(connection, self._registration.id)
+        known = self._runs.known()
+        return [job for job in held if job.key not in known]
+
+
+def _needs_beginning(job: Job) -> bool:
+    """Return True if it matters when a job begins that was claimed ahead; see ``store.ahead``."""
+    return job.timeout is not None or job.rescues > 0

@@ -1,0 +1,44 @@
+"""Jobs that a consumer has claimed ahead of the time at which one of its threads begins them.
+
+Most of them need nothing of this: what is short and harmless may be taken for begun. It matters
+for a job with a timeout, which counts from the beginning, and for one whose consumer has died
+before, since only a job that was begun can have killed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import RunKey, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.sql import is_state
+
+
+def set_aside(connection: Connection, job_ids: Collection[str]) -> None:
+    """Note that these jobs, which this transaction has claimed, aren't begun yet."""
+    if not job_ids:
+        return
+    aside = sa.update(schema.job).where(schema.job.c.id.in_(job_ids))
+    connection.execute(aside.values(started_at=None, deadline_at=None))
+
+
+def begin(connection: Connection, key: RunKey) -> bool:
+    """Note that a job that was set aside begins now; return False if the run isn't current.
+
+    The deadline of one that is to be killed stays as it is: it says so.
+    """
+    job = schema.job.c
+    deadline = Now() + sa.cast(job.timeout * SECOND, sa.BigInteger)
+    begun = (
+        sa.update(schema.job)
+        .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
+        .values(
+            started_at=Now(),
+            deadline_at=sa.case((job.cancel_at.is_(None), deadline), else_=job.deadline_at),
+        )
+    )
+    return connection.execute(begun).rowcount == 1

@@ -1,0 +1,21 @@
+"""Who did what to jobs and queues."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.store import schema
+
+
+def audit(
+    connection: Connection,
+    action: str,
+    *,
+    who: str | None,
+    job_id: str | None = None,
+    queue: str | None = None,
+) -> None:
+    """Keep that somebody did something to a job or a queue."""
+    row = {"who": who, "action": action, "job_id": job_id, "queue": queue}
+    connection.execute(sa.insert(schema.audit).values(row))

@@ -1,0 +1,181 @@
+"""Jobs that wait for others: who waits for whom.
+
+A row of ``coserver_dependency`` says that a job waits for a parent; ``waits_for`` of the job counts
+its rows. ``settling`` takes them away.
+
+A job names its parents when it is added and never again. So there are no cycles: its parents were
+there before it. Only ``repoint`` has to look out for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import NewJob, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.settling import settle
+from coserver_consumer.store.sql import locked, pages
+
+
+def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, str]) -> None:
+    """Let the jobs among these wait for their parents.
+
+    ``made`` has the id under which each of them was added: another one if its unique key was held.
+    Raises ``InvalidJob`` for a parent that doesn't exist.
+    """
+    waiting = [job for job in jobs if job.after and made[job.id] == job.id]
+    if not waiting:
+        return
+    _check_order(jobs)
+    parents = {made.get(parent, parent) for job in waiting for parent in job.after}
+    live, ended = _hold_parents(connection, parents - {job.id for job in jobs})
+    missing = parents - set(made.values()) - live - ended.keys()
+    if missing:
+        raise InvalidJob(f"No job has the id {min(missing)}, so none can come after it.")
+    rows = [
+        {"parent_id": parent, "job_id": job.id, "accepts_failure": job.accepts_failure}
+        for job in waiting
+        for parent in {made.get(parent, parent) for parent in job.after}
+    ]
+    connection.execute(sa.insert(schema.dependency), rows)
+    if made.keys() != set(made.values()):
+        _count_waits(connection, [job.id for job in waiting])
+    settle(connection, ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A job that another waits for. ``state`` None: nobody knows it any more."""
+
+    id: str
+    state: State | None
+
+
+def parents(connection: Connection, job_id: str, *, limit: int = 100) -> list[Parent]:
+    """Return what a job still waits for, the ended ones first."""
+    dependency, live, past = schema.dependency.c, schema.job.c, schema.history.c
+    query = (
+        sa.select(dependency.parent_id, live.state.label("live"), past.state.label("past"))
+        .outerjoin(schema.job, live.id == dependency.parent_id)
+        .outerjoin(schema.history, past.id == dependency.parent_id)
+        .where(dependency.job_id == job_id)
+        .order_by(past.state.is_(None), dependency.parent_id)
+        .limit(limit)
+    )
+    return [
+        Parent(id=row.parent_id, state=State(found) if (found := row.live or row.past) else None)
+        for row in connection.execute(query)
+    ]
+
+
+def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
+    """Let what waits for a job wait for the one that does the same work, or has done it.
+
+    That one, and what it waits for itself, go on waiting for the job.
+    """
+    waiting = _find_children(connection, job_id)
+    if not waiting:
+        return
+    _, ended = _hold_parents(connection, [holder_id])
+    moving = waiting - _find_ancestors(connection, holder_id)
+    both = moving & _find_children(connection, holder_id)
+    dependency = schema.dependency.c
+    for page in pages(sorted(moving - both)):
+        one = sa.update(schema.dependency).where(dependency.job_id.in_(page))
+        connection.execute(one.where(dependency.parent_id == job_id).values(parent_id=holder_id))
+    for page in pages(sorted(both)):
+        double = sa.delete(schema.dependency).where(dependency.job_id.in_(page))
+        connection.execute(double.where(dependency.parent_id == job_id))
+    _count_waits(connection, sorted(both))
+    settle(connection, ended)
+
+
+def forget_parents(connection: Connection, job_id: str) -> None:
+    """Let a job wait for nobody."""
+    waits = sa.delete(schema.dependency).where(schema.dependency.c.job_id == job_id)
+    connection.execute(waits)
+
+
+def _find_children(connection: Connection, job_id: str) -> set[str]:
+    dependency = schema.dependency.c
+    query = sa.select(dependency.job_id).where(dependency.parent_id == job_id)
+    return set(connection.execute(query).scalars())
+
+
+def _find_ancestors(connection: Connection, job_id: str) -> set[str]:
+    """Return a job, what it waits for, what that waits for, and so on."""
+    dependency = schema.dependency.c
+    found = {job_id}
+    latest = {job_id}
+    while latest:
+        parents: set[str] = set()
+        for page in pages(latest):
+            query = sa.select(dependency.parent_id).where(dependency.job_id.in_(page))
+            parents.update(connection.execute(query).scalars())
+        latest = parents - found
+        found |= latest
+    return found
+
+
+def _count_waits(connection: Connection, job_ids: Iterable[str]) -> None:
+    """Count what jobs wait for, some of whose parents turned out to be one."""
+    dependency, job = schema.dependency.c, schema.job.c
+    left = sa.select(sa.func.count()).where(dependency.job_id == job.id).scalar_subquery()
+    for page in pages(job_ids):
+        connection.execute(sa.update(schema.job).where(job.id.in_(page)).values(waits_for=left))
+
+
+def resettle(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Tell jobs which of their parents ended while they weren't live themselves."""
+    dependency = schema.dependency.c
+    awaited: set[str] = set()
+    for page in pages(job_ids):
+        query = sa.select(dependency.parent_id).where(dependency.job_id.in_(page))
+        awaited.update(connection.execute(query).scalars())
+    _, ended = _hold_parents(connection, awaited)
+    settle(connection, ended)
+
+
+def _check_order(jobs: Sequence[NewJob]) -> None:
+    """Raise ``InvalidJob`` if one of them comes before a parent: only so could there be a cycle."""
+    coming = {job.id for job in jobs}
+    for job in jobs:
+        early = coming.intersection(job.after)
+        if early:
+            raise InvalidJob(f"Job {job.id} can't be added before job {min(early)}, its parent.")
+        coming.remove(job.id)
+
+
+def _hold_parents(
+    connection: Connection, parents: Iterable[str]
+) -> tuple[set[str], dict[str, State]]:
+    """Return the live ones and the ended ones, held and told that they are parents.
+
+    The ended ones as well: they may be run again.
+    """
+    live: set[str] = set()
+    ended: dict[str, State] = {}
+    for page in pages(sorted(parents)):
+        live |= _hold(connection, schema.job, page).keys()
+        ended |= _hold(connection, schema.history, set(page) - live)
+        revived = set(page) - live - ended.keys()
+        live |= _hold(connection, schema.job, revived).keys()
+    return live, ended
+
+
+def _hold(connection: Connection, table: sa.Table, ids: Iterable[str]) -> dict[str, State]:
+    """Return the states of those of the jobs that are in the table, told that they are parents."""
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    query = sa.select(table.c.id, table.c.state).where(table.c.id.in_(wanted)).order_by(table.c.id)
+    found = {row.id: State(row.state) for row in connection.execute(locked(connection, query))}
+    if found:
+        told = sa.update(table).where(table.c.id.in_(found)).values(is_parent=True)
+        connection.execute(told)
+    return found

@@ -1,0 +1,201 @@
+"""How many jobs may run at once: by queue, by limit key, and by time.
+
+Nothing counts up and down, so nothing can drift: what runs is counted where it is written, in the
+rows of the running jobs, of which there are never more than threads. To count and to claim must be
+one step, so claims that a rule bears upon take turns: they lock the row of the limit ``*``. Whoever
+ends a job needs no turn, as an ending only makes room.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.errors import InvalidJob, UnknownLimit
+from coserver_consumer.job import Job
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.outlook import QueueOutlook
+from coserver_consumer.store.queues import NAME_LENGTH
+from coserver_consumer.store.sql import insert_unless_there, locked
+
+EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
+DEFAULT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most ``max_running`` jobs at once of each key that ``name`` fits; None: any number.
+
+    ``name`` is a key, or the beginning of keys with a ``*`` behind it.
+    """
+
+    name: str
+    max_running: int | None
+
+    def fits(self, key: str) -> bool:
+        """Return True if the limit is one of this key's."""
+        if self.name.endswith("*"):
+            return key.startswith(self.name[:-1])
+        return key == self.name
+
+
+class Turnstile:
+    """What may begin in this transaction.
+
+    ``enter`` waits for this claim's turn. Before, the answers may be out of date: they tell whether
+    it is worth to wait, and spare a commit where it isn't.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_inside = False
+        self._limits: list[Limit] | None = None
+        self._of_queues: Counter[str] = Counter()
+        self._of_keys: Counter[str] = Counter()
+
+    def enter(self) -> None:
+        """Wait for our turn and count anew; it lasts until the transaction ends."""
+        if not self._is_inside:
+            _wait_for_turn(self._connection)
+            self._is_inside = True
+            self._count()
+
+    def room_in(self, queue: QueueOutlook, wanted: int) -> int:
+        """Return how many jobs of the queue may begin, at most ``wanted``."""
+        self._find_limits()
+        room = wanted
+        if queue.max_running is not None:
+            room = min(room, queue.max_running - self._of_queues[queue.name])
+        if queue.rate_number is not None and queue.rate_period is not None:
+            begun = count_starts(self._connection, queue.name, queue.rate_period)
+            room = min(room, queue.rate_number - begun)
+        return max(0, room)
+
+    def has_room_for(self, key: str) -> bool:
+        """Return True if one more job with the limit key may begin."""
+        most = max_running(self._find_limits(), key)
+        return most is None or self._of_keys[key] < most
+
+    def running(self, key: str) -> int:
+        """Return how many jobs with the limit key run now."""
+        self._find_limits()
+        return self._of_keys[key]
+
+    def _find_limits(self) -> list[Limit]:
+        return self._count() if self._limits is None else self._limits
+
+    def _count(self) -> list[Limit]:
+        self._limits = limits(self._connection)
+        self._of_queues, self._of_keys = count_running(self._connection)
+        return self._limits
+
+    def note(self, queue: QueueOutlook, jobs: Iterable[Job]) -> None:
+        """Count jobs that were claimed."""
+        keys = [job.limit_key for job in jobs]
+        if not keys:
+            return
+        self._of_queues[queue.name] += len(keys)
+        self._of_keys.update(keys)
+        if queue.rate_period is not None:
+            _forget_starts(self._connection, queue.name, queue.rate_period)
+            begun = sa.insert(schema.start).values(queue=queue.name, number=len(keys))
+            self._connection.execute(begun)
+
+
+def limits(connection: Connection) -> list[Limit]:
+    """Return all limits, sorted by name; that of every other key is always among them."""
+    columns = (schema.limit.c.name, schema.limit.c.max_running)
+    rows = connection.execute(sa.select(*columns).order_by(schema.limit.c.name))
+    found = [Limit(**row) for row in rows.mappings()]
+    if any(limit.name == EVERY_KEY for limit in found):
+        return found
+    return [Limit(name=EVERY_KEY, max_running=DEFAULT), *found]
+
+
+def find_limit(known: Iterable[Limit], key: str) -> Limit:
+    """Return the limit of a key: the one that says most of it."""
+    return max((limit for limit in known if limit.fits(key)), key=_rank)
+
+
+def _rank(limit: Limit) -> tuple[bool, int]:
+    return not limit.name.endswith("*"), len(limit.name)
+
+
+def max_running(known: Iterable[Limit], key: str) -> int | None:
+    """Return how many jobs of the key may run at once, None for any number."""
+    return find_limit(known, key).max_running
+
+
+def set_limit(connection: Connection, name: str, max_running: int | None) -> None:
+    """Set a limit, for a key or for all keys that begin with what stands before a ``*``."""
+    if not name or len(name) > NAME_LENGTH or "*" in name[:-1]:
+        raise InvalidJob(
+            f"'{name}' can't name a limit: it is a key, or the beginning of keys and a '*', "
+            f"of up to {NAME_LENGTH} characters."
+        )
+    if max_running is not None and max_running < 0:
+        raise InvalidJob(f"{max_running} can't be a limit: it is 0 or more.")
+    values = {"max_running": max_running}
+    changed = sa.update(schema.limit).where(schema.limit.c.name == name).values(**values)
+    if not connection.execute(changed).rowcount and not _has_limit(connection, name):
+        connection.execute(sa.insert(schema.limit).values(name=name, **values))
+
+
+def remove_limit(connection: Connection, name: str) -> None:
+    """Forget a limit; that of every other key is 1 then. Raise ``UnknownLimit``."""
+    if name == EVERY_KEY:
+        set_limit(connection, name, DEFAULT)
+        return
+    if not _has_limit(connection, name):
+        raise UnknownLimit(f"No limit is called '{name}'; `coserver limits list` shows them.")
+    connection.execute(sa.delete(schema.limit).where(schema.limit.c.name == name))
+
+
+def count_running(connection: Connection) -> tuple[Counter[str], Counter[str]]:
+    """Return how many jobs run now, by queue and by limit key."""
+    of_queues, of_keys = Counter[str](), Counter[str]()
+    for queue, key, number in connection.execute(_RUNNING):
+        of_queues[queue] += number
+        of_keys[key] += number
+    return of_queues, of_keys
+
+
+def count_starts(connection: Connection, queue: str, period: float) -> int:
+    """Return how many jobs of the queue have begun in the last ``period`` seconds."""
+    at = schema.start.c
+    begun = sa.select(sa.func.coalesce(sa.func.sum(at.number), 0)).where(
+        at.queue == queue, at.at > Now() - round(period * SECOND)
+    )
+    return int(connection.execute(begun).scalar_one())
+
+
+def _forget_starts(connection: Connection, queue: str, period: float) -> None:
+    at = schema.start.c
+    old = sa.delete(schema.start).where(at.queue == queue, at.at <= Now() - round(period * SECOND))
+    connection.execute(old)
+
+
+def _has_limit(connection: Connection, name: str) -> bool:
+    query = sa.select(schema.limit.c.name).where(schema.limit.c.name == name)
+    return connection.execute(query).first() is not None
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Lock the turnstile's row; make it first if somebody has removed it."""
+    query = sa.select(schema.limit.c.name).where(schema.limit.c.name == EVERY_KEY)
+    while connection.execute(locked(connection, query)).first() is None:
+        row = {"name": EVERY_KEY, "max_running": DEFAULT}
+        connection.execute(insert_unless_there(connection, schema.limit).values(row))
+
+
+# A job that runs, or whose effect is being committed, has a consumer; there is an index of these.
+_RUNNING = (
+    sa.select(schema.job.c.queue, schema.job.c.limit_key, sa.func.count())
+    .where(schema.job.c.consumer.is_not(None))
+    .group_by(schema.job.c.queue, schema.job.c.limit_key)
+)

@@ -1,0 +1,83 @@
+"""Jobs that would wait for ever, since no consumer serves a queue of that name."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.queues import queues
+from coserver_consumer.store.settling import end_jobs
+from coserver_consumer.store.sql import is_state, locked
+
+PATIENCE = 60.0  # seconds; a consumer that starts makes the queues known that it serves
+MOST_NAMES = 20  # of queues in an error text
+
+
+def fail_misfits(
+    connection: Connection, *, older_than: float = PATIENCE, limit: int = 1000
+) -> dict[str, list[str]]:
+    """Fail up to ``limit`` ready jobs whose queue is unknown, with a text that says what to do.
+
+    They have been due for ``older_than`` seconds. Returns their ids by the names of the queues.
+    Only another program can have written such: ``Client`` and Plone refuse an unknown queue.
+    """
+    failed: dict[str, list[str]] = {}
+    left = limit
+    for name in list(_ready_queues(connection)):
+        ids = _find_misfits(connection, name, older_than, left) if left else []
+        if ids:
+            error = explain_unknown_queue(name, queues(connection))
+            end_jobs(connection, ids, state=State.FAILED, error=error)
+            failed[name] = ids
+            left -= len(ids)
+    return failed
+
+
+def explain_unknown_queue(name: str, known: Sequence[str]) -> str:
+    """Return what is wrong with a job of that queue, and how to mend it."""
+    listed = ", ".join(known[:MOST_NAMES]) or "none"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return (
+        f"No queue is called '{name}'; known are: {listed}{more}. Correct the name where the job "
+        f"is queued. Or make the queue with `coserver queues add {shlex.quote(name)}`, run a "
+        "consumer that serves it, and run this job again with `coserver jobs retry` and its id."
+    )
+
+
+def _ready_queues(connection: Connection) -> Iterator[str]:
+    """Yield the queues that have ready jobs, by one look into the claim's index for each."""
+    job = schema.job.c
+    first = sa.select(sa.func.min(job.queue)).where(is_state(State.READY))
+    name = connection.execute(first).scalar()
+    while name is not None:
+        yield name
+        name = connection.execute(first.where(job.queue > name)).scalar()
+
+
+def _find_misfits(connection: Connection, name: str, older_than: float, limit: int) -> list[str]:
+    """Return the ids of the queue's ready jobs, none if it is known.
+
+    The database compares the names: MariaDB holds `Mail` and `mail` for the same, also in a claim.
+    """
+    job = schema.job.c
+    known = sa.select(schema.queue.c.name).where(schema.queue.c.name == name)
+    long_ago = Now() - round(older_than * SECOND)
+    query = (
+        sa.select(job.id)
+        .where(
+            is_state(State.READY),
+            job.queue == name,
+            job.run_at < long_ago,
+            job.created_at < long_ago,
+            ~known.exists(),
+        )
+        .order_by(job.rank, job.id)
+        .limit(limit)
+    )
+    return list(connection.execute(locked(connection, query, skip=True)).scalars())

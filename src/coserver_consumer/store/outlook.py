@@ -1,0 +1,144 @@
+"""What a consumer would find if it claimed now: one question about all its queues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import Now
+from coserver_consumer.store.picking import BEGINNING, is_behind_mark
+from coserver_consumer.store.places import Places
+from coserver_consumer.store.rows import split_names
+from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.statement import Statement, parameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueOutlook:
+    """One queue: its rules, and whether jobs wait in it, those with a limit of their own apart."""
+
+    name: str
+    is_paused: bool
+    max_running: int | None
+    rate_number: int | None
+    rate_period: float | None
+    has_ready: bool
+    has_limited: bool
+
+    @property
+    def is_ruled(self) -> bool:
+        """True if not every job that is ready may run at once."""
+        return self.max_running is not None or self.rate_number is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """All queues, in the order asked for.
+
+    ``requirements`` are the combinations that ready jobs ask for and that the consumer fulfils;
+    ``is_due``: the time of a scheduled job has come.
+    """
+
+    queues: tuple[QueueOutlook, ...]
+    requirements: tuple[str, ...]
+    is_due: bool
+
+    @property
+    def has_work(self) -> bool:
+        """True if a claim may find something."""
+        return any(
+            not queue.is_paused and (queue.has_ready or queue.has_limited) for queue in self.queues
+        )
+
+
+def look(
+    connection: Connection,
+    queues: Sequence[str],
+    *,
+    capabilities: Sequence[str] = (),
+    places: Places | None = None,
+) -> Outlook:
+    """Return what the queues hold for a consumer with these capabilities, in these places."""
+    known, began = places or Places(), time.monotonic()
+    values: dict[str, Any] = {}
+    starts = [known.of(name).start(began) for name in queues]
+    for number, (name, (rank, after)) in enumerate(zip(queues, starts, strict=True)):
+        of_queue = {"name": name, "rank": rank, "after": after}
+        values |= {f"{key}_{number}": value for key, value in of_queue.items()}
+    rows = _question(len(queues)).execute(connection, **values).all()
+    took = time.monotonic() - began
+    for name, start in zip(queues, starts, strict=True):
+        if start == BEGINNING:
+            known.of(name).note_search(began, took)
+            known.of(name).drop_mark()
+    by_number = sorted(rows, key=lambda row: row.number)
+    return Outlook(
+        queues=tuple(_to_outlook(row, queues[row.number]) for row in by_number),
+        requirements=_find_requirements(connection, capabilities) if rows[0].requires else (),
+        is_due=bool(rows[0].is_due),
+    )
+
+
+def _to_outlook(row: sa.Row[*tuple[Any, ...]], name: str) -> QueueOutlook:
+    return QueueOutlook(
+        name=name,
+        is_paused=bool(row.paused),
+        max_running=row.max_running,
+        rate_number=row.rate_number,
+        rate_period=row.rate_period,
+        has_ready=bool(row.has_ready),
+        has_limited=bool(row.has_limited),
+    )
+
+
+@cache
+def _question(count: int) -> Statement:
+    """Return the statement for so many queues, with a row for each."""
+    return Statement(
+        lambda family: sa.union_all(*[_about(family, number) for number in range(count)])
+    )
+
+
+def _about(family: str, number: int) -> sa.Select[Any]:
+    name = parameter(f"name_{number}", type_=sa.String)
+    one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
+    job, queue = schema.job.c, schema.queue.c
+    ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
+    plain = ready.where(job.limit_key == "")
+    asks = sa.select(job.id).where(is_state(State.READY), job.requires.is_not(None))
+    due = sa.select(job.id).where(is_state(State.SCHEDULED), job.run_at <= Now())
+    return sa.select(
+        one.c.number,
+        queue.paused,
+        queue.max_running,
+        queue.rate_number,
+        queue.rate_period,
+        _any(plain.where(is_behind_mark(family, f"_{number}")), job.rank).label("has_ready"),
+        _any(ready.where(job.limit_key > ""), job.limit_key).label("has_limited"),
+        _any(asks, job.requires).label("requires"),
+        _any(due, job.run_at).label("is_due"),
+    ).select_from(one.outerjoin(schema.queue, queue.name == name))
+
+
+def _any(query: sa.Select[Any], first: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether there is such a job, looked for in the order of an index.
+
+    For a mere EXISTS, PostgreSQL reads a table in which it expects many such jobs from its
+    beginning, where there may be none of them.
+    """
+    return query.order_by(first).limit(1).scalar_subquery().is_not(None)
+
+
+def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> tuple[str, ...]:
+    column = schema.job.c.requires
+    query = sa.select(column).where(is_state(State.READY), column.is_not(None)).distinct()
+    asked = connection.execute(query).scalars().all()
+    return tuple(text for text in asked if set(split_names(text)) <= set(capabilities))

@@ -1,0 +1,172 @@
+"""The statements that take jobs, one queue and one limit key at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import Job, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now, family
+from coserver_consumer.store.rows import live_columns, to_job
+from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.statement import Statement, is_one_of, parameter
+
+Mark = tuple[int, str]  # rank and id of a job
+BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
+
+
+def take(
+    connection: Connection,
+    *,
+    consumer: str,
+    queue: str,
+    key: str,
+    tasks: Sequence[str],
+    requirements: Sequence[str],
+    mark: Mark,
+    limit: int,
+) -> list[Job]:
+    """Take the first jobs with this limit key ("" for none) behind the mark, by rank."""
+    wanted = {
+        "queue": queue,
+        "key": key,
+        "tasks": list(tasks),
+        "requirements": list(requirements),
+        "rank": mark[0],
+        "after": mark[1],
+        "limit": limit,
+    }
+    if family(connection.dialect.name) == "mysql":
+        return _take_locked(connection, consumer, wanted)
+    return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
+
+
+def mark_of(job: Job) -> Mark:
+    """Return where a search goes on behind the job; see the column ``rank``."""
+    return job.run_at - job.priority * schema.MINUTE, job.id
+
+
+def list_lanes(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
+    """Return the limit keys that jobs of the queue wait with, in order, from the next one on."""
+    found = _find_lanes.execute(connection, queue=queue, behind=behind, limit=limit)
+    return [key for key in found.scalars() if key is not None]
+
+
+def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) -> list[Job]:
+    """Lock first and update by primary key: MariaDB has neither UPDATE ... RETURNING nor CTEs here.
+
+    READ COMMITTED, so that the locks stay on the rows that are taken.
+    """
+    ids = _lock_picked.execute(connection, **wanted).scalars().all()
+    if not ids:
+        return []
+    _update_locked.execute(connection, ids=ids, consumer=consumer)
+    return _in_order(_read_locked.fetch(connection, ids=ids))
+
+
+def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
+    return sorted(map(to_job, rows), key=mark_of)
+
+
+def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the query for the jobs that are next in a lane of a queue."""
+    job = schema.job.c
+    return (
+        sa.select(*columns)
+        .where(
+            is_state(State.READY),
+            job.queue == parameter("queue"),
+            job.limit_key == parameter("key"),
+            is_behind_mark(family),
+            job.run_at <= Now(),
+            is_one_of(family, job.task, "tasks"),
+            sa.or_(job.requires.is_(None), is_one_of(family, job.requires, "requirements")),
+        )
+        .order_by(job.rank, job.id)
+        .limit(parameter("limit", type_=sa.Integer))
+    )
+
+
+def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
+    """Return the condition in the form whose range the database finds in the index.
+
+    The parameters are ``rank`` and ``after``, each with the suffix.
+    """
+    job = schema.job.c
+    rank = parameter(f"rank{suffix}", type_=sa.BigInteger)
+    after = parameter(f"after{suffix}", type_=job.id.type)
+    if family == "mysql":
+        return sa.or_(job.rank > rank, sa.and_(job.rank == rank, job.id > after))
+    return sa.tuple_(job.rank, job.id) > sa.tuple_(rank, after)
+
+
+@Statement
+def _find_lanes(_family: str) -> sa.Executable:
+    """Go from key to key in the index, so that the many jobs of one key cost no more than one."""
+    first = sa.select(_next_key(parameter("behind")).label("key")).cte("lanes", recursive=True)
+    following = sa.select(_next_key(first.c.key)).where(first.c.key.is_not(None))
+    lanes = first.union_all(following)
+    return sa.select(lanes.c.key).limit(parameter("limit", type_=sa.Integer))
+
+
+def _next_key(key: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
+    job = schema.job.c
+    return (
+        sa.select(sa.func.min(job.limit_key))
+        .where(is_state(State.READY), job.queue == parameter("queue"), job.limit_key > key)
+        .correlate_except(schema.job)
+        .scalar_subquery()
+    )
+
+
+def _changes() -> dict[str, Any]:
+    """Return what a claim writes into a row."""
+    job = schema.job.c
+    return {
+        "state": sa.literal_column(f"'{State.RUNNING.value}'"),
+        "run": job.run + 1,
+        "attempt": job.attempt + 1,
+        "consumer": parameter("consumer"),
+        "started_at": Now(),
+        "deadline_at": Now() + sa.cast(job.timeout * SECOND, sa.BigInteger),
+        "progress": sa.null(),
+        "progress_text": sa.null(),
+    }
+
+
+@Statement
+def _update_picked(family: str) -> sa.Executable:
+    """Take jobs in one statement; SQLite's transaction holds the only lock there is.
+
+    PostgreSQL is handed the picked ids as an array: for a join it may read the whole table, since
+    it can't know how few they are.
+    """
+    job = schema.job.c
+    update = sa.update(schema.job).values(_changes()).returning(*live_columns())
+    if family == "sqlite":
+        return update.where(job.id.in_(_pick(family, job.id)))
+    picked = _pick(family, job.id).with_for_update(skip_locked=True).scalar_subquery()
+    return update.where(job.id == sa.func.any(sa.func.array(picked)))
+
+
+@Statement
+def _lock_picked(family: str) -> sa.Executable:
+    return _pick(family, schema.job.c.id).with_for_update(skip_locked=True)
+
+
+@Statement
+def _update_locked(_family: str) -> sa.Executable:
+    return sa.update(schema.job).where(_is_locked()).values(_changes())
+
+
+@Statement
+def _read_locked(_family: str) -> sa.Executable:
+    return sa.select(*live_columns()).where(_is_locked())
+
+
+def _is_locked() -> sa.ColumnElement[bool]:
+    return schema.job.c.id.in_(parameter("ids", expanding=True))

@@ -1,0 +1,176 @@
+"""The ends of jobs that others wait for.
+
+Whoever ends a parent takes the rows of ``coserver_dependency`` away in the same transaction, and
+the one that takes a job's last row away lets the job go: all change the job's row, so they do it
+one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import RunKey, State
+from coserver_consumer.store import history, schema
+from coserver_consumer.store.clock import Now
+from coserver_consumer.store.history import move_to_history
+from coserver_consumer.store.sql import is_state, locked, pages, whole
+
+NOBODY_FAILED = "None of the jobs that it waited for failed."
+
+# What a job becomes that waits for nobody any more.
+DUE_STATE = sa.case(
+    (schema.job.c.waits_for > 0, State.BLOCKED.value),
+    (schema.job.c.run_at > Now(), State.SCHEDULED.value),
+    else_=State.READY.value,
+)
+
+
+def end_jobs(connection: Connection, job_ids: Sequence[str], *, state: State, **said: Any) -> None:
+    """Move live jobs to the history and settle what waits for them; see ``move_to_history``.
+
+    The caller holds their rows' locks and knows that they may end.
+    """
+    parents = _find_parents(connection, job_ids)
+    move_to_history(connection, job_ids, state=state, **said)
+    settle(connection, dict.fromkeys(parents, state))
+
+
+def end_run(connection: Connection, key: RunKey, *, was: State, state: State, **said: Any) -> bool:
+    """End a live job as ``state``; return False if it isn't in this run and state any more.
+
+    See ``history.end_run``, which suffices for most.
+    """
+    if history.end_run(connection, key, was=was, state=state, **said):
+        return True
+    with whole(connection):
+        if not history.hold_run(connection, key, was=was):
+            return False
+        end_jobs(connection, [key.job_id], state=state, **said)
+        return True
+
+
+def cancel_unneeded(connection: Connection, batch: str) -> None:
+    """Cancel the staged jobs for which somebody should have failed, if nobody has.
+
+    The others are held, so that a parent which ends now finds them promoted.
+    """
+    job = schema.job.c
+    query = sa.select(job.id, job.waits_for, job.failed_parents).where(
+        job.batch == batch, is_state(State.STAGED), job.only_if_failed
+    )
+    rows = connection.execute(locked(connection, query)).all()
+    idle = [row.id for row in rows if row.waits_for <= 0 and not row.failed_parents]
+    settle(connection, dict.fromkeys(_cancel(connection, idle), State.CANCELLED))
+
+
+def settle(connection: Connection, ended: Mapping[str, State]) -> None:
+    """Let the jobs go that waited for these, which have ended, and for nobody else."""
+    while ended:
+        kept = _take_away(connection, ended)
+        idle = _find_free(connection, kept)
+        ended = dict.fromkeys(_cancel(connection, idle), State.CANCELLED)
+
+
+def _take_away(connection: Connection, ended: Mapping[str, State]) -> list[str]:
+    """Remove the dependencies that are fulfilled; return the jobs that had them.
+
+    Those of jobs that aren't live stay: a dropped job may come back, and asks then.
+    """
+    done: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    dependency = schema.dependency.c
+    for page in pages(ended):
+        query = sa.select(
+            dependency.parent_id,
+            dependency.job_id,
+            dependency.accepts_failure,
+            schema.job.c.id.is_not(None).label("is_live"),
+        ).outerjoin(schema.job, schema.job.c.id == dependency.job_id)
+        rows = connection.execute(query.where(dependency.parent_id.in_(page))).all()
+        fulfilled = [
+            row
+            for row in rows
+            if row.is_live and (row.accepts_failure or _is_done(ended[row.parent_id]))
+        ]
+        if not fulfilled:
+            continue
+        for row in fulfilled:
+            done[row.job_id] += 1
+            failed[row.job_id] += not _is_done(ended[row.parent_id])
+        gone = sa.delete(schema.dependency).where(dependency.parent_id.in_(page))
+        if len(fulfilled) < len(rows):
+            gone = gone.where(_is_one_of(fulfilled))
+        connection.execute(gone)
+    _count_down(connection, done, failed)
+    return sorted(done)
+
+
+def _is_done(state: State) -> bool:
+    return state is State.COMPLETED
+
+
+def _is_one_of(rows: Sequence[Any]) -> sa.ColumnElement[bool]:
+    dependency = schema.dependency.c
+    return sa.or_(
+        *(
+            sa.and_(dependency.parent_id == row.parent_id, dependency.job_id == row.job_id)
+            for row in rows
+        )
+    )
+
+
+def _count_down(connection: Connection, done: Counter[str], failed: Counter[str]) -> None:
+    """Write how many parents of each job have ended, in the order of their ids: no deadlocks."""
+    if not done:
+        return
+    job = schema.job.c
+    statement = (
+        sa.update(schema.job)
+        .where(job.id == sa.bindparam("b_id"))
+        .values(
+            waits_for=job.waits_for - sa.bindparam("b_done", type_=sa.Integer),
+            failed_parents=job.failed_parents + sa.bindparam("b_failed", type_=sa.Integer),
+        )
+    )
+    connection.execute(
+        statement,
+        [{"b_id": key, "b_done": done[key], "b_failed": failed[key]} for key in sorted(done)],
+    )
+
+
+def _find_free(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+    """Let those of the jobs go that wait for nobody; return those that aren't needed then."""
+    unneeded: list[str] = []
+    job = schema.job.c
+    for page in pages(job_ids):
+        free = sa.select(job.id, job.only_if_failed, job.failed_parents).where(
+            job.id.in_(page), is_state(State.BLOCKED), job.waits_for <= 0
+        )
+        rows = connection.execute(free).all()
+        idle = [row.id for row in rows if row.only_if_failed and not row.failed_parents]
+        due = [row.id for row in rows if row.id not in idle]
+        if due:
+            connection.execute(sa.update(schema.job).where(job.id.in_(due)).values(state=DUE_STATE))
+        unneeded += idle
+    return unneeded
+
+
+def _cancel(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+    """End these jobs; return those that others wait for."""
+    if not job_ids:
+        return []
+    parents = _find_parents(connection, job_ids)
+    move_to_history(connection, job_ids, state=State.CANCELLED, error=NOBODY_FAILED)
+    return parents
+
+
+def _find_parents(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+    """Return those of the live jobs that others wait for."""
+    job = schema.job.c
+    query = sa.select(job.id).where(job.id.in_(job_ids), job.is_parent)
+    return list(connection.execute(query).scalars())

@@ -1,0 +1,73 @@
+"""Keys that only one job may hold.
+
+A unique index of the live jobs keeps them apart, whoever adds them. A key that is held for a period
+outlives its job: then the history is asked as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.sql import insert_unless_there
+
+# Ended like that, a job has done nothing that its key would keep from being done again.
+FREE = (State.DROPPED.value, State.CANCELLED.value)
+
+
+def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
+    """Insert a row unless its key is held; return the id of the job that holds the key now.
+
+    Raises ``InvalidJob`` for a job that was added before and holds its key no more.
+    """
+    while True:  # the one that stood in the way may have ended meanwhile
+        connection.execute(insert_unless_there(connection, schema.job).values(row))
+        holder = find_holder(connection, row["unique_key"])
+        if holder == row["id"] and row["unique_for"]:
+            return _yield_to_earlier(connection, row)
+        if holder is not None:
+            return holder
+        if _is_live(connection, row["id"]):
+            raise InvalidJob(f"Job {row['id']} was added already.")
+
+
+def _is_live(connection: Connection, job_id: str) -> bool:
+    query = sa.select(schema.job.c.id).where(schema.job.c.id == job_id)
+    return connection.execute(query).first() is not None
+
+
+def find_holder(connection: Connection, unique_key: str) -> str | None:
+    """Return the id of the live job that holds the key."""
+    query = sa.select(schema.job.c.id).where(schema.job.c.held_key == unique_key)
+    return connection.execute(query).scalar()
+
+
+def find_recent(connection: Connection, unique_key: str, period: float) -> str | None:
+    """Return the id of the last ended job with the key that was made in these seconds."""
+    ended = schema.history.c
+    query = (
+        sa.select(ended.id)
+        .where(
+            ended.unique_key == unique_key,
+            ended.created_at > Now() - round(period * SECOND),
+            ended.state.not_in(FREE),
+        )
+        .order_by(ended.created_at.desc(), ended.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
+def _yield_to_earlier(connection: Connection, row: dict[str, Any]) -> str:
+    """Return the id of an ended job that still holds the key, the new row removed, or the row's."""
+    earlier = find_recent(connection, row["unique_key"], row["unique_for"])
+    if earlier is None:
+        return str(row["id"])
+    connection.execute(sa.delete(schema.job).where(schema.job.c.id == row["id"]))
+    return earlier

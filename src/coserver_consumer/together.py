@@ -1,0 +1,74 @@
+"""Jobs that belong together: chains and groups. Pure: new jobs with their parents written in.
+
+The order of what is returned is that in which the jobs are to be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import NewJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The members of a group, and the jobs that come after all of them."""
+
+    members: tuple[NewJob, ...]
+    on_success: NewJob | None = None
+    on_failure: NewJob | None = None
+
+    @property
+    def jobs(self) -> list[NewJob]:
+        """All of them, in the order in which they are to be added."""
+        last = [job for job in (self.on_success, self.on_failure) if job is not None]
+        return [*self.members, *last]
+
+
+def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[NewJob]:
+    """Return the jobs, each after the one before.
+
+    A failed one blocks those behind it, until it is run again and completed; if they accept
+    failure, they go on.
+    """
+    links = [*jobs]
+    if not links:
+        return []
+    following = [
+        replace(job, after=(*job.after, before.id), accepts_failure=accepts_failure)
+        for before, job in pairwise(links)
+    ]
+    return [links[0], *following]
+
+
+def group(
+    jobs: Iterable[NewJob],
+    *,
+    on_success: NewJob | None = None,
+    on_failure: NewJob | None = None,
+    serial: bool = False,
+) -> Group:
+    """Return the jobs with what follows them.
+
+    ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
+    failed or was cancelled; otherwise it is cancelled. With ``serial`` the members run one after
+    another, whatever becomes of the one before.
+    """
+    members = chain(jobs, accepts_failure=True) if serial else list(jobs)
+    if not members:
+        raise InvalidJob("A group needs at least one job.")
+    ids = tuple(job.id for job in members)
+    return Group(
+        members=tuple(members),
+        on_success=on_success and replace(on_success, after=(*on_success.after, *ids)),
+        on_failure=on_failure
+        and replace(
+            on_failure,
+            after=(*on_failure.after, *ids),
+            accepts_failure=True,
+            only_if_failed=True,
+        ),
+    )

@@ -1,0 +1,260 @@
+"""How many jobs run at once, on each database."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from coserver_consumer import store
+from coserver_consumer.errors import InvalidJob, UnknownLimit, UnknownQueue
+from coserver_consumer.job import NewJob, State
+from coserver_consumer.lifecycle import complete, fail, release
+from coserver_consumer.outcome import Failed
+from support.waiting import wait_for
+
+
+def keys(jobs):
+    """Return the limit keys of jobs."""
+    return [job.limit_key for job in jobs]
+
+
+def test_a_key_lets_one_run_unless_told_otherwise(queue):
+    """The next one is there when the first has ended, whoever ended it."""
+    first, second = queue.put(limit_key="feeds"), queue.put(limit_key="feeds")
+    other = queue.put(limit_key="mail")
+    taken = queue.take(9)
+    assert {job.id for job in taken} == {first, other}
+    assert queue.take(9) == []
+    queue.finish([complete(next(job for job in taken if job.id == first))])
+    assert [job.id for job in queue.take(9)] == [second]
+
+
+def test_every_ending_makes_room(queue):
+    """Failed, given back, cancelled, rescued: nothing counts, so nothing is forgotten."""
+    for _ in range(3):
+        queue.put(limit_key="k", max_attempts=1)
+    consumer = queue.start()
+    [job] = queue.take(9, consumer=consumer)
+    queue.finish([release(job)])
+    [job] = queue.take(9, consumer=consumer)
+    queue.finish([fail(job, Failed(error="x"))])
+    [job] = queue.take(9, consumer=consumer)
+    queue.rescue(dead_after=-1)
+    [job] = queue.take(9)
+    assert job.rescues == 1
+
+
+def test_a_finishing_job_still_counts(queue):
+    """Its effect is being committed: another one must not begin."""
+    queue.put(limit_key="k"), queue.put(limit_key="k")
+    [job] = queue.take(9)
+    queue.vote(job.key, evidence={})
+    assert queue.take(9) == []
+    queue.complete(job.key, None)
+    assert len(queue.take(9)) == 1
+
+
+def test_the_limit_that_says_most_of_a_key_counts(queue):
+    """The key itself, else the longest beginning, else every key."""
+    queue.set_limit("tenant:*", 2)
+    queue.set_limit("tenant:big:*", None)
+    queue.set_limit("tenant:big:one", 1)
+    for key in ("tenant:a", "tenant:big:x", "tenant:big:one", "other"):
+        queue.add_many([NewJob(task="t", limit_key=key) for _ in range(3)])
+    taken = keys(queue.take(20))
+    assert {key: taken.count(key) for key in taken} == {
+        "tenant:a": 2,
+        "tenant:big:x": 3,
+        "tenant:big:one": 1,
+        "other": 1,
+    }
+    queue.remove_limit("tenant:big:one")
+    assert keys(queue.take(20)) == ["tenant:big:one"] * 2
+    with pytest.raises(UnknownLimit, match="'feeds'"):
+        queue.remove_limit("feeds")
+
+
+def test_a_limit_of_nothing_stops_a_key(queue):
+    """And every key can be freed at once."""
+    queue.put(limit_key="k")
+    queue.set_limit("k", 0)
+    assert queue.take(9) == []
+    queue.remove_limit("k")
+    assert len(queue.take(9)) == 1
+
+
+@pytest.mark.parametrize(("name", "number"), [("", 1), ("a*b", 1), ("x" * 200, 1), ("a", -1)])
+def test_a_wrong_limit_is_refused(queue, name, number):
+    """Nothing is written."""
+    with pytest.raises(InvalidJob):
+        queue.set_limit(name, number)
+    assert [limit.name for limit in queue.limits()] == ["*"]
+
+
+def test_threads_go_by_turns_to_the_keys(queue):
+    """A thousand jobs of one tenant don't delay the single one of another."""
+    queue.set_limit("*", None)
+    queue.add_many([NewJob(task="t", limit_key="big") for _ in range(1000)])
+    running = queue.take(4)
+    assert keys(running) == ["big"] * 4
+    small = queue.put(limit_key="small")
+    queue.finish([complete(running[0])])
+    assert [job.id for job in queue.take(1)] == [small]
+
+
+def test_jobs_without_a_key_are_one_more_tenant(queue):
+    """They get half of the threads, and all if nobody else wants them."""
+    queue.set_limit("*", None)
+    queue.add_many([NewJob(task="t") for _ in range(10)])
+    queue.add_many([NewJob(task="t", limit_key="a") for _ in range(10)])
+    assert keys(queue.take(4)).count("") == 2
+    assert keys(queue.take(12)).count("") == 6
+    assert len(queue.take(9)) == 4
+
+
+def test_a_single_thread_is_shared_as_well(queue):
+    """One after the other, from a claimer that remembers."""
+    queue.set_limit("*", None)
+    queue.add_many([NewJob(task="t", limit_key=key) for key in ["", "a"] for _ in range(4)])
+    places, taken = store.Places(), []
+
+    def claim(connection):
+        outlook = store.look(connection, ["default"])
+        claimer = store.Claimer(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+
+    consumer = queue.start()
+    for _ in range(8):
+        taken += keys(store.write(queue.engine, claim))
+    assert taken in (["", "a"] * 4, ["a", ""] * 4)
+
+
+def test_many_keys_are_all_served(queue):
+    """More keys than one claim looks at: the next one goes on behind the last."""
+    queue.add_many([NewJob(task="t", limit_key=f"k{number:03}") for number in range(200)])
+    taken = []
+    while more := queue.take(50):
+        taken += more
+    assert len(set(keys(taken))) == 200
+
+
+def test_keys_without_room_stand_in_nobodys_way(queue):
+    """However many there are before the one that has room."""
+    queue.set_limit("full*", 0)
+    queue.add_many([NewJob(task="t", limit_key=f"full{number:03}") for number in range(200)])
+    job_id = queue.put(limit_key="room")
+    assert [job.id for job in queue.take(2)] == [job_id]
+
+
+@pytest.mark.parametrize(("before", "after"), [("B", "a"), ("a", "B"), ("a-b", "ab"), ("é", "f")])
+def test_keys_are_served_in_any_order(queue, before, after):
+    """Databases sort them as they like."""
+    places, consumer = store.Places(), queue.start()
+
+    def claim(connection):
+        outlook = store.look(connection, ["default"])
+        claimer = store.Claimer(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+
+    for key in (before, after):
+        queue.put(limit_key=key)
+        assert keys(store.write(queue.engine, claim)) == [key]
+
+
+def test_jobs_with_a_key_are_not_taken_ahead(queue):
+    """One that waits in a consumer would keep its key from others."""
+    queue.set_limit("*", None)
+    queue.add_many([NewJob(task="t", limit_key="a") for _ in range(9)])
+
+    def claim(connection):
+        outlook = store.look(connection, ["default"])
+        claimer = store.Claimer(consumer=queue_id, tasks=["t"])
+        return store.claim_from(connection, outlook, claimer, store.Places(), limit=9, idle=2)
+
+    queue_id = queue.start()
+    assert len(store.write(queue.engine, claim)) == 2
+
+
+def test_a_queue_runs_so_many_at_once(queue):
+    """Over all consumers; with and without keys."""
+    queue.set_max_running("default", 3)
+    queue.add_many([NewJob(task="t", limit_key=key) for key in ["", "a", "b"] for _ in range(3)])
+    first = queue.take(9)
+    assert len(first) == 3
+    assert queue.take(9) == []
+    queue.finish([complete(first[0])])
+    assert len(queue.take(9)) == 1
+    queue.set_max_running("default", None)
+    assert len(queue.take(9)) > 1
+
+
+def test_a_rate_lets_so_many_begin_in_a_period(queue):
+    """It doesn't matter when they end."""
+    queue.set_rate("default", 3, 1.0)
+    queue.add_many([NewJob(task="t") for _ in range(7)])
+    began = time.monotonic()
+    queue.finish([complete(job) for job in queue.take(2)])
+    assert len(queue.take(9)) == 1
+    assert queue.take(9) == []
+    later = wait_for(lambda: queue.take(9), what="the period to pass")
+    assert time.monotonic() - began >= 0.99
+    assert len(later) <= 3
+
+
+def test_a_paused_queue_hands_nothing_out(queue):
+    """Jobs can be added, what runs goes on, and somebody is noted."""
+    queue.put()
+    [running] = queue.take()
+    queue.put()
+    queue.pause("default", by="ann")
+    assert queue.take(9) == []
+    assert queue.finish([complete(running)]) == {running.key}
+    queue.pause("default", paused=False)
+    assert len(queue.take(9)) == 1
+
+
+def test_rules_of_a_queue_that_is_not_known_are_refused(queue):
+    """A typing error must not look as if it had worked."""
+    for change in (queue.pause, lambda name: queue.set_max_running(name, 1)):
+        with pytest.raises(UnknownQueue, match="'defualt'; known are: default"):
+            change("defualt")
+    with pytest.raises(InvalidJob):
+        queue.set_rate("default", 0, 1)
+    with pytest.raises(InvalidJob):
+        queue.set_max_running("default", -1)
+
+
+def test_an_urgent_job_is_seen_behind_the_mark(queue):
+    """The mark of a busy claimer is dropped now and then."""
+    queue.add_many([NewJob(task="t") for _ in range(50)])
+    places, consumer = store.Places(), queue.start()
+
+    def claim(connection):
+        outlook = store.look(connection, ["default"])
+        claimer = store.Claimer(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+
+    store.write(queue.engine, claim)
+    urgent = queue.put(priority=100)
+    assert store.write(queue.engine, claim)[0].id != urgent
+    wait_for(lambda: store.write(queue.engine, claim)[0].id == urgent, what="the urgent job")
+
+
+def test_an_idle_look_says_what_there_is(queue):
+    """In one statement: ready, with a key, due, and what the queue's rules are."""
+
+    def look():
+        return queue.look(["default", "unknown"])
+
+    assert not look().has_work
+    queue.put(delay=0.2)
+    assert not look().is_due
+    wait_for(lambda: look().is_due, what="the job to be due")
+    queue.wake()
+    assert look().has_work
+    assert [each.has_ready for each in look().queues] == [True, False]
+    queue.pause("default")
+    assert not look().has_work
+    assert queue.get(queue.put(limit_key="k")).state is State.READY
+    assert look().queues[0].has_limited

@@ -1,0 +1,77 @@
+"""Keys that only one job may hold, on each database."""
+
+from __future__ import annotations
+
+import pytest
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import NewJob, State
+from coserver_consumer.lifecycle import complete, fail, release
+from coserver_consumer.outcome import Failed
+from support.waiting import wait_for
+
+
+def test_a_key_is_held_while_its_job_is_live(queue):
+    """Unless somebody says otherwise."""
+    first = queue.put(unique_key="k")
+    [job] = queue.take()
+    assert queue.put(unique_key="k") == first
+    queue.finish([complete(job)])
+    assert queue.put(unique_key="k") != first
+
+
+def test_a_key_may_be_held_while_its_job_waits(queue):
+    """Once it runs, what changes meanwhile needs another job."""
+    first = queue.put(unique_key="k", unique_for=0)
+    assert queue.put(unique_key="k", unique_for=0) == first
+    [job] = queue.take()
+    second = queue.put(unique_key="k", unique_for=0)
+    assert second != first
+    queue.finish([release(job)])
+    assert {job.id for job in queue.take(9)} == {first, second}
+
+
+def test_a_job_that_was_added_before_is_refused(queue):
+    """It holds its key no more, so nobody stands in its way but itself."""
+    job = NewJob(task="t", unique_key="k", unique_for=0)
+    queue.add(job)
+    queue.take()
+    with pytest.raises(InvalidJob, match=job.id):
+        queue.add(job)
+
+
+def test_a_key_may_be_held_for_a_time(queue):
+    """Whether its job has ended or not."""
+    first = queue.put(unique_key="k", unique_for=1)
+    queue.finish([complete(job) for job in queue.take()])
+    assert queue.put(unique_key="k", unique_for=600) == first
+    assert queue.get(first).state is State.COMPLETED
+    assert queue.counts()["default"] == {State.COMPLETED: 1}
+    later = wait_for(
+        lambda: (added := queue.put(unique_key="k", unique_for=1)) != first and added,
+        what="the time to pass",
+    )
+    assert queue.get(later).state is State.READY
+
+
+def test_a_failed_job_holds_its_key_for_the_time_and_a_cancelled_one_does_not(queue):
+    """A cancelled job has done nothing that another would do twice."""
+    failed = queue.put(unique_key="k", unique_for=600)
+    queue.finish([fail(job, Failed(error="no")) for job in queue.take()])
+    assert queue.put(unique_key="k", unique_for=600) == failed
+    cancelled = queue.put(unique_key="other", unique_for=600)
+    queue.cancel(cancelled)
+    assert queue.put(unique_key="other", unique_for=600) != cancelled
+
+
+def test_keys_and_names_that_differ_in_case_are_different(queue):
+    """On every database: MariaDB's usual collation would take them for the same."""
+    assert queue.put(unique_key="k") != queue.put(unique_key="K")
+    queue.add_queue("mail")
+    queue.add_queue("Mail")
+    assert {"mail", "Mail"} <= set(queue.queues())
+    queue.put(limit_key="feeds", queue="mail")
+    queue.put(limit_key="Feeds", queue="mail")
+    taken = queue.take(9, queues=["mail"])
+    assert {job.limit_key for job in taken} == {"feeds", "Feeds"}
+    assert queue.take(9, queues=["Mail"]) == []

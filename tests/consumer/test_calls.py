@@ -1,0 +1,98 @@
+"""Producers call idle consumers, on the database that carries calls."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from coserver_consumer import Client, store
+from coserver_consumer.bell import Silence, find_bell
+from demo.ports import free_port
+from support.databases import DATABASES, empty
+from support.waiting import wait_for
+
+# So seldom does the consumer look by itself that only a call can be the reason.
+SLEEPY = {"COSERVER_POLL_MIN": "100", "COSERVER_POLL_MAX": "100"}
+
+
+@pytest.fixture
+def line(database_url, engine):
+    """Return the processes of PostgreSQL that listen."""
+
+    def find() -> list[int]:
+        query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        query += " AND datname = current_database()"
+        with engine.connect() as connection:
+            return list(connection.execute(sa.text(query)).scalars())
+
+    return find
+
+
+@pytest.fixture(params=[kind for kind in DATABASES if kind == "postgresql"])
+def database_url(request, upgraded):
+    """The one that carries calls."""
+    url = upgraded(request.param)
+    empty(url)
+    return url
+
+
+def test_an_idle_consumer_is_called(start_consumer, client, jobs, line):
+    """A job runs at once, also the next one."""
+    start_consumer(**SLEEPY)
+    wait_for(line, what="the consumer to listen")
+    for _ in range(3):
+        jobs.wait_completed(client.add("test.echo"), within=10)
+
+
+def test_a_broken_line_is_made_anew(start_consumer, client, jobs, line, engine):
+    """And what was called meanwhile is found."""
+    start_consumer(**SLEEPY)
+    [pid] = wait_for(line, what="the consumer to listen")
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    during = client.add("test.echo")
+    wait_for(lambda: line() not in ([], [pid]), what="the consumer to listen again")
+    jobs.wait_completed(during, within=10)
+    jobs.wait_completed(client.add("test.echo"), within=10)
+
+
+def test_many_rings_are_few_calls(engine, client):
+    """Each call is for all that was rung for since the last one."""
+    with engine.connect() as plain:
+        listening = store.listen(engine)
+        client.add_many("test.echo", [{}] * 3)
+        for _ in range(200):
+            find_bell(engine).ring(["default"])
+        find_bell(engine).quiet()
+        heard = list(store.hear(listening, patience=2))
+        listening.close()
+        plain.rollback()
+    assert set(heard) == {"default"}
+    assert len(heard) < 50
+
+
+def test_nobody_is_called_for_a_job_that_waits(engine, client):
+    """A later call would find nothing."""
+    listening = store.listen(engine)
+    client.add("test.echo", delay=60)
+    find_bell(engine).quiet()
+    assert list(store.hear(listening, patience=0.3)) == []
+    listening.close()
+
+
+def test_a_bell_keeps_nobody_waiting():
+    """Nor does it raise, if there is no server."""
+    engine = store.open_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/x")
+    began = time.monotonic()
+    find_bell(engine).ring(["default"])
+    assert time.monotonic() - began < 1
+    engine.dispose()
+
+
+def test_other_databases_have_no_bell(sqlite_url):
+    """There consumers look by themselves."""
+    with Client(sqlite_url) as client:
+        assert isinstance(find_bell(client._engine), Silence)
+        client.add("test.echo")

@@ -1,0 +1,154 @@
+"""Why a job isn't running: one sentence for each reason, on each database."""
+
+from __future__ import annotations
+
+import pytest
+
+from coserver_consumer import store
+from coserver_consumer.errors import JobNotFound
+from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.lifecycle import complete, fail, retry
+from coserver_consumer.outcome import Failed
+from coserver_consumer.why import explain
+
+
+@pytest.fixture
+def act(engine):
+    """Call a function of the store in a transaction of its own."""
+
+    def call(function, *args, **kw):
+        return store.write(engine, lambda connection: function(connection, *args, **kw))
+
+    return call
+
+
+@pytest.fixture
+def put(act):
+    """Queue a job."""
+    return lambda **values: act(store.add, NewJob(**{"task": "t", **values}))
+
+
+@pytest.fixture
+def why(act):
+    """Ask."""
+    return lambda job_id: act(explain, job_id)
+
+
+@pytest.fixture
+def consumer(act):
+    """A consumer of the default queue that knows the task t."""
+    info = store.ConsumerInfo(
+        id=new_id(),
+        name="crew",
+        hostname="localhost",
+        pid=1,
+        queues=("default", "other"),
+        tasks=("t",),
+        capabilities=("linux",),
+        threads=2,
+        version="0",
+    )
+    act(store.register, info)
+    return info.id
+
+
+@pytest.fixture
+def take(act, consumer):
+    """Claim what there is."""
+    return lambda limit=9: act(
+        store.claim, consumer=consumer, queues=["default"], tasks=["t"], limit=limit
+    )
+
+
+def test_nobody_is_there(put, why):
+    """The command that helps is named."""
+    assert why(put()) == "No consumer serves queue default: `coserver run --queues default`."
+
+
+def test_nobody_knows_its_task_or_is_capable(put, why, consumer):
+    """It may be a typing error."""
+    assert why(put(task="x")) == "No consumer of queue default knows task 'x'; they know t."
+    capable = "No consumer of queue default is capable of ffmpeg, linux."
+    assert why(put(requires=("ffmpeg", "linux"))) == capable
+
+
+def test_its_queue_is_unknown_or_paused(put, why, act, consumer):
+    """What comes first is said first."""
+    assert why(put(queue="other")).startswith("No queue is called 'other'; known are: default.")
+    act(store.pause, "default")
+    assert why(put()) == "Queue default is paused: `coserver queues resume default`."
+
+
+def test_rules_of_its_queue(put, why, act, take):
+    """How many run, how many have begun."""
+    act(store.set_max_running, "default", 1)
+    put(), put()
+    take()
+    assert why(put()) == "Queue default lets 1 run at once, and so many do."
+    act(store.set_max_running, "default", None)
+    act(store.set_rate, "default", 1, 600)
+    take()
+    assert why(put()) == "Queue default lets 1 begin in 10 min, and so many have."
+
+
+def test_its_limit(put, why, take):
+    """Which one, and for which key."""
+    put(limit_key="feeds"), take()
+    reason = "Limit '*' lets 1 run at once with the key 'feeds', and so many do."
+    assert why(put(limit_key="feeds")) == reason
+
+
+def test_others_are_before_it(put, why, consumer):
+    """How many."""
+    first, second, third = put(), put(), put()
+    turn = "It waits for its turn in queue default:"
+    assert why(first) == f"{turn} 0 jobs are before it, and 0 of 2 threads are busy."
+    assert why(third).startswith(f"{turn} 2 jobs are before it")
+    assert why(second).startswith(f"{turn} 1 job is before it")
+
+
+def test_it_is_for_later(put, why, act, take):
+    """By wish, or since an attempt failed."""
+    assert why(put(delay=10_800)).endswith(", in 3 h.")
+    job_id = put()
+    [job] = take()
+    act(store.finish, [retry(job, Failed(error="no ship\nat all"), 600)])
+    assert why(job_id).startswith("Attempt 1 failed (no ship); it is tried again at ")
+
+
+def test_it_waits_for_another(put, why, act, take):
+    """Which one, how that stands, and what to do if it failed."""
+    parent, other = put(), put()
+    child = put(after=(parent, other))
+    assert why(child) == f"It waits for job {parent}, which is ready, and for 1 other."
+    first, _ = take()
+    act(store.finish, [fail(first, Failed(error="no"))])
+    assert why(child) == (
+        f"It waits for job {parent}, which failed, and for 1 other: "
+        "run that one again, or cancel this one."
+    )
+
+
+def test_it_runs_or_has_ended(put, why, act, take):
+    """Then that is the answer."""
+    job_id = put()
+    [job] = take()
+    assert why(job_id) == "It is running on crew for 0 s, attempt 1."
+    act(store.vote, job.key, evidence={})
+    assert why(job_id) == "It has done its work, which is being committed to the ZODB."
+    act(store.complete, job.key, None)
+    assert why(job_id).startswith("It isn't waiting: it was completed at 2")
+    failed = put()
+    act(store.finish, [fail(job, Failed(error="no")) for job in take()])
+    assert why(failed).endswith(": no.")
+    with pytest.raises(JobNotFound):
+        why(new_id())
+
+
+def test_every_state_has_a_sentence(put, why, act, take):
+    """Also one whose request hasn't finished."""
+    job = NewJob(task="t")
+    act(store.stage, [job], batch=new_id(), evidence={})
+    assert act(store.get, job.id).state is State.STAGED
+    assert why(job.id).startswith("The request that queued it hasn't finished")
+    act(store.finish, [complete(each) for each in take()])
