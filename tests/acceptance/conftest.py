@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from demo.processes import Process
+from support.browser import job_id_of
 from support.databases import DATABASES, fresh_database
 from support.feeds import FeedServer, serve_feed
 from support.installation import Installation, run_installation
@@ -52,7 +53,7 @@ def jobs(installation: Installation) -> Jobs:
 @pytest.fixture(scope="session")
 def zodb_consumer(installation: Installation) -> Process:
     """A consumer that opens the ZODB itself and serves the queue ``zodb``."""
-    return installation.start_zodb_consumer("zodb")
+    return installation.start_zodb_consumer("zodb", queue="zodb")
 
 
 @pytest.fixture(params=["http", "zodb"])
@@ -63,6 +64,15 @@ def transport(request: pytest.FixtureRequest, installation: Installation) -> Ite
         installation.queue_name = "zodb"
     yield request.param
     installation.queue_name = "default"
+
+
+@pytest.fixture(scope="session")
+def samples(installation: Installation) -> str:
+    """The path of a folder with five hundred files, which a job has made."""
+    answer = installation.admin().press("@@coserver-examples", "coserver-samples")
+    made = installation.jobs.wait_completed(job_id_of(answer), within=120)
+    assert made.result == 500
+    return "/Plone/samples"
 
 
 @pytest.fixture

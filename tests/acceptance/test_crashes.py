@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from coserver_consumer.job import State
 from support.installation import Installation
 from support.jobs import Jobs
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -38,6 +40,22 @@ def test_a_consumer_that_is_killed_loses_its_job_to_another(
     installation.gates.open("killed")
     job = jobs.wait_completed(job_id)
     assert (job.rescues, job.result["body"]) == (1, "through")
+
+
+def test_a_killed_zope_worker_loses_its_job_before_its_successor_is_ready(
+    installation: Installation, jobs: Jobs, fragile: str
+) -> None:
+    """Zope takes ten seconds to start; the jobs needn't wait for that."""
+    consumer = installation.start_zodb_consumer("fragile-4", "--threads", "1", queue=fragile)
+    job_id = queue_at_gate(installation, "zodb-killed", fragile)
+    installation.gates.wait_reached("zodb-killed")
+    [worker] = psutil.Process(consumer.pid).children()
+    worker.kill()
+    wait_for(lambda: jobs.get(job_id).rescues == 1, what="the job to be given back", within=4)
+    assert consumer.output().count("Consumer is ready") == 1
+    installation.gates.open("zodb-killed")
+    job = jobs.wait_completed(job_id, within=60)
+    assert (job.attempt, job.result["body"]) == (1, "through")
 
 
 def test_a_consumer_that_is_stopped_finishes_its_job_first(

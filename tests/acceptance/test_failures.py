@@ -2,8 +2,10 @@
 
 import pytest
 
+from coserver_consumer import store
 from support.installation import Installation
 from support.jobs import Jobs
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("transport")
 
@@ -50,4 +52,24 @@ def test_a_status_that_says_not_now_is_tried_again(
 ) -> None:
     """The job is tried as often as it may be."""
     job_id = installation.queue("@@test-status", params={"status": status}, max_attempts=2)
+    assert jobs.wait_ended(job_id).attempt == 2
+
+
+def test_a_function_says_after_which_exceptions_it_is_tried_again(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """Zope knows the exception's class, and its consumer does as it is told."""
+    job = jobs.wait_ended(installation.queue_call("sail", "rock"))
+    assert (job.state, job.attempt, job.max_attempts) == ("failed", 1, 3)
+    assert job.error == "RuntimeError: rock"
+
+
+def test_a_function_says_how_long_its_next_attempt_waits(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """To the second, though the consumer's own backoff is shorter."""
+    job_id = installation.queue_call("sail", "ebb", max_attempts=2)
+    [first] = wait_for(lambda: jobs.failures(job_id), what="the first attempt to fail")
+    waits = jobs.get(job_id)
+    assert waits.run_at - first.at == pytest.approx(3 * store.SECOND, abs=store.SECOND / 10)
     assert jobs.wait_ended(job_id).attempt == 2

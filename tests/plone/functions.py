@@ -8,6 +8,7 @@ from AccessControl import getSecurityManager
 from plone import api
 
 from collective.coserver import current_job, task
+from coserver_consumer.retry import Backoff
 
 
 @task
@@ -43,12 +44,23 @@ def rule() -> str:
     return f"{getSecurityManager().getUser().getUserName()}: {bool(may)}"
 
 
-@task
+@task(backoff=(10, 600))
 def fail(context: Any) -> None:
     """Write, then fail with what must not be seen by everybody."""
     context.title = "half done"
     hidden = "a secret in a local variable"
     raise LookupError(f"no wind for {len(hidden)} days")
+
+
+@task(
+    max_attempts=7,
+    backoff=Backoff(base=60, cap=60, floor=60),
+    retry_on=(OSError,),
+    never_retry_on=("FileExistsError",),
+)
+def risk(kind: str) -> None:
+    """Raise an exception of that name."""
+    raise {"ebb": TimeoutError, "wreck": FileExistsError, "rock": ValueError}[kind](kind)
 
 
 @task
@@ -72,6 +84,31 @@ def chatter(lines: int) -> str:
 def make(what: str) -> Any:
     """Return something of the kind that is asked for."""
     return {"object": object(), "long": "x" * 100_000, "site": api.portal.get()}[what]
+
+
+@task
+def spell(context: Any, letter: str) -> str:
+    """Put a letter behind a title; return what it is then. An ``!`` is refused."""
+    if letter == "!":
+        raise LookupError("no such letter")
+    context.title += letter
+    return context.title
+
+
+@task
+def spell_late(context: Any, letter: str) -> str:
+    """Do as ``spell``, in the second attempt."""
+    if current_job.attempt == 1:
+        raise LookupError("not yet")
+    return spell(context, letter)
+
+
+@task(max_attempts=1)
+def spell_in_wind(context: Any, letter: str) -> str:
+    """Do as ``spell``, where the description says that there is wind."""
+    if context.description != "wind":
+        raise LookupError("no wind")
+    return spell(context, letter)
 
 
 def plain() -> str:

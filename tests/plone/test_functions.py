@@ -29,6 +29,7 @@ from coserver_consumer.errors import (
 from coserver_consumer.job import Job, State
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.outcome import Completed, Failed, Snoozed
+from coserver_consumer.retry import Backoff
 from coserver_consumer.settings import Settings
 from coserver_consumer.telling import hear
 from coserver_consumer.transports.functions import list_functions
@@ -264,6 +265,49 @@ def test_an_exception_aborts_and_fails_the_attempt(instance: Instance, page: Any
     assert "functions.py" in outcome.traceback
     assert "raise LookupError" in outcome.traceback
     assert page.title == "A page"
+
+
+@pytest.mark.parametrize(
+    ("kind", "follows"), [("ebb", (True, 60)), ("wreck", (False, None)), ("rock", (False, None))]
+)
+def test_a_function_says_after_what_and_when_it_is_tried_again(
+    instance: Instance, site: Any, kind: str, follows: tuple[bool, float | None]
+) -> None:
+    """Zope decides, as only it knows the exception, and tells the consumer."""
+    outcome = run(instance, functions.risk.delay(kind))
+    assert (outcome.retry, outcome.wait) == follows
+
+
+def test_a_function_s_number_of_attempts_is_its_jobs(site: Any) -> None:
+    """Unless one says another."""
+    assert commit(functions.risk.delay("ebb")).max_attempts == 7
+    assert commit(functions.risk.options(max_attempts=2).delay("ebb")).max_attempts == 2
+
+
+def test_a_pair_is_a_backoff() -> None:
+    """The longest wait before the second attempt, and before any."""
+    assert functions.fail.retry.backoff == Backoff(base=10, cap=600)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"backoff": 60}, "backoff is 60"),
+        ({"backoff": (60, 30)}, "upwards"),
+        ({"retry_on": OSError}, "wanted a tuple"),
+        ({"never_retry_on": (int,)}, "wanted an exception class"),
+    ],
+)
+def test_a_wrong_retry_policy_is_refused(options: dict[str, Any], fault: str) -> None:
+    """When the module is imported."""
+    with pytest.raises(InvalidTask, match=fault):
+        task(**options)
+
+
+def test_when_it_is_tried_again_is_no_matter_of_one_job() -> None:
+    """It isn't written with the job, so it can't be said for one."""
+    with pytest.raises(TypeError, match="backoff"):
+        functions.risk.options(backoff=(1, 2))
 
 
 def test_a_function_may_snooze(instance: Instance, page: Any) -> None:

@@ -69,7 +69,8 @@ def test_a_manager_sees_everybodys_jobs_the_newest_first(people: Instance) -> No
     assert listed(page) == [second, first]
     rows = page.cssselect("tr[data-job]")
     state, job, line, owner, _, attempts, buttons = texts(rows[1])
-    assert (state, job, line, owner) == ("Ready", "Jane's <b>", "default", "jane")
+    assert (state, job) == ("Ready", "Jane's <b> Why does it wait?")
+    assert (line, owner) == ("default", "jane")
     assert (attempts, buttons) == ("0 of 5", "Cancel")
     assert texts(rows[0])[3] == "Anonymous"
 
@@ -120,6 +121,39 @@ def test_the_list_can_be_filtered_by_state(people: Instance) -> None:
     assert listed(page) == [job_id]
     (chosen,) = page.cssselect("option[selected]")
     assert chosen.text_content() == "Ready"
+
+
+def test_a_manager_is_told_why_a_job_waits(people: Instance) -> None:
+    """When asked, in one sentence, on the page that was open."""
+    parent = people.queue(PATH, title="parent")
+    child = people.queue(PATH, title="child", after=[parent])
+    page = look(people, "boss", f"{LIST}?state=blocked")
+    [row] = page.cssselect("tr[data-job]")
+    [link] = row.cssselect("a")
+    assert "waits for job" not in row.text_content()
+    page = look(people, "boss", link.get("href").removeprefix(people.url))
+    [row] = page.cssselect("tr[data-job]")
+    assert row.get("data-job") == child
+    assert f"It waits for job {parent}, which is ready." in row.text_content()
+    assert not row.cssselect("a")
+
+
+def test_nobody_else_is_told_why_a_job_waits(people: Instance) -> None:
+    """It would tell of others' jobs and of the consumers."""
+    own = people.queue(PATH, login="jane")
+    page = look(people, "jane", f"{LIST}?why={own}")
+    assert listed(page) == [own]
+    assert "consumer" in look(people, "boss", f"{LIST}?why={own}").text_content()
+    assert not page.cssselect("tr[data-job] small, tr[data-job] a")
+
+
+def test_a_job_that_ended_is_not_asked_why(people: Instance) -> None:
+    """It has its error."""
+    job_id = people.queue(PATH, max_attempts=1)
+    fail(people, "no wind")
+    page = look(people, "boss", f"{LIST}?why={job_id}")
+    assert "no wind" in page.text_content()
+    assert "Why does it wait?" not in page.text_content()
 
 
 def test_a_long_list_has_pages(people: Instance) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import jwt
 import pytest
@@ -12,7 +14,9 @@ from plone.app.testing import SITE_OWNER_NAME
 from Products.PluggableAuthService.interfaces.plugins import IUserEnumerationPlugin
 
 from collective.coserver import queue
-from coserver_consumer.job import RunKey, new_id
+from collective.coserver.publication.start import find_handed_job
+from coserver_consumer.handover import ENDED, IN_PROCESS
+from coserver_consumer.job import RunKey, State, new_id
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
@@ -335,6 +339,23 @@ def test_a_forged_header_gains_nothing(instance: Instance) -> None:
     assert told["job"] is None
 
 
+@pytest.mark.parametrize("name", [IN_PROCESS, "Coserver.Job", "Coserver-Job", "coserver_job"])
+def test_no_header_hands_a_job_over(instance: Instance, name: str) -> None:
+    """That is for a consumer in the same process, and no view for jobs is found."""
+    instance.queue(FOR_JOBS)
+    job = instance.claim()
+    for said in (job.id, repr(job), '{"id": "x", "owner": "admin"}'):
+        assert instance.browse(FOR_JOBS, headers={name: said}).status_code == 404
+        told = instance.browse("/plone/@@test-tell", headers={name: said}).json()
+        assert (told["job"], told["user"]) == (None, None)
+
+
+@pytest.mark.parametrize("said", ["text", b"bytes", {"id": "x"}, True, None])
+def test_only_a_job_is_handed_over(instance: Instance, said: Any) -> None:
+    """A web server may put whatever its settings say into the environment: never a job."""
+    assert find_handed_job(SimpleNamespace(environ={IN_PROCESS: said})) is None
+
+
 def test_a_forged_form_gains_nothing(instance: Instance) -> None:
     """What the plugin believes can't be put into a request from outside."""
     path = f"{TELL}?_coserver_job=1&coserver_job={new_id()}&coserver_run:int=1"
@@ -359,6 +380,24 @@ def test_zope_says_so_when_it_can_not_ask_the_queue(
     answer = instance.run(job)
     assert answer.status_code == 503
     assert "nonexistent" not in answer.text
+
+
+@pytest.mark.parametrize("view", ["@@test-tell", "@@test-write?title=x", "@@no-such-view"])
+def test_zope_says_when_its_commit_has_ended_the_job(instance: Instance, view: str) -> None:
+    """By a header that names the run; where the attempt has failed it says nothing."""
+    instance.add_user("boss", roles=("Manager",))
+    instance.queue(f"/plone/{view}", login="boss")
+    job = instance.claim()
+    answer = instance.run(job)
+    has_ended = answer.status_code == 200
+    assert answer.headers.get(ENDED) == (f"{job.id}:{job.run}" if has_ended else None)
+    assert (instance.jobs.get(job.id).state is State.COMPLETED) is has_ended
+    assert has_ended is (view != "@@no-such-view")
+
+
+def test_no_browser_is_told_of_a_job(instance: Instance) -> None:
+    """There is none."""
+    assert ENDED not in instance.browse(TELL).headers
 
 
 def test_progress_is_seen_while_the_job_runs(instance: Instance) -> None:

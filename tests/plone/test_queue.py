@@ -52,6 +52,8 @@ def test_a_job_is_what_was_asked_for(jobs: Jobs) -> None:
             max_attempts=3,
             timeout=12.5,
             unique="feed:42",
+            unique_for=3600,
+            limit="feeds",
             title="Import feed 42",
             requires=["ffmpeg", "linux"],
         )
@@ -66,6 +68,7 @@ def test_a_job_is_what_was_asked_for(jobs: Jobs) -> None:
     assert (job.payload, job.priority, job.max_attempts) == (b"body", 7, 3)
     assert (job.timeout, job.unique_key, job.title) == (12.5, "feed:42", "Import feed 42")
     assert job.requires == ("ffmpeg", "linux")
+    assert (job.unique_for, job.limit_key) == (3600, "feeds")
 
 
 def test_a_job_is_signed(jobs: Jobs) -> None:
@@ -120,6 +123,9 @@ def test_an_eta_is_a_moment(jobs: Jobs) -> None:
         ({"url": PATH, "eta": datetime.now(UTC), "delay": 1}, "not both"),
         ({"url": PATH, "max_attempts": 0}, "at least 1"),
         ({"url": PATH, "requires": "ffmpeg"}, r"\['ffmpeg'\]"),
+        ({"url": PATH, "after": "one"}, r"after is a list, such as \['one'\]"),
+        ({"url": PATH, "after": ["one"]}, "'one' isn't the id of a job"),
+        ({"url": PATH, "unique_for": 60}, "with a unique key"),
     ],
 )
 def test_what_can_not_be_queued_is_refused(jobs: Jobs, arguments: dict, reason: str) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from zope.globalrequest import getRequest
@@ -14,17 +13,19 @@ from zope.globalrequest import getRequest
 from collective.coserver.address import to_path
 from collective.coserver.body import CURRENT, Payload, to_body
 from collective.coserver.engine import read, write
-from collective.coserver.enlisting import Options, Work, enlist
+from collective.coserver.enlisting import Options, Work, enlist, enlist_all, make
+from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
 from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner
 from collective.coserver.parameters import to_parameters
-from coserver_consumer import store
+from coserver_consumer import store, together
 from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job, State
+from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.together import Group
 from coserver_consumer.xmlrpc_message import write_call
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -38,26 +39,32 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     payload: bytes | str | Payload | None = CURRENT,
     queue: str = "default",
     *,
-    priority: int = 0,
-    delay: float = 0,
-    eta: datetime | None = None,
-    max_attempts: int = 5,
-    timeout: float | None = None,
-    unique: str | None = None,
-    title: str | None = None,
-    requires: Iterable[str] = (),
     view: str | None = None,
+    **options: Any,
 ) -> str:
     """Queue a request of a view with the current transaction; return the job's id.
 
     ``url`` is a path from Zope's root or an object, ``view`` the name of its view. The job runs
-    as the user who is logged in now, once the transaction has committed. ``priority``: a point
-    is a head start of a minute. ``delay`` and ``timeout`` are in seconds; ``eta`` has a time
-    zone. ``unique``: nothing is queued while another live job has the same key. ``requires``:
-    what a consumer must be capable of.
+    as the user who is logged in now, once the transaction has committed. ``options`` are those of
+    ``enlisting.Options``, and so are their defaults.
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
+    return enlist(job(url, method, params, headers, payload, queue, view=view, **options))
+
+
+def job(  # noqa: PLR0917  see add
+    url: Any,
+    method: str = "GET",
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    payload: bytes | str | Payload | None = CURRENT,
+    queue: str = "default",
+    *,
+    view: str | None = None,
+    **options: Any,
+) -> NewJob:
+    """Return the job that ``add`` would queue, for ``chain`` and ``group``; raise as ``add``."""
     request = getRequest()
     method = _to_method(method)
     path = to_path(url, view)
@@ -73,26 +80,16 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
         title=path,
         payload=body.content,
     )
-    options = Options(
-        queue=queue,
-        priority=priority,
-        delay=delay,
-        eta=eta,
-        max_attempts=max_attempts,
-        timeout=timeout,
-        unique=unique,
-        title=title,
-        requires=requires,
-    )
     site = find_site(None if isinstance(url, str) else url)
-    return enlist(work, options, owner=current_owner(), site=site, request=request)
+    said = Options(queue=queue, **options)
+    return make(work, said, owner=current_owner(), site=site, request=request)
 
 
 def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
     """Queue the call of a method through Zope's XML-RPC; return the job's id.
 
-    ``url`` is a path from Zope's root or an object, ``options`` those of ``add`` from ``queue``
-    to ``requires``. ``result`` gives what the method returned. XML-RPC must be on in the Zope
+    ``url`` is a path from Zope's root or an object, ``options`` those of
+    ``enlisting.Options``. ``result`` gives what the method returned. XML-RPC must be on in the Zope
     that runs the job: ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
     """
     path = to_path(url, None)
@@ -104,7 +101,41 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
         title=f"{path} {method}",
     )
     site = find_site(None if isinstance(url, str) else url)
-    return enlist(work, Options(**options), owner=current_owner(), site=site, request=getRequest())
+    said = Options(**options)
+    return enlist(make(work, said, owner=current_owner(), site=site, request=getRequest()))
+
+
+def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[str]:
+    """Queue jobs that run one after another, with the current transaction; return their ids.
+
+    ``jobs`` come from ``job`` or from the ``job`` of a task. A failed one blocks those behind it
+    until it was run again and completed, or, with ``accepts_failure``, they go on. Raises
+    ``AddError``.
+    """
+    return _queue(together.chain(jobs, accepts_failure=accepts_failure))
+
+
+def group(
+    jobs: Iterable[NewJob],
+    *,
+    on_success: NewJob | None = None,
+    on_failure: NewJob | None = None,
+    serial: bool = False,
+) -> Group:
+    """Queue jobs and what follows all of them, with the current transaction; return them.
+
+    ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
+    failed or was cancelled. With ``serial`` they run one after another. Raises ``AddError``.
+    """
+    made = together.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
+    _queue(made.jobs)
+    return made
+
+
+def _queue(jobs: Sequence[NewJob]) -> list[str]:
+    if calls := eager.current():
+        return calls.make_all(jobs)
+    return enlist_all(jobs)
 
 
 def get(job_id: str) -> Job:

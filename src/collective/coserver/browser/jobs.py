@@ -21,9 +21,11 @@ from collective.coserver.i18n import _
 from collective.coserver.origin import site_path
 from collective.coserver.owner import ANONYMOUS, current_owner, owner_of_job
 from collective.coserver.permissions import MANAGE_JOBS
+from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound, StoreError, WrongState
 from coserver_consumer.job import Job, State
+from coserver_consumer.why import explain
 
 logger = logging.getLogger("collective.coserver")
 
@@ -59,10 +61,7 @@ class JobsView(BrowserView):
     @property
     def before(self) -> str | None:
         """The id of the last job of the page before, None on the first page."""
-        try:
-            return str(UUID(self._asked("before")))
-        except ValueError:
-            return None
+        return self._asked_id("before")
 
     @property
     def choices(self) -> list[tuple[str, Message]]:
@@ -84,7 +83,17 @@ class JobsView(BrowserView):
             return []
         if len(found) > PAGE:
             self.next_page = self._link(before=found[PAGE - 1].id)
-        return [Row(job=job) for job in found[:PAGE] if self._may_see(job)]
+        return [self._make_row(job) for job in found[:PAGE] if self._may_see(job)]
+
+    def link_why(self, row: Row) -> str | None:
+        """Return the address of this page with the reason for which a job waits.
+
+        To managers only: it tells of queues, consumers and other jobs.
+        """
+        if not self.is_manager or not row.is_waiting or row.reason:
+            return None
+        page = {"before": self.before} if self.before else {}
+        return f"{self._link(why=row.job.id, **page)}#coserver-{row.job.id}"
 
     def press(self) -> str:
         """Cancel or retry the job whose button was pressed, and say what came of it."""
@@ -97,6 +106,12 @@ class JobsView(BrowserView):
         except (JobNotFound, WrongState, StoreError) as error:
             self._say(_explain(error), kind="error")
         return self.request.response.redirect(self._link())
+
+    def _make_row(self, job: Job) -> Row:
+        row = Row(job=job)
+        if job.id != self._asked_id("why") or not self.is_manager or not row.is_waiting:
+            return row
+        return Row(job=job, reason=find_reason(job))
 
     def _cancel(self, job_id: str) -> Message:
         if queue.cancel(self._find(job_id).id) is State.RUNNING:
@@ -133,6 +148,13 @@ class JobsView(BrowserView):
         asked = self.request.form.get(name)
         return asked if isinstance(asked, str) else ""
 
+    def _asked_id(self, name: str) -> str | None:
+        """Return the form's job id of that name, None if it is none."""
+        try:
+            return str(UUID(self._asked(name)))
+        except ValueError:
+            return None
+
     def _link(self, **query: str) -> str:
         """Return the address of this view with the filter and ``query``."""
         kept = {"state": self.state} if self.state else {}
@@ -142,6 +164,15 @@ class JobsView(BrowserView):
 
     def _say(self, text: Message, *, kind: str = "info") -> None:
         IStatusMessage(self.request).add(text, type=kind)
+
+
+def find_reason(job: Job) -> str:
+    """Return why a job waits; nothing if it doesn't exist any more, or can't be found out now."""
+    dead_after = get_settings().dead_after
+    try:
+        return read(lambda connection: explain(connection, job.id, dead_after=dead_after))
+    except (JobNotFound, StoreError):
+        return ""
 
 
 def _explain(error: Exception) -> Message:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from plone import api
 from zope.i18nmessageid import Message
 
-from collective.coserver.browser.states import CANCELLABLE, COLOURS, RETRIABLE, TITLES
+from collective.coserver.browser.states import CANCELLABLE, COLOURS, RETRIABLE, TITLES, WAITING
 from collective.coserver.i18n import _
 from coserver_consumer.job import Job, State
 from coserver_consumer.store import SECOND
@@ -18,9 +18,10 @@ EXCERPT = 200  # characters of an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the template shows of a job."""
+    """What the template shows of a job. ``reason``: why it waits, if somebody asked."""
 
     job: Job
+    reason: str = ""
 
     @property
     def state(self) -> Message:
@@ -49,11 +50,18 @@ class Row:
 
     @property
     def note(self) -> str:
-        """How far a running job is, or what went wrong with one that ended."""
+        """Why a job waits, how far a running one is, or what went wrong with one that ended."""
+        if self.reason:
+            return self.reason
         if self.job.state is State.RUNNING and self.job.progress is not None:
             return f"{self.job.progress:.0%} {self.job.progress_text or ''}".rstrip()
         error = self.job.error or ""
         return error if len(error) <= EXCERPT else f"{error[:EXCERPT]}…"
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if one may ask why it isn't running."""
+        return self.job.state in WAITING
 
     @property
     def can_cancel(self) -> bool:

@@ -30,5 +30,6 @@ COLOURS = {
     State.UNKNOWN: "danger",
 }
 
+WAITING = frozenset({State.STAGED, State.SCHEDULED, State.READY, State.BLOCKED})
 CANCELLABLE = frozenset({State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING, State.UNKNOWN})
 RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})

@@ -16,6 +16,8 @@ completed when the ZODB has finished.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import transaction
 from transaction.interfaces import ITransaction
 
@@ -34,18 +36,27 @@ def join(job: NewJob) -> None:
 
     Raises ``AddError`` when it is too late for the transaction to take a job.
     """
-    current = transaction.get()
-    _require_open(current)
-    batch = _find_batch(current) or _start_batch(current)
-    batch.jobs.append(job)
+    _open_batch().jobs.append(job)
+
+
+def join_all(jobs: Sequence[NewJob]) -> None:
+    """Add jobs, all or none.
+
+    Raises as ``join`` does, and ``InvalidJob`` for one that would be there twice.
+    """
+    _open_batch().add(jobs)
 
 
 def join_effect(effect: Effect) -> None:
     """Let the commit of the current transaction be the end of a job's attempt."""
+    _open_batch().effect = effect
+
+
+def _open_batch() -> Batch:
+    """Return the transaction's batch, a new one if there is none; refuse if it is too late."""
     current = transaction.get()
     _require_open(current)
-    batch = _find_batch(current) or _start_batch(current)
-    batch.effect = effect
+    return _find_batch(current) or _start_batch(current)
 
 
 def _require_open(current: ITransaction) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -15,6 +16,8 @@ from collective.coserver.engine import get_engine, naming_outages, write
 from collective.coserver.evidence.marking import mark
 from collective.coserver.settings import get_settings
 from coserver_consumer import store
+from coserver_consumer.bell import ring_for
+from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import NewJob, new_id
 from coserver_consumer.verdict import Mark, run_mark
 
@@ -42,6 +45,14 @@ class Batch:
         """True if there is nothing to tell."""
         return not self.jobs and self.effect is None
 
+    def add(self, jobs: Sequence[NewJob]) -> None:
+        """Queue jobs, all or none; raise ``InvalidJob`` for one that would be queued twice."""
+        times = Counter(job.id for job in (*self.jobs, *jobs))
+        for job in jobs:
+            if times[job.id] > 1:
+                raise InvalidJob(f"Job {job.id} ({job.title or job.task}) would be queued twice.")
+        self.jobs += jobs
+
     def forget(self) -> None:
         """End the batch without its jobs."""
         self.jobs.clear()
@@ -64,6 +75,7 @@ class Batch:
         """
         if self._zodb is None:
             self._write(self._conclude)
+            self._confirm()
         else:
             base = {"base_tid": last_tid(self._zodb)}
             told = {key: found | base for key, found in self._evidence.items()}
@@ -76,12 +88,18 @@ class Batch:
         tid = last_tid(self._zodb)
         if not self._write(lambda connection: self._release(connection, tid)):
             write(lambda connection: store.promote(connection, self.id, tid=tid))
+        self._confirm()
 
     def close(self) -> None:
         """Give the SQL connection back; a second call is nothing."""
         if self._sql is not None:
             self._sql.close()
             self._sql = None
+
+    def call_consumers(self) -> None:
+        """Tell idle consumers, from another thread, that there are jobs."""
+        if self.jobs:
+            ring_for(get_engine(), self.jobs)
 
     def _mark(self, current: ITransaction, connection: ZODBConnection) -> None:
         if self.jobs:
@@ -109,18 +127,23 @@ class Batch:
         if self.effect is not None:
             self.effect.vote(connection, evidence[Mark.RUN])
 
+    def _confirm(self) -> None:
+        if self.effect is not None:
+            self.effect.confirm()
+
     def _release(self, connection: Connection, tid: int) -> bool:
         """Return False if the resolver has taken the jobs for dropped: we were very slow."""
         if self.effect is not None:
             self.effect.finish(connection)
         if not self.jobs:
             return True
-        promote = store.promote if self._is_keyed else store.promote_staged
+        promote = store.promote_staged if self._is_plain else store.promote
         return promote(connection, self.id, tid=tid) > 0
 
     @property
-    def _is_keyed(self) -> bool:
-        return any(job.unique_key is not None for job in self.jobs)
+    def _is_plain(self) -> bool:
+        """True if no job has to do with another."""
+        return not any(job.unique_key is not None or job.after for job in self.jobs)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._sql is None:
@@ -131,9 +154,11 @@ class Batch:
     def _mode(self, engine: Engine) -> dict[str, str]:
         """Leave out BEGIN and COMMIT, which cost a round trip each, where one statement does.
 
-        SQLite has no round trips to save.
+        That is on PostgreSQL: SQLite has no round trips to save, and MariaDB's way to commit each
+        statement by itself takes two to be turned on and off.
         """
-        is_one_statement = len(self.jobs) == 1 and not self._is_keyed and self.effect is None
-        if is_one_statement and engine.dialect.name != "sqlite":
+        adds_one = len(self.jobs) == 1 and self._is_plain and self.effect is None
+        ends_one = not self.jobs and self.effect is not None
+        if (adds_one or ends_one) and engine.dialect.name == "postgresql":
             return {"isolation_level": "AUTOCOMMIT"}
         return {}

@@ -22,40 +22,59 @@ class Effect:
     """One attempt of a job, at the time its transaction commits.
 
     ``conclude`` says what the attempt has come to. Only a completed one ends here: a view that
-    sets an error status and returns commits as well, but its job isn't done.
+    sets an error status and returns commits as well, but its job isn't done. ``ended`` is called
+    when the store has it as completed.
     """
 
-    def __init__(self, key: RunKey, conclude: Callable[[], Outcome]) -> None:
+    def __init__(
+        self,
+        key: RunKey,
+        conclude: Callable[[], Outcome],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self.key = key
         self._conclude = conclude
+        self._ended = ended
         self._outcome: Outcome | None = None
+        self._has_ended = False
 
     def complete(self, connection: Connection) -> None:
         """End the job: it changed no ZODB."""
-        self._require_current(connection)
-        outcome = self._outcome = self._conclude()
+        outcome = self._conclude()
         if isinstance(outcome, Completed):
-            self._end(connection, outcome, state=State.RUNNING)
+            self._require(self._end(connection, outcome, state=State.RUNNING))
+        else:
+            self._require(store.hold_running(connection, self.key))
 
     def vote(self, connection: Connection, evidence: dict[str, Any]) -> None:
         """Let nobody else end the job until the ZODB has decided."""
-        self._require_current(connection)
         self._outcome = self._conclude()
         if isinstance(self._outcome, Completed):
-            store.vote(connection, self.key, evidence=evidence)
+            self._require(store.vote(connection, self.key, evidence=evidence))
+        else:
+            self._require(store.hold_running(connection, self.key))
 
     def finish(self, connection: Connection) -> None:
         """End the job: the ZODB has committed its work."""
         if isinstance(self._outcome, Completed):
             self._end(connection, self._outcome, state=State.FINISHING)
 
-    def _end(self, connection: Connection, outcome: Completed, *, state: State) -> None:
-        limit = get_settings().max_result
-        store.complete(connection, self.key, outcome.result, state=state, max_result=limit)
+    def confirm(self) -> None:
+        """Say that the job has ended, if what was written is committed now and did that."""
+        if self._has_ended:
+            self._ended()
 
-    def _require_current(self, connection: Connection) -> None:
-        """Raise ``LostRun`` unless the run is current; it stays so to the end of the vote."""
-        if not store.hold_running(connection, self.key):
+    def _end(self, connection: Connection, outcome: Completed, *, state: State) -> bool:
+        limit = get_settings().max_result
+        is_done = store.complete(
+            connection, self.key, outcome.result, state=state, max_result=limit
+        )
+        self._has_ended = is_done
+        return is_done
+
+    def _require(self, is_current: bool) -> None:  # noqa: FBT001  the answer of the store
+        """Raise ``LostRun`` unless the run was current."""
+        if not is_current:
             raise LostRun(
                 f"Run {self.key.run} of job {self.key.job_id} isn't current any more: the job was "
                 "given to another consumer, so nothing of this attempt is committed."

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read, read_arguments, write
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.origin import find_site
-from coserver_consumer.job import new_id
+from collective.coserver.owner import current_owner
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import NewJob, new_id
 
 if TYPE_CHECKING:
     from collective.coserver.functions.task import Task
@@ -25,11 +28,38 @@ class EagerCalls:
     def make(self, task: Task, written: dict[str, Any]) -> str:
         """Call the function in this transaction, with what a job would hand to it."""
         job_id = new_id()
+        self._call(job_id, task, written, run_as=task.run_as)
+        return job_id
+
+    def make_all(self, jobs: Iterable[NewJob]) -> list[str]:
+        """Make the calls that jobs are, in their order; return the ids.
+
+        What is to run if one fails isn't called: the error comes through. Raises ``InvalidJob``
+        for a job that isn't the call of a function.
+        """
+        due = [job for job in jobs if not job.only_if_failed]
+        for job in due:
+            if job.task != "call":
+                raise InvalidJob(
+                    f"Job '{job.title}' can't be made at once: it isn't the call of a function."
+                )
+            task = registry.find(job.args["function"])
+            self._call(job.id, task, job.args, run_as=_find_user(job))
+        return [job.id for job in due]
+
+    def _call(
+        self, job_id: str, task: Task, written: dict[str, Any], *, run_as: str | None
+    ) -> None:
         args, kwargs = read_arguments(written)
-        with acting_as(task.run_as, find_site()):
+        with acting_as(run_as, find_site()):
             returned = task(*args, **kwargs)
             self.results[job_id] = read(write(returned, name="The result"))
-        return job_id
+
+
+def _find_user(job: NewJob) -> str | None:
+    """Return as whom a job runs, None for the user who queues it."""
+    owner = None if job.owner == current_owner().id else job.owner
+    return job.args.get("run_as") or owner
 
 
 _current: ContextVar[EagerCalls | None] = ContextVar("eager calls", default=None)

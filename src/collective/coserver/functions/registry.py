@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from coserver_consumer.errors import UnknownTask
+from coserver_consumer.retry import PLAIN, RetryPolicy
 
 if TYPE_CHECKING:
     from collective.coserver.functions.task import Task
@@ -33,6 +34,12 @@ def find(name: str) -> Task:
             f"No function '{name}' is a task here. Its module must define it with @task, at the "
             "top level and under this name."
         ) from None
+
+
+def find_policy(name: str) -> RetryPolicy:
+    """Return how the task of that name is retried, one that isn't known as any."""
+    task = _tasks.get(name)
+    return PLAIN if task is None else task.retry
 
 
 def names() -> list[str]:

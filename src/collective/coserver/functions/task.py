@@ -10,12 +10,14 @@ from typing import Any
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.enlisting import Options, Work, enlist
+from collective.coserver.enlisting import Options, Work, enlist, make
 from collective.coserver.functions import eager, registry
 from collective.coserver.functions.calls import find_content, write_arguments
 from collective.coserver.functions.run_as import SYSTEM, to_owner
 from collective.coserver.origin import find_site
 from coserver_consumer.errors import InvalidTask
+from coserver_consumer.job import NewJob
+from coserver_consumer.retry import PLAIN, Backoff, Kind, RetryPolicy
 
 
 @dataclass(eq=False)
@@ -25,6 +27,7 @@ class Task:
     function: Callable[..., Any]
     said: Options
     run_as: str | None = None
+    retry: RetryPolicy = PLAIN
 
     def __post_init__(self) -> None:
         update_wrapper(self, self.function)
@@ -39,7 +42,7 @@ class Task:
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
     def options(self, **changes: Any) -> Task:
-        """Return the task with other options: those of ``@task``, and those of this call."""
+        """Return the task with other options: those of ``@task`` that speak of one job."""
         run_as = changes.pop("run_as", self.run_as)
         return replace(self, said=replace(self.said, **changes), run_as=run_as)
 
@@ -48,34 +51,59 @@ class Task:
 
         Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
         """
-        written = write_arguments(self.function, args, kwargs)
         if calls := eager.current():
-            return calls.make(self, written)
+            return calls.make(self, write_arguments(self.function, args, kwargs))
+        return enlist(self.job(*args, **kwargs))
+
+    def job(self, *args: Any, **kwargs: Any) -> NewJob:
+        """Return the job that ``delay`` would queue, for ``queue.chain`` and ``queue.group``."""
+        written = write_arguments(self.function, args, kwargs)
         rights = {"run_as": SYSTEM} if self.run_as == SYSTEM else {}
         work = Work(task="call", args={"function": self.name, **written, **rights}, title=self.name)
         site = find_site(find_content(args, kwargs))
         owner = to_owner(self.run_as, site)
-        return enlist(work, self.said, owner=owner, site=site, request=getRequest())
+        return make(work, self.said, owner=owner, site=site, request=getRequest())
 
 
 def task(
-    function: Callable[..., Any] | None = None, /, *, run_as: str | None = None, **options: Any
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    run_as: str | None = None,
+    backoff: Backoff | tuple[float, float] | None = None,
+    retry_on: tuple[Kind, ...] = (),
+    never_retry_on: tuple[Kind, ...] = (),
+    **options: Any,
 ) -> Any:
     """Make a function one that can be queued: ``@task`` or ``@task(queue="video", ...)``.
 
     ``options`` are those of ``queue.add`` that don't speak of a request. ``run_as`` is ``"system"``
-    or a user's id; without it a job runs as the user who queues it. Raises ``InvalidTask`` for a
-    function that couldn't be found again by its name.
+    or a user's id; without it a job runs as the user who queues it. ``backoff`` says how long to
+    wait between attempts, as a pair the longest wait before the second and before any;
+    ``retry_on`` and ``never_retry_on`` say after which exceptions: see ``RetryPolicy``.
+
+    Raises ``InvalidTask`` for a function that couldn't be found again by its name, and for a policy
+    that is wrong.
     """
     said = Options(**options)
+    retry = RetryPolicy(backoff=_to_backoff(backoff), on=retry_on, never=never_retry_on)
 
     def decorate(function: Callable[..., Any]) -> Task:
         _check(function)
-        made = Task(function, said, run_as)
+        made = Task(function, said, run_as, retry)
         registry.register(made)
         return made
 
     return decorate if function is None else decorate(function)
+
+
+def _to_backoff(said: Any) -> Any:
+    """Return a pair as a backoff; what is neither is the policy's to refuse."""
+    match said:
+        case [base, cap]:
+            return Backoff(base=base, cap=cap)
+        case _:
+            return said
 
 
 def _check(function: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from coserver_consumer.codec import fit
 from coserver_consumer.errors import InvalidJob, ObjectGone
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer.retry import RetryPolicy
 from coserver_consumer.telling import MEDIA_TYPE, tell
 
 logger = logging.getLogger("collective.coserver")
@@ -41,7 +43,8 @@ class Call(BrowserView):
             raise  # the job ends itself, or the publisher begins the request again
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
-            refuse(self.request, Told(500, to_failure(error)))
+            policy = registry.find_policy(job.args["function"])
+            refuse(self.request, Told(500, to_failure(error, job, policy)))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
         return tell(Completed(result=fit(result, get_settings().max_result - MARGIN)))
 
@@ -54,10 +57,14 @@ def call(job: Job) -> Any:
         return write(task(*args, **kwargs), name="The result")
 
 
-def to_failure(error: Exception) -> Failed:
-    """Return what an exception means; the end of its traceback is kept, as much as fits."""
+def to_failure(error: Exception, job: Job, policy: RetryPolicy) -> Failed:
+    """Return what an exception means; the end of its traceback is kept, as much as fits.
+
+    The function's policy is known here only, so what follows from it is told to the consumer.
+    """
     if isinstance(error, InvalidJob | ObjectGone):
         return Failed(error=str(error), retry=False)
-    failure = Failed.because_of(error)
+    failure = Failed.because_of(error, retry=policy.allows(error))
+    wait = policy.wait(job.attempt, random=random.random) if failure.retry else None
     most = get_settings().max_result // 4
-    return replace(failure, traceback=(failure.traceback or "")[-most:])
+    return replace(failure, traceback=(failure.traceback or "")[-most:], wait=wait)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import transaction
@@ -35,24 +35,23 @@ class InProcessConsumer:
         self._executor = Executor(registry=Registry(tasks=TASKS), settings=get_settings())
 
     def run(self, *, scheduled: bool = False) -> list[Job]:
-        """Commit, run what is ready and what that queues in its turn; return those jobs.
+        """Commit, run what is ready and what that queues or lets go; return those jobs.
 
         With ``scheduled``, what is due later is run now: delayed jobs, and the next attempts of
-        those that failed or snoozed. The jobs are returned as they are in the end.
+        those that failed or snoozed. The jobs are returned as they are in the end, in the order in
+        which they were begun.
         """
         transaction.commit()
-        if scheduled:
-            self._hasten()
-        ran = []
-        while job := self._claim():
-            self._attempt(job)
-            ran.append(job.id)
+        ran: dict[str, None] = {}
+        self._run_ready(ran)
+        while scheduled and self._hasten(but=ran):
+            self._run_ready(ran)
         transaction.begin()
-        return [queue.get(job_id) for job_id in dict.fromkeys(ran)]
+        return [queue.get(job_id) for job_id in ran]
 
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""
-        states = [State.SCHEDULED, State.READY]
+        states = [State.SCHEDULED, State.READY, State.BLOCKED]
         found = engine.read(lambda connection: store.find(connection, states=states, limit=MOST))
         return found[::-1]
 
@@ -68,10 +67,20 @@ class InProcessConsumer:
         """
         return eagerly()
 
-    def _hasten(self) -> None:
-        for job in self.waiting():
-            if job.state is State.SCHEDULED:
-                queue.retry(job.id)
+    def _run_ready(self, ran: dict[str, None]) -> None:
+        """Run jobs until none is ready, and note which."""
+        while job := self._claim():
+            self._attempt(job)
+            ran[job.id] = None
+
+    def _hasten(self, *, but: Collection[str]) -> bool:
+        """Make scheduled jobs ready, but for these; return False if there were none."""
+        due = [
+            job.id for job in self.waiting() if job.state is State.SCHEDULED and job.id not in but
+        ]
+        for job_id in due:
+            queue.retry(job_id)
+        return bool(due)
 
     def _claim(self) -> Job | None:
         """Take the next job, whatever it requires."""

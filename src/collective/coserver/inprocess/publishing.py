@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from AccessControl import getSecurityManager
 from AccessControl.SecurityManagement import setSecurityManager
@@ -15,36 +14,35 @@ from ZPublisher.WSGIPublisher import publish_module
 
 from collective.coserver.settings import get_settings
 from coserver_consumer.current_job import CurrentJob
+from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.tasks import call, xmlrpc
 from coserver_consumer.transports.run_request import conclude, make_request
 from coserver_consumer.transports.wsgi import ask, make_environ
 
-LIFETIME = 3600  # seconds of a token: a debugger may stand in the job
-
 
 def run_view(current: CurrentJob) -> Outcome:
     """Run a job of the task ``view``."""
-    return _send(current.job)
+    return _send(current.job, current.job)
 
 
 def run_call(current: CurrentJob) -> Outcome:
     """Run a job of the task ``call``."""
-    return _send(call.as_request(current.job))
+    return _send(current.job, call.as_request(current.job))
 
 
 def run_xmlrpc(current: CurrentJob) -> Outcome:
     """Run a job of the task ``xmlrpc``."""
-    return _send(xmlrpc.as_request(current.job))
+    return _send(current.job, xmlrpc.as_request(current.job))
 
 
-def _send(job: Job) -> Outcome:
+def _send(job: Job, request: Job) -> Outcome:
     """Have Zope run the job, and return what its answer means."""
     settings = get_settings()
     url = (job.origin or {}).get("server_url") or "http://localhost"
-    target = make_request(_without_host(job), secret=settings.secret_text, lifetime=LIFETIME)
-    environ = make_environ(target, server_url=url)
+    target = make_request(_without_host(request))
+    environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
     with _keeping_state():
         reply = ask(HTTPExceptionHandler(publish_module), environ, max_body=settings.max_result)
     return conclude(job, target, reply, zope_urls=[url], limit=settings.max_result)
@@ -52,7 +50,7 @@ def _send(job: Job) -> Outcome:
 
 def _without_host(job: Job) -> Job:
     """Return the job without a virtual host: a test's Zope needn't have one."""
-    return replace(job, origin={**(job.origin or {}), "server_url": ""})
+    return job._replace(origin={**(job.origin or {}), "server_url": ""})
 
 
 @contextmanager

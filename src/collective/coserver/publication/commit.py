@@ -13,9 +13,11 @@ from collective.coserver.datamanager.effect import Effect
 from collective.coserver.publication.annotation import get_job
 from collective.coserver.settings import get_settings
 from coserver_consumer.answer import conclude_answer
+from coserver_consumer.handover import ENDED
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.reply import Reply
+from coserver_consumer.verdict import run_mark
 
 
 @adapter(IPubBeforeCommit)
@@ -24,7 +26,13 @@ def end_job(event: IPubBeforeCommit) -> None:
     request = event.request
     job = get_job(request)
     if job is not None:
-        join_effect(Effect(job.key, lambda: conclude(job, request)))
+        join_effect(
+            Effect(
+                job.key,
+                conclude=lambda: conclude(job, request),
+                ended=lambda: request.response.setHeader(ENDED, run_mark(*job.key)),
+            )
+        )
 
 
 def conclude(job: Job, request: Any) -> Outcome:

@@ -19,6 +19,7 @@ from collective.coserver.publication.refusal import NotAdmitted, NotNow, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer import signing, store
 from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 
 logger = logging.getLogger("collective.coserver")
@@ -30,15 +31,16 @@ SCHEME = "coserver"
 def admit_job(event: IPubStart) -> None:
     """Mark the request of a consumer that proves to run a job; refuse one that can't.
 
-    A request without a run token passes untouched. This is before traversal, so that views can
-    be registered for the layer.
+    A request without a run token passes untouched, unless it is one of a consumer in this very
+    process, which has claimed the job and seen its signature. This is before traversal, so that
+    views can be registered for the layer.
     """
     request = event.request
-    token = find_token(request, SCHEME)
-    if token is None:
+    job, token = find_handed_job(request), find_token(request, SCHEME)
+    if job is None and token is None:
         return
     try:
-        job = find_job(token, request)
+        job = job or find_job(token, request)
         catch_up(job)
     except Unsigned as error:
         refuse(request, NotAdmitted(str(error)))
@@ -49,6 +51,15 @@ def admit_job(event: IPubStart) -> None:
         refuse(request, NotNow(str(error)))
     set_job(request, job)
     mark(request)
+
+
+def find_handed_job(request: Any) -> Job | None:
+    """Return the job that a consumer in this process has put into the WSGI environment.
+
+    What a web server puts there is text, whether it comes from a client or from its settings.
+    """
+    job = request.environ.get(IN_PROCESS)
+    return job if isinstance(job, Job) else None
 
 
 def find_token(request: Any, scheme: str) -> str | None:

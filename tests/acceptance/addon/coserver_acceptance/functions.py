@@ -1,5 +1,6 @@
 """Functions that the tests have called as jobs."""
 
+import time
 from typing import Any
 
 from ZODB.POSException import ConflictError
@@ -8,6 +9,7 @@ from zope.globalrequest import getRequest
 from collective.coserver import current_job, task
 from coserver_acceptance.counting import count
 from coserver_acceptance.gates import DIRECTORY, stand_at
+from coserver_consumer.retry import Backoff
 
 
 @task
@@ -30,6 +32,52 @@ def count_at_gate(site: Any, name: str) -> int:
     counted = count(site, name)
     stand_at(name)
     return counted
+
+
+@task
+def count_one(site: Any, name: str) -> int:
+    """Count."""
+    return count(site, name)
+
+
+@task(run_as="system")
+def count_all(site: Any, names: list[str]) -> list[int]:
+    """Return how often each was counted."""
+    return [getattr(site, f"count_{name}", 0) for name in names]
+
+
+@task(max_attempts=1)
+def count_if_open(site: Any, name: str) -> int:
+    """Count, if the gate of that name is open; fail if it isn't."""
+    if not (DIRECTORY / f"{name}.open").exists():
+        raise RuntimeError("The gate is closed.")
+    return count(site, name)
+
+
+@task(max_attempts=1)
+def alone(site: Any, name: str) -> int:
+    """Count; fail if another one does so at the same time."""
+    inside = DIRECTORY / f"{name}.inside"
+    inside.touch(exist_ok=False)
+    counted = count(site, name)
+    time.sleep(0.02)
+    inside.unlink()
+    return counted
+
+
+@task(
+    max_attempts=3,
+    backoff=Backoff(base=3, cap=3, floor=3),
+    retry_on=("coserver_acceptance.functions.Ebb",),
+)
+def sail(site: Any, name: str) -> None:
+    """Count, and fail: of the ebb another attempt may be made, of a rock it can't."""
+    count(site, name)
+    raise {"ebb": Ebb, "rock": RuntimeError}[name](name)
+
+
+class Ebb(Exception):
+    """There is too little water now."""
 
 
 def _is_first_time(name: str) -> bool:

@@ -24,6 +24,15 @@ class Queue(BrowserView):
         return queue.add(self.context, view=form["view"], **json.loads(form["options"]))
 
 
+class QueueBody(BrowserView):
+    """Queues a POST with the body of this very request, and answers with its id."""
+
+    def __call__(self) -> str:
+        """Queue ``view`` of this object on ``queue``; both are in the query or in the form."""
+        form = self.request.form
+        return queue.add(self.context, "POST", view=form["view"], queue=form["queue"])
+
+
 class QueueCall(BrowserView):
     """Queues the call of a function with this object and a name, and answers with its id."""
 

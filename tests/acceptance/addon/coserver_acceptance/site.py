@@ -41,6 +41,17 @@ class Prepare(BrowserView):
         api.portal.set_registry_record("plone.use_cookie_negotiation", value=True)
 
 
+class AddSkin(BrowserView):
+    """Adds a skin of the name that it is given."""
+
+    def __call__(self) -> str:
+        """Answer with the name of the cookie that chooses a skin."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        skins = api.portal.get_tool("portal_skins")
+        skins.addSkinSelection(self.request.form["name"], skins.getSkinPath("Plone Default"))
+        return skins.getRequestVarname()
+
+
 class Description(BrowserView):
     """What the site says of itself."""
 
