@@ -30,14 +30,10 @@ from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
 from ZODB.Connection import Connection
 
-from coserver_consumer import store
+from benchmarks.databases import postgresql
 from coserver_consumer.job import NewJob
 from coserver_consumer.store import schema
 
-SERVER = os.environ.get(
-    "COSERVER_BENCH_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-)
-NAME = "coserver_bench_commit"
 ROUNDS, QUICK_ROUNDS = 1000, 150
 WARM_UP = 30
 
@@ -144,7 +140,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 def _bench() -> Iterator[Bench]:
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
-        url = stack.enter_context(_database())
+        url = stack.enter_context(postgresql("commit"))
         os.environ |= {"COSERVER_DATABASE": url, "COSERVER_SECRET": "s" * 32}
         address, stop = ZEO.server(str(Path(directory) / "Data.fs"))
         stack.callback(stop)
@@ -154,21 +150,6 @@ def _bench() -> Iterator[Bench]:
         bench = Bench(db, url)
         stack.callback(bench.engine.dispose)
         yield bench
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    server = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        connection.exec_driver_sql(f"CREATE DATABASE {NAME}")
-    url = sa.make_url(SERVER).set(database=NAME).render_as_string(hide_password=False)
-    engine = store.open_engine(url)
-    store.upgrade(engine)
-    engine.dispose()
-    yield url
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
 def _count_round_trips(bench: Bench, work: Callable[[], None]) -> int:
