@@ -46,7 +46,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bin/demo",
         description="Start a Plone site with background jobs: ZEO, Zope, a SQLite queue and a "
-        "consumer. Only this machine can reach it. Its data are kept in var/demo.",
+        "consumer with a Zope of its own. Only this machine can reach it. Its data are kept in "
+        "var/demo.",
     )
     parser.add_argument(
         "--check", action="store_true", help="press a button, see its job completed, and stop"
@@ -97,7 +98,8 @@ def _start(stack: Stack, home: Home) -> None:
         home.keep_site(PROFILES)
     with step("Starting Plone and the consumer"):
         zope = stack.launch_zope(path=f"/{SITE}")
-        stack.start_consumer()
+        conf = str(stack.instances[0].conf)
+        stack.start_consumer("consumer", "--zope-conf", conf, "--threads", "2")
         zope.wait_ready()
 
 

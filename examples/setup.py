@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 setup(
     name="coserver.examples",
     version="1.0.0a1.dev0",
-    description="Examples for collective.coserver: a greeting, a newsletter, a feed import.",
+    description="Examples for collective.coserver: a greeting, mails, a feed, a zip, a reindex.",
     license="GPL-2.0-only",
     classifiers=["Framework :: Plone :: 6.2", "Framework :: Plone :: Addon"],
     package_dir={"": "src"},
