@@ -5,11 +5,11 @@ RUN := $(VENV)/bin
 COMPILE := $(RUN)/python -m demo.uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo test faults check format docs bench lock buildout
+.PHONY: help install demo test faults rules check format docs bench bench-quick lock buildout
 .NOTPARALLEL:
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
 install:  ## make the virtual environment from requirements.lock
 	@$(PYTHON) -m demo.bootstrap
@@ -25,6 +25,13 @@ faults: install  ## kill processes and servers 2,000 times; COSERVER_FAULTS_KILL
 	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
 	$(RUN)/python -m pytest tests/faults --timeout 7200
 
+rules: install  ## keep rules with 5,000 jobs and processes that are killed, and in 1,000 random lives
+	COSERVER_RULES_JOBS=$${COSERVER_RULES_JOBS:-5000} \
+	COSERVER_RULES_EXAMPLES=$${COSERVER_RULES_EXAMPLES:-1000} \
+	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
+	$(RUN)/python -m pytest tests/consumer/test_rules.py tests/consumer/store/test_rules_machine.py \
+		--timeout 0 --durations 12
+
 check: install  ## check style, types and layers; build the wheel and run it alone
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -39,9 +46,11 @@ format: install  ## put the code into its form
 docs: install  ## check the links of the pages and run their code
 	$(RUN)/python -m pytest tests/docs
 
-bench: install  ## measure
-	@test -d benchmarks || { echo "There are no benchmarks yet."; exit 1; }
+bench: install  ## measure everything beside its peers, for two to three hours; the machine must be idle
 	$(RUN)/python -m benchmarks
+
+bench-quick: install  ## measure all but Plone in three to four minutes: an idea, no figures
+	$(RUN)/python -m benchmarks --quick
 
 lock: install  ## pin all packages anew; UPGRADE=--upgrade takes the newest
 	$(COMPILE) $(UPGRADE) --all-extras setup.py -o requirements.lock

@@ -38,6 +38,7 @@ TEST = [
     *BUILDOUT,
     "aiosmtpd",
     "build",
+    "Django>=5.2",
     "docutils",
     "hypothesis",
     "import-linter",

@@ -21,6 +21,7 @@ from demo.home import Home
 from demo.ports import free_port
 from demo.processes import Process
 from demo.ready import log_says, status_of
+from demo.stack import Stack
 
 DEMO = REPOSITORY / "bin" / "demo"
 COSERVER = Path(sys.executable).with_name("coserver")
@@ -72,6 +73,15 @@ class Demonstration:
             check=True,
         )
         return json.loads(listed.stdout)
+
+
+def make_zodb_without_site(directory: Path) -> None:
+    """Let Zope put its own objects there: two Zopes that start at once would both want to."""
+    nothing = directory / "nothing.py"
+    nothing.touch()
+    with Stack(directory, settings={}) as stack:
+        stack.start_zeo()
+        stack.call("zconsole", "run", stack.instances[0].conf, nothing)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +141,7 @@ def test_a_port_in_use_is_named(demonstration: Demonstration):
 
 def test_check_says_what_went_wrong(tmp_path: Path):
     """Without the site its exit code is 1, and the ends of the logs are shown."""
+    make_zodb_without_site(tmp_path)
     Home(tmp_path).keep_site(PROFILES)
     done = Demonstration(tmp_path).check()
     assert done.returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect, LostRun
 from coserver_consumer import store
 from coserver_consumer.job import Job, NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.lifecycle import Ending, complete
 from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.resolver import settle
 from coserver_consumer.verdict import Finding, Mark
 from support.addon import use_database
+from support.commits import at_finish, drop_all, fail_after_everybody, settle_all
 from support.databases import DATABASES, empty
 from support.jobs import Jobs
 from support.storages import KINDS, open_db
@@ -89,44 +90,6 @@ def have_effect(db: Any, job: Job, outcome: Any = None) -> None:
     join_effect(Effect(job.key, lambda: outcome or Completed(result={"status": 200})))
 
 
-def at_finish(act: Callable[[], None]) -> Any:
-    """Return a data manager that acts in ``tpc_finish``, after the ZODB's and before ours."""
-
-    class Acting:
-        def sortKey(self) -> str:  # noqa: N802
-            return "~~b"
-
-        def tpc_finish(self, current: Any) -> None:
-            act()
-
-        def __getattr__(self, name: str) -> Any:
-            if name in ("abort", "tpc_begin", "commit", "tpc_vote", "tpc_abort"):
-                return lambda current: None
-            raise AttributeError(name)
-
-    return Acting()
-
-
-def fail_after_everybody() -> Any:
-    """Return a data manager that fails between the two finishes, as a kill there does."""
-
-    def fail() -> None:
-        raise RuntimeError("killed between the two finishes")
-
-    return at_finish(fail)
-
-
-def settle_all(jobs: Jobs, db: Any) -> list[Finding]:
-    """Ask the ZODB about all that is open, as the resolver does; return what it said."""
-    from collective.coserver.evidence import answer
-
-    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
-    verdicts = answer(questions, {"main": db})
-    for verdict in verdicts:
-        store.write(jobs.engine, lambda connection, said=verdict: settle(connection, said))
-    return [verdict.finding for verdict in verdicts]
-
-
 def test_a_commit_completes_its_job_with_its_result(jobs: Jobs, db: Any) -> None:
     """The consumer's own ending comes later and changes nothing."""
     job = claim(jobs)
@@ -145,6 +108,38 @@ def test_an_attempt_without_a_change_is_completed_in_the_vote(jobs: Jobs) -> Non
     join_effect(Effect(job.key, Completed))
     transaction.commit()
     assert jobs.get(job.id).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_it_is_said_that_the_job_has_ended_when_that_is_committed(
+    jobs: Jobs,
+    db: Any,
+    writes: bool,  # noqa: FBT001
+) -> None:
+    """So that nobody has to tell the store again."""
+    job, said = claim(jobs), []
+    if writes:
+        db.open().root()["effects"] = 1
+    join_effect(Effect(job.key, Completed, lambda: said.append(jobs.get(job.id).state)))
+    transaction.commit()
+    assert said == [State.COMPLETED]
+
+
+@pytest.mark.parametrize("trouble", ["failure", "zombie", "outage"])
+def test_it_is_not_said_of_a_job_that_has_not_ended(jobs: Jobs, db: Any, trouble: str) -> None:
+    """The consumer tells the store, or another one has the job."""
+    job, said = claim(jobs), []
+    outcome = Failed(error="no") if trouble == "failure" else Completed()
+    db.open().root()["effects"] = 1
+    join_effect(Effect(job.key, lambda: outcome, lambda: said.append(job)))
+    if trouble == "zombie":
+        rescue(jobs)
+    if trouble == "outage":
+        transaction.get().join(fail_after_everybody())
+    with nullcontext() if trouble == "failure" else pytest.raises((LostRun, RuntimeError)):
+        transaction.commit()
+    transaction.abort()
+    assert said == []
 
 
 @pytest.mark.parametrize("writes", [True, False])
@@ -179,6 +174,40 @@ def test_jobs_that_a_job_queues_come_with_its_end(jobs: Jobs, db: Any) -> None:
     transaction.commit()
     assert jobs.get(job.id).state is State.COMPLETED
     assert jobs.get(child).state is State.READY
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_job_may_queue_what_comes_after_itself(jobs: Jobs, db: Any, writes: bool) -> None:  # noqa: FBT001
+    """Its end lets that go, in the same commit."""
+    job = claim(jobs)
+    have_effect(db, job) if writes else join_effect(Effect(job.key, Completed))
+    child = queue.add("/Plone/@@child", after=[job.id])
+    transaction.commit()
+    assert [jobs.get(job.id).state, jobs.get(child).state] == [State.COMPLETED, State.READY]
+
+
+def test_an_attempt_that_failed_keeps_what_comes_after_it_waiting(jobs: Jobs, db: Any) -> None:
+    """Zope has committed an error status; what it queued waits for a better attempt."""
+    job = claim(jobs)
+    have_effect(db, job, Failed(error="GET /x was answered 503"))
+    child = queue.add("/Plone/@@child", after=[job.id])
+    transaction.commit()
+    assert jobs.get(child).state is State.BLOCKED
+    store.write(jobs.engine, lambda connection: store.finish(connection, [complete(job)]))
+    assert jobs.get(child).state is State.READY
+
+
+def test_a_death_amid_the_end_of_a_parent_is_found_out(jobs: Jobs, db: Any) -> None:
+    """The resolver ends the job and lets its child go, whichever it hears of first."""
+    job = claim(jobs)
+    have_effect(db, job)
+    child = queue.add("/Plone/@@child", after=[job.id])
+    transaction.get().join(fail_after_everybody())
+    with pytest.raises(RuntimeError):
+        transaction.commit()
+    transaction.abort()
+    assert settle_all(jobs, db) == [Finding.COMMITTED, Finding.COMMITTED]
+    assert [jobs.get(job.id).state, jobs.get(child).state] == [State.COMPLETED, State.READY]
 
 
 def test_a_death_after_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) -> None:
@@ -234,10 +263,3 @@ def test_a_slow_producer_gets_its_jobs_back(jobs: Jobs, db: Any) -> None:
     transaction.get().join(at_finish(lambda: drop_all(jobs)))
     transaction.commit()
     assert jobs.get(job_id).state is State.READY
-
-
-def drop_all(jobs: Jobs) -> None:
-    """End every staged batch as one that never committed."""
-    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
-    for question in questions:
-        store.write(jobs.engine, lambda c, batch=question.value: store.drop(c, batch))
