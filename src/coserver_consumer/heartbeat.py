@@ -28,9 +28,8 @@ def make_heartbeat(
 
 
 def _begin_anew(registration: Registration, runs: Runs) -> None:
-    """Take what runs for lost, since others have it now, and go on under a new id."""
-    lost = [run.key for run in runs.running()]
-    logs.declared_dead(registration.id, len(lost))
-    runs.stop(lost)
+    """Go on under a new id, and take what runs under the old one for lost: others have it now."""
+    old = registration.id
     registration.renew()
+    logs.declared_dead(old, runs.lose(unless_of=registration.id))
     logs.registered_anew(registration.id)

@@ -16,6 +16,7 @@ class Run:
     """One claimed attempt, which a thread begins or has begun.
 
     It is ``stopped`` when it was cancelled or lost, ``killed`` when somebody won't wait for it.
+    ``lost``: its consumer had been given up, so most likely somebody else has the job.
     ``since`` is when it was claimed, and then when it was begun. ``is_aside``: the store has to
     be told when it begins.
     """
@@ -23,6 +24,7 @@ class Run:
     job: Job
     key: RunKey
     stopped: bool = False
+    lost: bool = False
     killed: bool = False
     since: float = field(default_factory=time.monotonic)
     has_begun: bool = False
@@ -149,6 +151,13 @@ class Runs:
         """Ask these runs to stop at their next ``check_cancelled``."""
         for run in self._find(keys):
             run.stopped = True
+
+    def lose(self, *, unless_of: str) -> int:
+        """Stop the runs that were claimed under another id than this; return how many."""
+        lost = [run for run in self.running() if run.job.consumer != unless_of]
+        for run in lost:
+            run.lost = run.stopped = True
+        return len(lost)
 
     def kill(self, keys: Iterable[RunKey]) -> None:
         """Have these runs ended with their process."""

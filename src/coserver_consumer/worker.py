@@ -16,7 +16,7 @@ from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.inbox import Inbox
-from coserver_consumer.job import Job
+from coserver_consumer.job import Job, State
 from coserver_consumer.lifecycle import Ending, cancel, conclude, fail, overran, release
 from coserver_consumer.loop import Loop
 from coserver_consumer.outcome import Failed
@@ -45,6 +45,7 @@ class Worker:
     ) -> None:
         self.runs = Runs()
         self._database = database
+        self._registration = registration
         self._settings = settings
         self._attempt = attempt
         self._policy = policy  # of the task with a name
@@ -183,6 +184,8 @@ class Worker:
                 logs.lease_lost(result.ending.key)
         logs.orphans_released(done.orphans)
         runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
+        if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
+            self.runs.lose(unless_of=self._registration.id)
         for run in runs:
             logs.claimed(run.job)
         self._low = self._pace.ahead(len(self._threads)) // 2
@@ -236,9 +239,15 @@ class Worker:
             return  # at worst a rescue isn't counted
 
     def _run(self, run: Run) -> Ending:
-        """Return how the attempt ended, which may have been stopped before it began."""
-        if run.stopped:
-            return cancel(run.job, "cancelled")
+        """Return how the attempt ended, which may have been stopped before it began.
+
+        Nobody has cancelled a lost job: if it is ours even so, it is run again.
+        """
+        ending = cancel(run.job, "cancelled") if run.stopped else self._begin(run)
+        return release(run.job) if run.lost and ending.state is State.CANCELLED else ending
+
+    def _begin(self, run: Run) -> Ending:
+        """Attempt the job and return how that ended."""
         return self._attempt(
             CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_stopped)
         )

@@ -421,6 +421,30 @@ def test_a_consumer_that_was_given_up_goes_on_under_a_new_id(make_bench, caplog)
     assert bench.write(store.get, job_id).result == "second"
 
 
+def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
+    """It had claimed it before it knew, so nobody else had it to lose."""
+    runs = []
+
+    def work(current):
+        runs.append(current.job.run)
+        while current.job.run == 1:
+            current.check_cancelled()
+        return Completed()
+
+    bench = make_bench(work)
+    assert bench.write(store.rescue, dead_after=-1).consumers == [bench.registration.id]
+    [job_id] = bench.add()
+    bench.worker.start()
+    wait_for(lambda: runs, what="the first attempt")
+    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    heartbeat.start()
+    bench.wait_state(job_id, State.COMPLETED)
+    heartbeat.stop()
+    heartbeat.join(5)
+    job = bench.write(store.get, job_id)
+    assert (runs, job.attempt, job.consumer) == ([1, 2], 1, bench.registration.id)
+
+
 @pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.01, True), (60.0, False)])
 def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
     make_bench, heartbeat_every, is_given_up
