@@ -25,6 +25,7 @@ class Lookout:
         self._places = places
         self._seen: Outlook | None = None
         self._seen_at = 0.0
+        self.is_doubted = False  # there was less than was wanted: most likely nothing is left
 
     def look(self, connection: Connection) -> Outlook:
         """Return what waits now."""
@@ -33,6 +34,7 @@ class Lookout:
             connection, info.queues, capabilities=info.capabilities, places=self._places
         )
         self._seen_at = time.monotonic()
+        self.is_doubted = False
         return self._seen
 
     def recent(self, connection: Connection) -> Outlook:
@@ -40,14 +42,14 @@ class Lookout:
 
         Scheduled jobs whose time has come are made ready.
         """
-        seen = self._seen
-        if seen is None or time.monotonic() - self._seen_at > KEEPS:
-            seen = self.look(connection)
+        if self._seen is None or self._seen.is_due or time.monotonic() - self._seen_at > KEEPS:
+            return self.look_and_wake(connection)
+        return self._seen
+
+    def look_and_wake(self, connection: Connection) -> Outlook:
+        """Return what waits now, scheduled jobs whose time has come among it."""
+        seen = self.look(connection)
         if not seen.is_due:
             return seen
         store.wake(connection)
         return self.look(connection)
-
-    def forget(self) -> None:
-        """Look anew next time: there was less than was wanted."""
-        self._seen = None

@@ -14,6 +14,7 @@ from coserver_consumer.lifecycle import release
 from coserver_consumer.lookout import Lookout
 from coserver_consumer.registration import Registration
 from coserver_consumer.runs import Result, Runs
+from coserver_consumer.store import Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many jobs are wanted, and how many of them will begin at once."""
+    """How many jobs are wanted, and how many of them will begin at once.
+
+    ``is_called``: somebody says that there are some.
+    """
 
     number: int
     idle: int
+    is_called: bool = False
 
 
 class Rounds:
@@ -75,7 +80,7 @@ class Rounds:
 
         done = self._database.write(work)
         if len(done.claimed) < wanted.number:
-            self._lookout.forget()
+            self._lookout.is_doubted = True
         return done
 
     def tell(self, result: Result) -> Round | None:
@@ -92,8 +97,20 @@ class Rounds:
         return Round(ours, [], set(), [])
 
     def _claim(self, connection: Connection, wanted: Wanted) -> list[Job]:
-        """Take up to so many jobs, for idle threads and ahead."""
-        outlook, info = self._lookout.recent(connection), self._registration.info
+        """Take up to so many jobs, for idle threads and ahead.
+
+        Where the last claim left nothing, there is a look first, unless somebody has called.
+        """
+        lookout = self._lookout
+        if wanted.is_called or not lookout.is_doubted:
+            claimed = self._take(connection, lookout.recent(connection), wanted)
+            if claimed or not lookout.is_doubted:
+                return claimed
+        outlook = lookout.look_and_wake(connection)
+        return self._take(connection, outlook, wanted) if outlook.has_work else []
+
+    def _take(self, connection: Connection, outlook: Outlook, wanted: Wanted) -> list[Job]:
+        info = self._registration.info
         claimer = store.Claimer(
             consumer=info.id, tasks=info.tasks, requirements=outlook.requirements
         )

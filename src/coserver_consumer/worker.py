@@ -129,6 +129,8 @@ class Worker:
             return self._wait(self._settings.poll_max)
         if not results and not self._has_reason():
             return self._wait(self._pause)
+        if wanted.is_called:  # a call from now on is for the next round
+            self._is_called = False
         try:
             done = self._rounds.make(results, wanted, is_doubtful=self._is_doubtful)
         except Exception as error:
@@ -144,10 +146,7 @@ class Worker:
 
     def _has_reason(self) -> bool:
         """Return True if a round may be worth it, after a look at the queues if need be."""
-        if self._is_called or self._is_doubtful:
-            self._is_called = False
-            return True
-        return self._rounds.is_worth_it()
+        return self._is_called or self._is_doubtful or self._rounds.is_worth_it()
 
     @property
     def _pause(self) -> float:
@@ -166,7 +165,8 @@ class Worker:
         running, threads = self.runs.running(), len(self._threads)
         long = sum(run.has_begun and run.age > MOMENT for run in running)
         ahead = self._pace.ahead(threads - long)
-        return Wanted(max(0, threads + ahead - len(running)), max(0, threads - len(running)))
+        idle = max(0, threads - len(running))
+        return Wanted(max(0, threads + ahead - len(running)), idle, self._is_called)
 
     def _give_up_waiting(self, patience: float) -> None:
         """Give back what has waited for a thread longer than ``patience`` seconds."""

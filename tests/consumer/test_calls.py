@@ -46,6 +46,15 @@ def test_an_idle_consumer_is_called(start_consumer, client, jobs, line):
         jobs.wait_completed(client.add("test.echo"), within=10)
 
 
+def test_a_call_is_heeded_by_one_who_has_looked_a_moment_ago(start_consumer, client, jobs, line):
+    """What has come in since may be of another kind: here a job with a limit."""
+    start_consumer(**SLEEPY)
+    wait_for(line, what="the consumer to listen")
+    for number in range(3):
+        jobs.wait_completed(client.add("test.echo"), within=10)
+        jobs.wait_completed(client.add("test.echo", limit=f"key {number}"), within=10)
+
+
 def test_a_broken_line_is_made_anew(start_consumer, client, jobs, line, engine):
     """And what was called meanwhile is found."""
     start_consumer(**SLEEPY)

@@ -15,6 +15,10 @@ from coserver_consumer.store.rows import live_columns, to_job
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 
+LARGE = 400  # jobs; so large claims go ``ABREAST`` at a time on PostgreSQL
+ABREAST = 2
+TURNS = 0x636F73727663  # PostgreSQL's advisory locks have numbers; this one and those behind it
+
 Mark = tuple[int, str]  # rank and id of a job
 BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
 
@@ -42,7 +46,14 @@ def take(
     }
     if family(connection.dialect.name) == "mysql":
         return _take_locked(connection, consumer, wanted)
+    if limit >= LARGE and connection.dialect.name == "postgresql":
+        connection.execute(_WAIT_FOR_TURN)
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
+
+
+# A claim steps over the rows that others are just taking: many large ones at once would do little
+# else. It lasts until the transaction ends.
+_WAIT_FOR_TURN = sa.text(f"SELECT pg_advisory_xact_lock({TURNS} + trunc(random() * {ABREAST})::int)")
 
 
 def mark_of(job: Job) -> Mark:

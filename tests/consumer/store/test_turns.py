@@ -1,0 +1,52 @@
+"""Large claims on PostgreSQL, of which two go abreast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine
+
+from coserver_consumer.job import NewJob
+from coserver_consumer.store.picking import ABREAST, LARGE, TURNS
+from support.databases import DATABASES, empty
+from support.waiting import wait_for
+
+
+@pytest.fixture(params=[kind for kind in DATABASES if kind == "postgresql"])
+def database_url(request, upgraded):
+    """The one whose claims step over locked rows."""
+    url = upgraded(request.param)
+    empty(url)
+    return url
+
+
+@contextmanager
+def held(engine: Engine, turns: int) -> Iterator[None]:
+    """Claim so many turns in a transaction that goes on."""
+    with engine.begin() as connection:
+        for number in range(turns):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURNS} + {number})")
+        yield
+
+
+def is_awaited(engine: Engine) -> bool:
+    """Return True if a claim waits for its turn."""
+    query = "SELECT count(*) FROM pg_locks JOIN pg_database base ON base.oid = database"
+    query += " WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()"
+    with engine.connect() as connection:
+        return bool(connection.exec_driver_sql(query).scalar())
+
+
+def test_a_large_claim_waits_while_others_are_at_it_and_a_small_one_does_not(queue):
+    """It would step over the rows that they are just taking."""
+    queue.add_many([NewJob(task="t") for _ in range(LARGE)])
+    with ThreadPoolExecutor() as pool:
+        with held(queue.engine, ABREAST):
+            large = pool.submit(queue.take, LARGE)
+            wait_for(lambda: is_awaited(queue.engine), what="the large claim to wait")
+            assert len(queue.take(LARGE // 2)) == LARGE // 2
+            assert not large.done()
+        assert len(large.result(timeout=10)) == LARGE // 2
