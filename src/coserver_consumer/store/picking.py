@@ -51,9 +51,11 @@ def take(
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
 
 
-# A claim steps over the rows that others are just taking: many large ones at once would do little
-# else. It lasts until the transaction ends.
-_WAIT_FOR_TURN = sa.text(f"SELECT pg_advisory_xact_lock({TURNS} + trunc(random() * {ABREAST})::int)")
+# A claim steps over the rows that others are just taking; many large ones at once would do little
+# else. A turn lasts until the transaction ends.
+_WAIT_FOR_TURN = sa.text(
+    f"SELECT pg_advisory_xact_lock({TURNS} + trunc(random() * {ABREAST})::integer)"
+)
 
 
 def mark_of(job: Job) -> Mark:

@@ -77,6 +77,20 @@ def test_old_history_is_pruned_with_its_errors_and_lines(queue):
     assert len(queue.attempts(young.id)) == 1
 
 
+def test_old_history_is_found_wherever_its_ids_are(queue):
+    """The lowest ids may be of jobs that ended late, the highest of another program's."""
+    ids = [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "0123ef"]
+    old = ids[1:2] + ids[3:]
+    now = queue.now()
+    with queue.engine.begin() as connection:
+        for job_id in ids:
+            ended_at = now - 7200 * 1_000_000 if job_id in old else now
+            row = {"id": job_id, "task": "t", "state": "completed", "ended_at": ended_at}
+            connection.execute(sa.insert(schema.history).values(row))
+    assert [queue.prune(older_than=3600, limit=3) for _ in range(3)] == [3, 1, 0]
+    assert [job.id for job in queue.find()] == [ids[2], ids[0]]
+
+
 def test_queues_are_known_by_name(queue):
     """A second add of the same name is nothing; a bad name is refused."""
     queue.add_queue("mail")
