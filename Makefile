@@ -46,10 +46,10 @@ format: install  ## put the code into its form
 docs: install  ## check the links of the pages and run their code
 	$(RUN)/python -m pytest tests/docs
 
-bench: install  ## measure everything beside its peers, for two to three hours; the machine must be idle
+bench: install  ## measure everything beside its peers, for an hour and a half; the machine must be idle
 	$(RUN)/python -m benchmarks
 
-bench-quick: install  ## measure all but Plone in three to four minutes: an idea, no figures
+bench-quick: install  ## measure all but Plone and recovery in three minutes: an idea, no figures
 	$(RUN)/python -m benchmarks --quick
 
 lock: install  ## pin all packages anew; UPGRADE=--upgrade takes the newest

@@ -40,7 +40,7 @@ APART: dict[str, Callable[..., dict[str, Any]]] = {
     "recovery": recovery.run,
     "transports": transports.run,
 }
-GIANTS = ("plone", "transports")  # they take minutes to start
+GIANTS = ("plone", "recovery", "transports")  # they take minutes
 FIGURES, QUICK_FIGURES = Path("var/bench/figures.json"), Path("var/bench/quick.json")
 
 
@@ -78,7 +78,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer rounds: an idea, not a figure")
     parser.add_argument(
-        "--rounds", type=int, metavar="NUMBER", help="so many rounds instead of two or three"
+        "--rounds", type=int, metavar="NUMBER", help="so many rounds instead of one to three"
     )
     parser.add_argument(
         "--only",

@@ -54,7 +54,7 @@ def write_outcome(name: str, outcome: Outcome, found: record.Record) -> list[str
     return [
         f"### {outcome.title}",
         "",
-        f"In {outcome.unit}: the median, and the least and greatest of several rounds.",
+        f"In {outcome.unit}: the median, and the least and greatest if there were several rounds.",
         *outcome.remarks,
         "",
         *_table(["", *report.columns_of(outcome)], rows),

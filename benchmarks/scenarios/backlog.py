@@ -17,7 +17,7 @@ SIZES, QUICK_SIZES = (0, 10_000, 1_000_000), (0, 10_000)
 JOBS, QUICK_JOBS = 20_000, 5000
 SPARE = 5000  # jobs that are there as well, so that the measured ones aren't the last
 PORTION = 100_000  # jobs that a producer adds at once
-ROUNDS, QUICK_ROUNDS = 2, 1
+ROUNDS, QUICK_ROUNDS = 1, 1
 WITHIN = 120  # seconds
 SERIES = {
     "PostgreSQL": "generate_series(1, {rows}) AS series(n)",

@@ -12,8 +12,8 @@ from benchmarks.peers import marks
 
 HALF, NEARLY_ALL = "p50", "p99"
 PER_SECOND = 20
-JOBS, QUICK_JOBS = 400, 40
-ROUNDS, QUICK_ROUNDS = 3, 1
+JOBS, QUICK_JOBS = 300, 40
+ROUNDS, QUICK_ROUNDS = 2, 1
 WITHIN = 30  # seconds for the last job
 
 

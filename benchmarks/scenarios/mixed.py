@@ -15,8 +15,8 @@ from benchmarks.outcome import Measured, Options, Outcome, is_first, take_turns
 from benchmarks.peers import marks
 
 PER_SECOND = 200
-JOBS, QUICK_JOBS = 4000, 600
-ROUNDS, QUICK_ROUNDS = 2, 1
+JOBS, QUICK_JOBS = 3000, 600
+ROUNDS, QUICK_ROUNDS = 1, 1
 WITHIN = 60  # seconds for the last job
 
 

@@ -9,7 +9,7 @@ from benchmarks.outcome import Measured, Options, Outcome, is_first, take_turns
 from benchmarks.scenarios.drain import measure_drain
 
 PROCESSES, QUICK_PROCESSES = (1, 2, 4, 8, 16), (1, 4, 16)
-ROUNDS, QUICK_ROUNDS = 3, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 
 
 def name_of(processes: int) -> str:

@@ -14,10 +14,10 @@ from benchmarks.wire import Count, relay
 
 IDLE_CPU, STATEMENTS = "idle % core", "idle stmt/s"
 SETTLE, QUICK_SETTLE = 10.0, 2.0  # seconds until the pauses between looks are as long as they get
-SECONDS, QUICK_SECONDS = 20.0, 4.0
+SECONDS, QUICK_SECONDS = 10.0, 4.0
 JOBS, QUICK_JOBS = 20_000, 5000
 WITHIN, QUICK_WITHIN = 30, 5
-ROUNDS, QUICK_ROUNDS = 2, 1
+ROUNDS, QUICK_ROUNDS = 1, 1
 
 
 def run(options: Options) -> Outcome:
