@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from threading import Event
 
 import pytest
 
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.loop import Loop
+from coserver_consumer.loop import JITTER, Loop
 from support.waiting import wait_for
 
 
@@ -93,7 +94,10 @@ def test_a_loop_that_fails_again_and_again_slows_down(start):
 
     start(tick, every=0.01)
     wait_for(lambda: len(times) == 5, what="5 ticks")
-    assert times[4] - times[3] > 4 * (times[1] - times[0]) > 0
+    pauses = [after - before for before, after in pairwise(times)]
+    assert all(
+        pause >= 0.01 * 2**failures * (1 - JITTER) for failures, pause in enumerate(pauses, start=1)
+    )
 
 
 def test_an_outage_is_not_logged_by_the_loop(start, caplog):

@@ -15,9 +15,8 @@ from coserver_consumer.store.rows import live_columns, to_job
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 
-LARGE = 400  # jobs; so large claims go ``ABREAST`` at a time on PostgreSQL
-ABREAST = 2
-TURNS = 0x636F73727663  # PostgreSQL's advisory locks have numbers; this one and those behind it
+LARGE = 400  # jobs; two so large claims go abreast on PostgreSQL
+TURNS = (0x636F73727663, 0x636F73727664)  # its advisory locks have numbers
 
 Mark = tuple[int, str]  # rank and id of a job
 BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
@@ -54,7 +53,8 @@ def take(
 # A claim steps over the rows that others are just taking; many large ones at once would do little
 # else. A turn lasts until the transaction ends.
 _WAIT_FOR_TURN = sa.text(
-    f"SELECT pg_advisory_xact_lock({TURNS} + trunc(random() * {ABREAST})::integer)"
+    f"SELECT CASE WHEN NOT pg_try_advisory_xact_lock({TURNS[0]})"
+    f" THEN pg_advisory_xact_lock({TURNS[1]}) END"
 )
 
 

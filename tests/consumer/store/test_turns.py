@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from coserver_consumer.job import NewJob
-from coserver_consumer.store.picking import ABREAST, LARGE, TURNS
+from coserver_consumer.store.picking import LARGE, TURNS
 from support.databases import DATABASES, empty
 from support.waiting import wait_for
 
@@ -24,11 +24,11 @@ def database_url(request, upgraded):
 
 
 @contextmanager
-def held(engine: Engine, turns: int) -> Iterator[None]:
-    """Claim so many turns in a transaction that goes on."""
+def taken(engine: Engine, turns: Sequence[int]) -> Iterator[None]:
+    """Take these turns in a transaction that goes on."""
     with engine.begin() as connection:
-        for number in range(turns):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURNS} + {number})")
+        for turn in turns:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({turn})")
         yield
 
 
@@ -40,13 +40,21 @@ def is_awaited(engine: Engine) -> bool:
         return bool(connection.exec_driver_sql(query).scalar())
 
 
-def test_a_large_claim_waits_while_others_are_at_it_and_a_small_one_does_not(queue):
+def test_a_large_claim_waits_while_two_others_are_at_it_and_a_small_one_does_not(queue):
     """It would step over the rows that they are just taking."""
     queue.add_many([NewJob(task="t") for _ in range(LARGE)])
     with ThreadPoolExecutor() as pool:
-        with held(queue.engine, ABREAST):
+        with taken(queue.engine, TURNS):
             large = pool.submit(queue.take, LARGE)
             wait_for(lambda: is_awaited(queue.engine), what="the large claim to wait")
             assert len(queue.take(LARGE // 2)) == LARGE // 2
             assert not large.done()
         assert len(large.result(timeout=10)) == LARGE // 2
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_large_claim_goes_beside_another_one(queue, turn):
+    """Whichever turn that one has."""
+    queue.add_many([NewJob(task="t") for _ in range(LARGE)])
+    with taken(queue.engine, [turn]):
+        assert len(queue.take(LARGE)) == LARGE
