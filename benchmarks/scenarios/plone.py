@@ -109,7 +109,7 @@ def run(options: Options) -> Outcome:
     """Return how many pages a second are served, and how long they take."""
     outcome = Outcome(
         title=f"Plone's front page while {QUICK_JOBS if options.quick else JOBS:,} jobs run",
-        unit="as the columns say",
+        unit="the columns' units",
         remarks=[
             "One instance with four threads, two anonymous visitors, one page after another.",
             "A job computes for 100 ms and waits for 100 ms; consumers run two at once.",

@@ -24,7 +24,7 @@ def run(options: Options) -> Outcome:
     """Return what a consumer weighs."""
     outcome = Outcome(
         title="What one worker process takes, with all that belong to it",
-        unit="as the columns say",
+        unit="the columns' units",
         remarks=[
             "Memory is proportional: what processes share is divided between them.",
             "Statements are counted on their way to PostgreSQL, BEGIN and COMMIT aside.",
