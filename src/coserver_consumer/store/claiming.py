@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from coserver_consumer.job import Job
 from coserver_consumer.store.limits import Turnstile
 from coserver_consumer.store.outlook import Outlook, QueueOutlook, look
-from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take
+from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take, take_turn
 from coserver_consumer.store.places import Place, Places
 
 LANES = 64  # limit keys that are looked at together
@@ -69,6 +69,7 @@ def claim_from(
     jobs: list[Job] = []
     if not claimer.tasks:
         return jobs
+    take_turn(connection, limit)
     turnstile = Turnstile(connection)
     for queue in outlook.queues:
         left = limit - len(jobs)

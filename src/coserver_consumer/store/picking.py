@@ -45,13 +45,19 @@ def take(
     }
     if family(connection.dialect.name) == "mysql":
         return _take_locked(connection, consumer, wanted)
-    if limit >= LARGE and connection.dialect.name == "postgresql":
-        connection.execute(_WAIT_FOR_TURN)
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
 
 
-# A claim steps over the rows that others are just taking; many large ones at once would do little
-# else. A turn lasts until the transaction ends.
+def take_turn(connection: Connection, limit: int) -> None:
+    """Let no more than two large claims go at once on PostgreSQL, until their transactions end.
+
+    A claim steps over the rows that others are just taking; many large ones would do little else.
+    To be called before any other lock of the claim is taken.
+    """
+    if limit >= LARGE and connection.dialect.name == "postgresql":
+        connection.execute(_WAIT_FOR_TURN)
+
+
 _WAIT_FOR_TURN = sa.text(
     f"SELECT CASE WHEN NOT pg_try_advisory_xact_lock({TURNS[0]})"
     f" THEN pg_advisory_xact_lock({TURNS[1]}) END"
