@@ -14,14 +14,21 @@ from coserver_consumer.errors import StoreUnavailable
 
 T = TypeVar("T")
 
+SETTLING = 0.5  # seconds; so long a server that goes down may still answer some and refuse others
+
 
 class Database:
-    """Transactions, and whether the database answers: an outage is logged once for all loops."""
+    """Transactions, and whether the database answers: an outage is logged once for all loops.
+
+    What is over late says nothing of now. A failure is news only if it began after the last outage,
+    and an answer ends an outage only if it was asked for well after the last failure.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = Lock()
         self._away_since: float | None = None
+        self._failed_at = 0.0
         self._back_since = time.monotonic()
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -51,14 +58,16 @@ class Database:
         return self._do(lambda: set(store.hear(connection, patience=patience)))
 
     def _do(self, transaction: Callable[[], T]) -> T:
+        begun = time.monotonic()
         try:
             result = transaction()
         except Exception as error:
             if not store.is_outage(error):
                 raise
-            self._note_outage(error)
+            self._note_outage(error, begun)
             raise StoreUnavailable(_reason(error)) from error
-        self._note_answer()
+        if self._away_since is not None:
+            self._note_answer(begun)
         return result
 
     @property
@@ -67,22 +76,23 @@ class Database:
         with self._lock:
             return 0.0 if self._away_since else time.monotonic() - self._back_since
 
-    def _note_outage(self, error: Exception) -> None:
+    def _note_outage(self, error: Exception, begun: float) -> None:
         with self._lock:
-            is_news = self._away_since is None
+            self._failed_at = time.monotonic()
+            is_news = self._away_since is None and begun >= self._back_since
             if is_news:
-                self._away_since = time.monotonic()
+                self._away_since = self._failed_at
         if is_news:
             logs.database_away(_reason(error))
 
-    def _note_answer(self) -> None:
-        if self._away_since is None:
-            return
+    def _note_answer(self, begun: float) -> None:
         with self._lock:
-            since, self._away_since = self._away_since, None
-            self._back_since = time.monotonic()
-        if since is not None:
-            logs.database_back(self._back_since - since)
+            since = self._away_since
+            if since is None or begun < self._failed_at + SETTLING:
+                return
+            self._away_since, self._back_since = None, time.monotonic()
+            seconds = self._back_since - since
+        logs.database_back(seconds)
 
 
 def _reason(error: Exception) -> str:

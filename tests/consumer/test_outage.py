@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from coserver_consumer import Client, store
+from coserver_consumer.database import Database
+from coserver_consumer.errors import StoreUnavailable
 from support.databases import DATABASES
 from support.jobs import Jobs
 from support.private_postgresql import private_postgresql
@@ -33,6 +43,47 @@ def engine(server):
     engine.dispose()
 
 
+@pytest.fixture
+def outages(caplog):
+    """Return a function: what was logged of the database in this process, away or back."""
+    caplog.set_level(logging.INFO)
+    start = "The database is "
+
+    def read() -> list[str]:
+        lines = [record.getMessage() for record in caplog.records]
+        return [line.removeprefix(start)[:4] for line in lines if line.startswith(start)]
+
+    return read
+
+
+@contextmanager
+def _held(do: Callable[..., object]) -> Iterator[Future[object]]:
+    """Hold a transaction after its first answer for the length of the block; yield its future."""
+    answered, release = Event(), Event()
+
+    def work(connection: Connection) -> object:
+        answer = connection.scalar(sa.text("SELECT 1"))
+        answered.set()
+        assert release.wait(60)
+        return answer
+
+    with ThreadPoolExecutor() as threads:
+        future = threads.submit(do, work)
+        assert answered.wait(10)
+        try:
+            yield future
+        finally:
+            release.set()
+
+
+def _is_away(database: Database) -> bool:
+    try:
+        database.read(lambda connection: connection.scalar(sa.text("SELECT 1")))
+    except StoreUnavailable:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("way", ["stop", "crash"])
 def test_a_consumer_survives_that_its_database_goes_away(server, engine, make_consumer, gate, way):
     """A job that ends meanwhile is told when it is back, and others are run; nothing is lost."""
@@ -51,11 +102,38 @@ def test_a_consumer_survives_that_its_database_goes_away(server, engine, make_co
     assert jobs.wait_completed(later).result == {"a": 1}
     ended = jobs.wait_completed(held)
     assert (ended.result, ended.attempt, ended.rescues) == ({"attempt": 1}, 1, 0)
+    wait_for(lambda: "The database is back" in consumer.output(), what="the log")
+    assert consumer.stop() == 0
     log = consumer.output()
     assert log.count("The database is away") == 1
     assert log.count("The database is back") == 1
     assert "Traceback" not in log
-    assert consumer.stop() == 0
+
+
+def test_an_answer_from_before_an_outage_does_not_end_it(server, engine, outages):
+    """Two threads, one server: the slower one only now reads what it was told in time."""
+    database = Database(engine)
+    with _held(database.read) as late:
+        server.crash()
+        assert _is_away(database)
+    assert late.result() == 1
+    assert outages() == ["away"]
+
+    server.start()
+    wait_for(lambda: not _is_away(database) and "back" in outages(), what="its return")
+    assert outages() == ["away", "back"]
+
+
+def test_a_failure_from_before_its_return_is_no_new_outage(server, engine, outages):
+    """A connection that broke in the outage, and whose thread learns it when all is well again."""
+    database = Database(engine)
+    with _held(database.write) as late:
+        server.crash()
+        assert _is_away(database)
+        server.start()
+        wait_for(lambda: not _is_away(database) and "back" in outages(), what="its return")
+    assert isinstance(late.exception(), StoreUnavailable)
+    assert outages() == ["away", "back"]
 
 
 def test_a_consumer_that_is_stopped_during_an_outage_ends_all_the_same(
