@@ -15,7 +15,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.history import MAX_RESULT, cap_error, complete_runs, move_to_history
 from coserver_consumer.store.settling import settle
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, is_one_of
 
 MAX_TRACEBACK = 32_768  # characters
@@ -96,7 +96,7 @@ def _lock(family: str) -> sa.Executable:
     query = sa.select(job.id, job.run, job.cancel_at, job.is_parent).where(
         is_one_of(family, job.id, "ids"), is_state(State.RUNNING)
     )
-    return query if family == "sqlite" else query.with_for_update()
+    return query if family == "sqlite" else by_index(family, query).with_for_update()
 
 
 def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:

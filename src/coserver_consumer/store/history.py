@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.rows import KEPT
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.sql import by_index, is_state, locked
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 
 MAX_RESULT = 65_536  # characters of JSON
@@ -116,12 +116,13 @@ def _insert(source: sa.Select[Any], *names: str) -> sa.Insert:
 def _move(family: str) -> sa.Executable:
     state = parameter("state", type_=sa.String)
     query = sa.select(*_moved(schema.job.c, state), *_told())
-    return _insert(query.where(is_one_of(family, schema.job.c.id, "ids")), "result", "error")
+    query = query.where(is_one_of(family, schema.job.c.id, "ids"))
+    return _insert(by_index(family, query), "result", "error")
 
 
 @Statement
 def _delete(family: str) -> sa.Executable:
-    return sa.delete(schema.job).where(is_one_of(family, schema.job.c.id, "ids"))
+    return by_index(family, sa.delete(schema.job).where(is_one_of(family, schema.job.c.id, "ids")))
 
 
 @Statement

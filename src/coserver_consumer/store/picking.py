@@ -12,7 +12,7 @@ from coserver_consumer.job import Job, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now, family
 from coserver_consumer.store.rows import live_columns, to_job
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 
 LARGE = 400  # jobs; two so large claims go abreast on PostgreSQL
@@ -94,7 +94,7 @@ def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
 def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for the jobs that are next in a lane of a queue."""
     job = schema.job.c
-    return (
+    query = (
         sa.select(*columns)
         .where(
             is_state(State.READY),
@@ -108,6 +108,7 @@ def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         .order_by(job.rank, job.id)
         .limit(parameter("limit", type_=sa.Integer))
     )
+    return by_index(family, query, "coserver_job_claim")
 
 
 def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
@@ -178,13 +179,13 @@ def _lock_picked(family: str) -> sa.Executable:
 
 
 @Statement
-def _update_locked(_family: str) -> sa.Executable:
-    return sa.update(schema.job).where(_is_locked()).values(_changes())
+def _update_locked(family: str) -> sa.Executable:
+    return by_index(family, sa.update(schema.job).where(_is_locked()).values(_changes()))
 
 
 @Statement
-def _read_locked(_family: str) -> sa.Executable:
-    return sa.select(*live_columns()).where(_is_locked())
+def _read_locked(family: str) -> sa.Executable:
+    return by_index(family, sa.select(*live_columns()).where(_is_locked()))
 
 
 def _is_locked() -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Select
@@ -16,6 +16,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.clock import family
 
 Row = TypeVarTuple("Row")
+OnJobs = TypeVar("OnJobs", sa.Select[Any], sa.Update, sa.Delete)
 
 PAGE = 500  # ids in one statement
 
@@ -50,6 +51,22 @@ def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -
     if connection.dialect.name == "sqlite":
         return query
     return query.with_for_update(skip_locked=skip)
+
+
+def by_index(family: str, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
+    """Return the statement on live jobs made to find them in an index, that of their ids.
+
+    For some hundreds of a few thousand jobs MariaDB would rather read the table as a whole: with
+    all that was deleted and can't be cleaned yet, and waiting for what other consumers have locked.
+    """
+    if family != "mysql":
+        return statement
+    hint = f"FORCE INDEX ({index})"
+    if isinstance(statement, sa.Select):
+        return statement.with_hint(schema.job, hint)
+    if isinstance(statement, sa.Delete):  # which takes a hint only in its form for several tables
+        statement = statement.prefix_with(schema.job.name)
+    return statement.with_hint(hint, schema.job)
 
 
 @contextmanager
