@@ -10,13 +10,13 @@ from threading import Event, Thread
 import pytest
 
 from coserver_consumer.job import State
-from coserver_examples.reindex.job import CHUNK, find_size
+from coserver_examples.reindex.job import CHUNK, find_next_size, find_size
 from support.freezing import freeze
 from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for
 
-THINKING = 0.2  # s between two edits
+THINKING = 0.5  # s between two edits
 
 
 @pytest.fixture
@@ -64,11 +64,21 @@ class Editor(Thread):
 
 
 @pytest.mark.parametrize(
-    ("attempt", "conflicts", "size"), [(1, 0, 25), (1, 1, 12), (1, 3, 3), (2, 0, 12), (9, 3, 1)]
+    ("size", "failures", "done"), [(25, 0, 25), (25, 1, 12), (25, 3, 3), (6, 1, 3), (25, 9, 1)]
 )
-def test_a_part_gets_smaller_with_each_conflict(attempt: int, conflicts: int, size: int) -> None:
+def test_a_part_gets_smaller_with_each_conflict(size: int, failures: int, done: int) -> None:
     """So that there is an end to it, however busy the editor is."""
-    assert find_size(attempt, conflicts) == size
+    assert find_size(size, failures) == done
+
+
+@pytest.mark.parametrize(
+    ("done", "failures", "size"), [(3, 2, 3), (3, 0, 4), (24, 0, 25), (25, 0, 25), (1, 9, 1)]
+)
+def test_the_next_part_begins_with_the_size_that_went_through(
+    done: int, failures: int, size: int
+) -> None:
+    """A part that met no conflict lets the next one be larger again."""
+    assert find_next_size(done, failures) == size
 
 
 @contextmanager

@@ -11,34 +11,42 @@ CHUNK = 25  # objects: a transaction so short that a conflict with an editor is 
 
 
 @task(run_as="system", max_attempts=20, timeout=600)
-def reindex_tree(top: DexterityContent, after: str = "", part: int = 1) -> int:
+def reindex_tree(top: DexterityContent, after: str = "", part: int = 1, size: int = CHUNK) -> int:
     """Reindex the next objects below ``top``, in the order of their UIDs; return how many.
 
-    The job for the chunk after this one is part of the same transaction: there is one if and only
-    if these are done. One chunk follows the other, since two at once would fight for the catalog.
+    ``size`` of them, or less if there were conflicts. The job for the chunk after this one is part
+    of the same transaction: there is one if and only if these are done. One chunk follows the
+    other, since two at once would fight for the catalog.
 
     All indexes are named, so that the objects aren't marked as modified: the catalog is all that
     is written. A conflict with an editor begins this transaction again, not the editor's, and then
     with fewer objects.
     """
     uids = find_uids(top, after)
-    size = find_size(current_job.attempt if current_job else 1, getRequest().retry_count)
-    reindex(uids[:size])
-    if len(uids) > size:
+    failures = (current_job.attempt - 1 if current_job else 0) + getRequest().retry_count
+    chunk = uids[: find_size(size, failures)]
+    reindex(chunk)
+    if len(uids) > len(chunk):
         path = "/".join(top.getPhysicalPath())
         following = reindex_tree.options(
             title=f"Reindex {path}, part {part + 1}", queue=current_job.queue
         )
-        following.delay(top, after=uids[size - 1], part=part + 1)
-    return len(uids[:size])
+        next_size = find_next_size(len(chunk), failures)
+        following.delay(top, after=chunk[-1], part=part + 1, size=next_size)
+    return len(chunk)
 
 
-def find_size(attempt: int, conflicts: int) -> int:
+def find_size(size: int, failures: int) -> int:
     """Return how many objects to do: half as many after each conflict and each failed attempt.
 
     An editor who saves the same object again and again would else be in the way for ever.
     """
-    return max(1, CHUNK >> (attempt - 1 + conflicts))
+    return max(1, size >> failures)
+
+
+def find_next_size(done: int, failures: int) -> int:
+    """Return how many to try next: as many as were done at last, one more if done at once."""
+    return done if failures else min(CHUNK, done + 1)
 
 
 def find_uids(top: DexterityContent, after: str) -> list[str]:
