@@ -189,9 +189,14 @@ class Model:
         job.run, job.attempt, job.rescues = job.run + 1, job.attempt - 1, job.rescues + rescues
 
     def rescue(self, consumer: str, most: int) -> None:
-        """Take all running jobs from a dead consumer; a job's ``most``-th rescue is its end."""
+        """Take all running jobs from a dead consumer; a job's ``most``-th rescue is its end.
+
+        What somebody has cancelled doesn't come back.
+        """
         for job in self.running(consumer):
-            if job.rescues + 1 < most:
+            if job.is_to_stop:
+                self.end(job, State.CANCELLED)
+            elif job.rescues + 1 < most:
                 self.give_back(job, rescues=1)
             else:
                 job.rescues += 1
