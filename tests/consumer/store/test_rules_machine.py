@@ -29,7 +29,9 @@ from coserver_consumer.lifecycle import Ending, conclude
 from coserver_consumer.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
 from coserver_consumer.store import schema
+from coserver_consumer.store.places import LONGEST
 from coserver_consumer.why import explain
+from support.waiting import wait_for
 
 EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "20"))  # on each database
 QUICK = 3  # times as many on SQLite, which takes a third of the time
@@ -486,9 +488,13 @@ class Machine(RuleBasedStateMachine):
             assert self._write(store.complete, job.key, None, state=job.state)
             self.model.end(job, State.COMPLETED)
         consumer = min(self.consumers)
-        for _ in range(2):  # one that finds less than it wanted begins anew
-            while jobs := self._claim_on(consumer, QUEUES, 50, idle=50):
-                self._finish([conclude(job, Completed(), backoff=Backoff()) for job in jobs])
+        while self.model.ids(State.READY):  # where a search takes long, it finds some of them later
+            jobs = wait_for(
+                lambda: self._claim_on(consumer, QUEUES, 50, idle=50),
+                what="a job that is ready to be claimed",
+                within=2 * LONGEST,
+            )
+            self._finish([conclude(job, Completed(), backoff=Backoff()) for job in jobs])
 
 
 def _empty(connection: Connection) -> None:
