@@ -16,7 +16,7 @@ from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for
 
-THINKING = 0.5  # s between two edits
+THINKING = 0.2  # s between two edits
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -112,33 +112,32 @@ def _about(family: str, number: int) -> sa.Select[Any]:
     one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
     job, queue = schema.job.c, schema.queue.c
     ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
+    ready = by_index(family, ready, "coserver_job_claim")
     plain = ready.where(job.limit_key == "")
     asks = sa.select(job.id).where(is_state(State.READY), job.requires.is_not(None))
+    asks = by_index(family, asks, "coserver_job_requires")
     due = sa.select(job.id).where(is_state(State.SCHEDULED), job.run_at <= Now())
-    first = partial(_has_first, family)
+    due = by_index(family, due, "coserver_job_due")
     return sa.select(
         one.c.number,
         queue.paused,
         queue.max_running,
         queue.rate_number,
         queue.rate_period,
-        first(plain.where(is_behind_mark(family, f"_{number}")), "claim", job.rank, "has_ready"),
-        first(ready.where(job.limit_key > ""), "claim", job.limit_key, "has_limited"),
-        first(asks, "requires", job.requires, "requires"),
-        first(due, "due", job.run_at, "is_due"),
+        _any(plain.where(is_behind_mark(family, f"_{number}")), job.rank).label("has_ready"),
+        _any(ready.where(job.limit_key > ""), job.limit_key).label("has_limited"),
+        _any(asks, job.requires).label("requires"),
+        _any(due, job.run_at).label("is_due"),
     ).select_from(one.outerjoin(schema.queue, queue.name == name))
 
 
-def _has_first(
-    family: str, query: sa.Select[Any], index: str, order: sa.ColumnElement[Any], name: str
-) -> sa.Label[bool]:
-    """Return, under this name, whether there is such a job, looked for in the order of an index.
+def _any(query: sa.Select[Any], first: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether there is such a job, looked for in the order of an index.
 
     For a mere EXISTS, PostgreSQL reads a table in which it expects many such jobs from its
     beginning, where there may be none of them.
     """
-    found = by_index(family, query, f"coserver_job_{index}").order_by(order).limit(1)
-    return found.scalar_subquery().is_not(None).label(name)
+    return query.order_by(first).limit(1).scalar_subquery().is_not(None)
 
 
 def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> tuple[str, ...]:

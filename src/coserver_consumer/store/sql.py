@@ -54,7 +54,7 @@ def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -
 
 
 def by_index(family: str, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
-    """Return the statement on live jobs made to find them in an index, that of their ids.
+    """Return the statement on live jobs with a hint: MariaDB is to find them in this index.
 
     For some hundreds of a few thousand jobs MariaDB would rather read the table as a whole: with
     all that was deleted and can't be cleaned yet, and waiting for what other consumers have locked.

@@ -33,7 +33,7 @@ from coserver_consumer.store.places import LONGEST
 from coserver_consumer.why import explain
 from support.waiting import wait_for
 
-EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "20"))  # on each database
+EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "35"))  # on each database
 QUICK = 3  # times as many on SQLite, which takes a third of the time
 DAY = 86_400.0  # seconds; no example lasts so long
 QUEUES = ("a", "b")
