@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import sys
@@ -40,6 +41,7 @@ ZOPE_TASK = "view"
 LOOP_CONNECTIONS = 3  # the claimer, the heartbeat, and one for the others by turns
 FIRST = 1
 TURN = 0.0005  # seconds that the threads of jobs make others wait, such as the claimer's
+YOUNG = 10_000  # objects, 700 by default, after which Python looks for garbage: a claim makes many
 UNTOLD = 1  # exit code: the database doesn't know all; the rescuers do the rest
 
 Commands = SimpleQueue[Command]  # its put is safe in a signal handler
@@ -53,6 +55,7 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     """
     settings = opening.settings
     sys.setswitchinterval(TURN)
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     if settings.nice and hasattr(os, "nice"):  # not on Windows
         os.nice(settings.nice)
     engine = store.open_engine(
