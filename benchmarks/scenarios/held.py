@@ -50,11 +50,7 @@ def run(options: Options) -> Outcome:
 
 
 def _takes_part(contestant: Contestant) -> bool:
-    return contestant.is_ours or (contestant.live is not None and _is_on_postgresql(contestant))
-
-
-def _is_on_postgresql(contestant: Contestant) -> bool:
-    return contestant.server == "PostgreSQL" and not contestant.query
+    return contestant.live is not None and not contestant.query
 
 
 def _measure(contestant: Contestant, quick: bool) -> Measured:  # noqa: FBT001  it is bound to a row

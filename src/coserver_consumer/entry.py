@@ -30,6 +30,7 @@ from coserver_consumer.settings import Settings
 from coserver_consumer.signals import leave_signals_to_supervisor, obey_signals
 
 PULSE = 2.0  # seconds
+BEATS = 4  # of the pulse, at least, in the silence after which the supervisor kills
 
 
 def run_alone(settings: Settings) -> NoReturn:
@@ -53,7 +54,8 @@ def main() -> NoReturn:
     opening = read_opening(sys.stdin.readline())
     logs.configure(opening.settings.log_level, opening.settings.name)
     Thread(target=_listen, args=(sys.stdin, commands), name="commands", daemon=True).start()
-    Loop("pulse", every=PULSE, tick=lambda: tell(Report(says=Is.ALIVE))).start()
+    pulse = min(PULSE, opening.settings.dead_after / BEATS)
+    Loop("pulse", every=pulse, tick=lambda: tell(Report(says=Is.ALIVE))).start()
     leave(lambda: work(opening, commands, tell))
 
 

@@ -112,6 +112,14 @@ def test_a_process_whose_threads_get_no_turn_is_killed(start_consumer, client, j
     assert "was silent for" in consumer.output()
 
 
+def test_a_process_that_lives_is_not_taken_for_silent(start_consumer, client, jobs):
+    """However short a silence is to mean that it is dead."""
+    consumer = start_consumer(COSERVER_DEAD_AFTER="1.5")
+    job = jobs.wait_completed(client.add("test.rest", {"seconds": 5}))
+    assert (job.attempt, job.rescues) == (1, 0)
+    assert "was silent for" not in consumer.output()
+
+
 def test_a_job_that_kills_its_process_again_and_again_fails(start_consumer, client, jobs):
     """The consumer outlives it, and has not paused for it."""
     consumer = start_consumer(**FOR_EVER)
