@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import sqlalchemy as sa
 
 from coserver_consumer import store
 from demo.processes import Process
+from support.waiting import wait_for
 
-LOOK = 0.02  # seconds that the process goes on between two tries
 OPEN = {
     "postgresql": """
         SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -27,12 +26,17 @@ OPEN = {
 def freeze(process: Process, database: str) -> None:
     """Stop a process where it is in no transaction, whose locks would be in everybody's way."""
     engine = store.open_engine(database, timeouts=store.Timeouts(lock=0.1))
-    process.send(signal.SIGSTOP)
-    while _is_anybody_in_a_transaction(engine):
-        process.send(signal.SIGCONT)
-        time.sleep(LOOK)
-        process.send(signal.SIGSTOP)
+    wait_for(lambda: _is_caught(process, engine), what="a moment without a transaction")
     engine.dispose()
+
+
+def _is_caught(process: Process, engine: sa.Engine) -> bool:
+    """Stop the process; let it go on if somebody is in a transaction, which may be its own."""
+    process.send(signal.SIGSTOP)
+    if not _is_anybody_in_a_transaction(engine):
+        return True
+    process.send(signal.SIGCONT)
+    return False
 
 
 def _is_anybody_in_a_transaction(engine: sa.Engine) -> bool:
