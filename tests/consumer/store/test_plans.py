@@ -179,16 +179,21 @@ def make_ended() -> Iterator[dict[str, Any]]:
     states = [state for state in State if not state.is_live]
     for number in range(5000):
         yield {
-            "id": new_id() if number % 2 else str(uuid4()),
+            "id": new_id() if number % 2 else make_foreign_id(),
             "task": "t",
             "state": states[number // 2 % len(states)].value,
             "unique_key": f"u{number}",
             "owner": f"user-{number % 50}",
             "site": None,
         }
-    for job_id in (ENDED, *(new_id() for _ in range(9)), *(str(uuid4()) for _ in range(10))):
+    for job_id in (ENDED, *(new_id() for _ in range(9)), *(make_foreign_id() for _ in range(10))):
         others = {"unique_key": None, "owner": "jane", "site": "/Plone"}
         yield {"id": job_id, "task": "t", "state": State.FAILED.value, **others}
+
+
+def make_foreign_id() -> str:
+    """Return an id that begins with no time: of thousands one would be of a coming, empty day."""
+    return f"e{str(uuid4())[1:]}"
 
 
 def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None:
