@@ -71,8 +71,17 @@ def complete(
 
 
 def revoke(connection: Connection, key: RunKey) -> bool:
-    """Give a finishing job back whose effect never was committed, as a rescue does."""
+    """Give a finishing job back whose effect never was committed, as a rescue does.
+
+    If somebody had cancelled it before the vote, it is cancelled; nobody can from then on.
+    """
     job = schema.job.c
+    asked = sa.select(job.id).where(
+        job.id == key.job_id, is_state(State.FINISHING), job.cancel_at.is_not(None)
+    )
+    if connection.execute(asked).first():
+        reason = "cancelled; what it did was never committed"
+        return end_run(connection, key, was=State.FINISHING, state=State.CANCELLED, error=reason)
     statement = (
         sa.update(schema.job)
         .where(job.id == key.job_id, job.run == key.run, is_state(State.FINISHING))

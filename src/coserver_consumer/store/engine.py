@@ -211,24 +211,26 @@ class _Sessions:
 
     def _postgresql(self, connection: Any) -> list[str]:
         _read_plainly(connection)
-        idle = round(self.timeouts.statement * 1000)
+        statement = round(self.timeouts.statement * 1000)
         return [
             # A frozen process mustn't keep its locks for ever.
-            f"SET idle_in_transaction_session_timeout = {idle}",
+            f"SET idle_in_transaction_session_timeout = {statement}",
             f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
-            f"SET statement_timeout = {round(self.timeouts.statement * 1000)}",
+            f"SET statement_timeout = {statement}",
             *(PLANS_FOR_ROUNDS if self.for_rounds else ()),
         ]
 
     def _mysql(self, connection: Any) -> list[str]:
-        is_mariadb = "MariaDB" in connection.get_server_info()
         seconds = self.timeouts.statement
+        limits: dict[str, float] = {"innodb_lock_wait_timeout": max(1, round(self.timeouts.lock))}
+        if "MariaDB" in connection.get_server_info():
+            limits["max_statement_time"] = seconds
+            limits["idle_transaction_timeout"] = max(1, round(seconds))  # for the frozen, as above
+        else:
+            limits["max_execution_time"] = round(seconds * 1000)
         return [
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            f"SET SESSION innodb_lock_wait_timeout = {max(1, round(self.timeouts.lock))}",
-            f"SET SESSION max_statement_time = {seconds}"
-            if is_mariadb
-            else f"SET SESSION max_execution_time = {round(seconds * 1000)}",
+            *(f"SET SESSION {name} = {limit}" for name, limit in limits.items()),
         ]
 
 

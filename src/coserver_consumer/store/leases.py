@@ -70,9 +70,9 @@ def register(connection: Connection, consumer: ConsumerInfo) -> None:
 
 
 def unregister(connection: Connection, consumer_id: str) -> None:
-    """Remove a consumer; what it still holds goes back to its queue."""
+    """Remove a consumer; what it still holds goes back to its queue, or is cancelled as asked."""
     held = _held_by(schema.job.c.consumer == consumer_id)
-    rows = connection.execute(locked(connection, held)).all()
+    rows = _cancel(connection, connection.execute(locked(connection, held)).all())
     _take_back(connection, [row.id for row in rows], rescued=0)
     connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == consumer_id))
 
@@ -141,9 +141,7 @@ def _rescue_held(
 
     Those that somebody has cancelled don't come back.
     """
-    rows = connection.execute(locked(connection, held, skip=True)).all()
-    _cancel(connection, [row.id for row in rows if row.cancel_at is not None])
-    rows = [row for row in rows if row.cancel_at is None]
+    rows = _cancel(connection, connection.execute(locked(connection, held, skip=True)).all())
     waiting = [row for row in rows if row.started_at is None]  # see ``ahead``
     begun = [row for row in rows if row.started_at is not None]
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
@@ -186,10 +184,13 @@ def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> N
     )
 
 
-def _cancel(connection: Connection, job_ids: list[str]) -> None:
-    if job_ids:
-        reason = "cancelled; its consumer died meanwhile"
-        end_jobs(connection, job_ids, state=State.CANCELLED, error=reason)
+def _cancel(connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """End the jobs that somebody has cancelled; return the others."""
+    asked = [row.id for row in rows if row.cancel_at is not None]
+    if asked:
+        reason = "cancelled; its consumer ended meanwhile"
+        end_jobs(connection, asked, state=State.CANCELLED, error=reason)
+    return [row for row in rows if row.cancel_at is None]
 
 
 def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> None:

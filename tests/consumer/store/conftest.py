@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -60,3 +60,11 @@ class Queue:
 def queue(engine: Engine) -> Queue:
     """The store on an empty database of each kind."""
     return Queue(engine)
+
+
+@pytest.fixture
+def hasty(database_url: str) -> Iterator[Engine]:
+    """An engine whose transactions may stand still for a second only."""
+    engine = store.open_engine(database_url, timeouts=store.Timeouts(statement=1))
+    yield engine
+    engine.dispose()

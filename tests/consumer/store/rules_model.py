@@ -184,19 +184,17 @@ class Model:
         self._tell_children(job)
 
     def give_back(self, job: Known, *, rescues: int) -> None:
-        """Take a job from its consumer."""
+        """Take a job from its consumer; what somebody has cancelled ends."""
+        if job.is_to_stop:
+            self.end(job, State.CANCELLED)
+            return
         job.state, job.consumer = State.READY, None
         job.run, job.attempt, job.rescues = job.run + 1, job.attempt - 1, job.rescues + rescues
 
     def rescue(self, consumer: str, most: int) -> None:
-        """Take all running jobs from a dead consumer; a job's ``most``-th rescue is its end.
-
-        What somebody has cancelled doesn't come back.
-        """
+        """Take all running jobs from a dead consumer; a job's ``most``-th rescue is its end."""
         for job in self.running(consumer):
-            if job.is_to_stop:
-                self.end(job, State.CANCELLED)
-            elif job.rescues + 1 < most:
+            if job.is_to_stop or job.rescues + 1 < most:
                 self.give_back(job, rescues=1)
             else:
                 job.rescues += 1

@@ -80,6 +80,18 @@ def test_a_revoked_job_runs_again_as_a_rescued_one(queue, finishing):
     assert again.run > finishing.run
 
 
+def test_a_revoked_job_that_was_to_stop_is_cancelled(queue):
+    """It was cancelled before its vote, which came too fast to heed that."""
+    job_id = queue.put()
+    (job,) = queue.take()
+    queue.cancel(job_id)
+    assert queue.vote(job.key, evidence=EVIDENCE)
+    assert queue.revoke(job.key)
+    assert not queue.revoke(job.key)
+    cancelled = queue.get(job_id)
+    assert (cancelled.state, cancelled.rescues) == (State.CANCELLED, 0)
+
+
 def test_what_is_left_open_is_asked_for(queue, batch, finishing):
     """One question for each batch and each run, with its evidence, once it is old enough."""
     assert queue.find_unresolved(older_than=60) == []

@@ -1,5 +1,6 @@
 """Heartbeats, and what becomes of the jobs of the dead."""
 
+import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.job import RunKey, State
@@ -48,12 +49,13 @@ def test_the_jobs_of_a_vanished_consumer_are_given_back(queue):
     assert queue.rescue().returned == [job.key]
 
 
-def test_a_job_that_was_to_stop_does_not_come_back(queue):
-    """Its consumer died before it could heed the cancel, and with it what was to be stopped."""
+@pytest.mark.parametrize("end", ["rescue_from", "unregister"])
+def test_a_job_that_was_to_stop_does_not_come_back(queue, end):
+    """Its consumer ended before it could heed the cancel, and with it what was to be stopped."""
     queue.put()
     (job,) = queue.take()
     queue.cancel(job.id)
-    queue.rescue_from([job.consumer])
+    getattr(queue, end)([job.consumer] if end == "rescue_from" else job.consumer)
     cancelled = queue.get(job.id)
     assert (cancelled.state, cancelled.attempt) == (State.CANCELLED, 1)
     assert "cancelled" in cancelled.error

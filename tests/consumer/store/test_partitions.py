@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from coserver_consumer import logs, store
 from coserver_consumer.database import Database
 from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.lifecycle import Ending, complete
 from coserver_consumer.pruner import Pruner
 from coserver_consumer.store import schema
 from coserver_consumer.store.partitions import first_id
@@ -225,6 +225,18 @@ def test_while_one_makes_them_another_does_not_even_try(engine, history):
         assert len(make(connection)) == 7
         assert store.write(engine, make) == []
     assert len(history.days()) == 7
+
+
+def test_who_stands_still_while_it_makes_them_keeps_no_job_from_ending(hasty, queue, history):
+    """A process that was frozen right there: PostgreSQL ends its transaction after a while."""
+    queue.put()
+    [job] = queue.take()
+    with hasty.connect() as frozen:
+        assert len(make(frozen)) == 7
+        assert queue.finish([complete(job)]) == {job.key}
+        with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction timeout"):
+            frozen.commit()
+    assert (history.days(), queue.get(job.id).state) == ([], State.COMPLETED)
 
 
 @pytest.mark.parametrize("mode", ["ACCESS SHARE", "ROW EXCLUSIVE"])

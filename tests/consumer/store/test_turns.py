@@ -40,9 +40,14 @@ def is_awaited(engine: Engine) -> bool:
         return bool(connection.exec_driver_sql(query).scalar())
 
 
-def test_a_large_claim_waits_while_two_others_are_at_it_and_a_small_one_does_not(queue):
-    """It would step over the rows that they are just taking."""
+@pytest.mark.parametrize("most", [None, LARGE], ids=["free", "ruled"])
+def test_a_large_claim_waits_while_two_others_are_at_it_and_a_small_one_does_not(queue, most):
+    """It would step over the rows that they are just taking.
+
+    Where a rule makes claims count one after another, it waits before it keeps others from that.
+    """
     queue.add_many([NewJob(task="t") for _ in range(LARGE)])
+    queue.set_max_running("default", most)
     with ThreadPoolExecutor() as pool:
         with taken(queue.engine, TURNS):
             large = pool.submit(queue.take, LARGE)

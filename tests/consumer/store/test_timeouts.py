@@ -1,0 +1,30 @@
+"""Processes that stand still in a transaction: they were frozen, or their machine was."""
+
+import pytest
+import sqlalchemy as sa
+
+from coserver_consumer import store
+from support.databases import DATABASES, empty
+from support.waiting import wait_for
+
+
+@pytest.fixture(params=[kind for kind in DATABASES if kind != "sqlite"])
+def database_url(request, upgraded):
+    """Those that have a server, which ends what stands still; a lock on SQLite's file stays."""
+    url = upgraded(request.param)
+    empty(url)
+    return url
+
+
+def test_a_job_does_not_stay_locked(queue, hasty):
+    """After a while others claim it, and the late one gets nothing."""
+    queue.put()
+    with hasty.connect() as frozen:
+        claimed = {"consumer": queue.start(), "queues": ["default"], "tasks": ["t"], "limit": 1}
+        [job] = store.claim(frozen, **claimed)
+        assert queue.take() == []
+        [again] = wait_for(queue.take, what="the job to be free")
+        with pytest.raises(sa.exc.DBAPIError) as late:
+            frozen.commit()
+    assert store.is_outage(late.value)  # so a consumer goes on with another connection
+    assert (again.id, again.attempt, queue.get(job.id).consumer) == (job.id, 1, again.consumer)
