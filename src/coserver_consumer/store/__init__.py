@@ -2,7 +2,7 @@
 
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
 one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness``, ``batches``,
-``outlook``, ``claiming``, ``picking``, ``limits``, ``ahead``, ``ending``, ``history``,
+``outlook``, ``claiming``, ``picking``, ``values``, ``limits``, ``ahead``, ``ending``, ``history``,
 ``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
 ``partitions``, ``pruning``, ``calling``, ``misfits``, ``borrowing``.
 """

@@ -19,6 +19,7 @@ from coserver_consumer.store.places import Places
 from coserver_consumer.store.rows import split_names
 from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.store.values import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,13 @@ def _any(query: sa.Select[Any], first: sa.ColumnElement[Any]) -> sa.ColumnElemen
 
 
 def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> tuple[str, ...]:
-    column = schema.job.c.requires
-    query = sa.select(column).where(is_state(State.READY), column.is_not(None)).distinct()
-    asked = connection.execute(query).scalars().all()
+    asked = _REQUIREMENTS.all(connection)
     return tuple(text for text in asked if set(split_names(text)) <= set(capabilities))
+
+
+_REQUIREMENTS = Values(
+    schema.job.c.requires,
+    "coserver_job_requires",
+    is_state(State.READY),
+    schema.job.c.requires.is_not(None),
+)

@@ -14,6 +14,7 @@ from coserver_consumer.store.clock import SECOND, Now, family
 from coserver_consumer.store.rows import live_columns, to_job
 from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
+from coserver_consumer.store.values import Values
 
 LARGE = 400  # jobs; two so large claims go abreast on PostgreSQL
 TURNS = (0x636F73727663, 0x636F73727664)  # its advisory locks have numbers
@@ -64,6 +65,14 @@ _WAIT_FOR_TURN = sa.text(
 )
 
 
+_KEYS = Values(
+    schema.job.c.limit_key,
+    "coserver_job_claim",
+    is_state(State.READY),
+    schema.job.c.queue == parameter("queue"),
+)
+
+
 def mark_of(job: Job) -> Mark:
     """Return where a search goes on behind the job; see the column ``rank``."""
     return job.run_at - job.priority * schema.MINUTE, job.id
@@ -71,8 +80,7 @@ def mark_of(job: Job) -> Mark:
 
 def list_lanes(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
     """Return the limit keys that jobs of the queue wait with, in order, from the next one on."""
-    found = _find_lanes.execute(connection, queue=queue, behind=behind, limit=limit)
-    return [key for key in found.scalars() if key is not None]
+    return _KEYS.behind(connection, behind, limit=limit, queue=queue)
 
 
 def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) -> list[Job]:
@@ -122,25 +130,6 @@ def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
     if family == "mysql":
         return sa.or_(job.rank > rank, sa.and_(job.rank == rank, job.id > after))
     return sa.tuple_(job.rank, job.id) > sa.tuple_(rank, after)
-
-
-@Statement
-def _find_lanes(_family: str) -> sa.Executable:
-    """Go from key to key in the index, so that the many jobs of one key cost no more than one."""
-    first = sa.select(_next_key(parameter("behind")).label("key")).cte("lanes", recursive=True)
-    following = sa.select(_next_key(first.c.key)).where(first.c.key.is_not(None))
-    lanes = first.union_all(following)
-    return sa.select(lanes.c.key).limit(parameter("limit", type_=sa.Integer))
-
-
-def _next_key(key: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
-    job = schema.job.c
-    return (
-        sa.select(sa.func.min(job.limit_key))
-        .where(is_state(State.READY), job.queue == parameter("queue"), job.limit_key > key)
-        .correlate_except(schema.job)
-        .scalar_subquery()
-    )
 
 
 def _changes() -> dict[str, Any]:

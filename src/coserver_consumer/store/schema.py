@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.clock import NewId, Now
 from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0005"  # the Alembic revision that has these tables
+REVISION = "0006"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -189,23 +189,33 @@ audit = sa.Table(
 def _index(
     name: str, *columns: sa.Column[Any], where: str | None = None, unique: bool = False
 ) -> None:
-    """Make an index, partial where the database has such; elsewhere it leads with the state."""
+    """Make an index, partial where the database has such."""
     condition = None if where is None else sa.text(where)
     sa.Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
+def _index_of_state(name: str, *columns: sa.Column[Any], where: str) -> None:
+    """Make an index of the live jobs in the state that ``where`` names, which leads with the state.
+
+    But not on PostgreSQL: there such an index is partial, and PostgreSQL leaves out a condition
+    that all its rows fulfil anyway. It would read the whole of an index that led with the state.
+    ``info`` names the databases that have it: "postgresql" or "others".
+    """
+    condition = sa.text(where)
+    sa.Index(name, *columns, postgresql_where=condition, info={"on": "postgresql"})
+    sa.Index(name, job.c.state, *columns, sqlite_where=condition, info={"on": "others"})
+
+
 _live, _ended = job.c, history.c
-_index(
+_index_of_state(
     "coserver_job_claim",
-    *(_live.state, _live.queue, _live.limit_key, _live.rank, _live.id),
+    *(_live.queue, _live.limit_key, _live.rank, _live.id),
     where="state = 'ready'",
 )
-_index(
-    "coserver_job_requires",
-    *(_live.state, _live.requires),
-    where="state = 'ready' AND requires IS NOT NULL",
+_index_of_state(
+    "coserver_job_requires", _live.requires, where="state = 'ready' AND requires IS NOT NULL"
 )
-_index("coserver_job_due", _live.state, _live.run_at, where="state = 'scheduled'")
+_index_of_state("coserver_job_due", _live.run_at, where="state = 'scheduled'")
 _index(
     "coserver_job_unresolved",
     *(_live.state, _live.created_at),

@@ -60,7 +60,21 @@ def test_the_migrations_make_what_the_code_says(engine):
         context = MigrationContext.configure(
             connection, opts={"version_table": schema.VERSION_TABLE, "include_name": is_named}
         )
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, tables_of(engine)) == []
+
+
+def tables_of(engine):
+    """Return the tables with those indexes that this kind of database has."""
+    here = "postgresql" if engine.dialect.name == "postgresql" else "others"
+    tables = sa.MetaData()
+    for table in schema.metadata.sorted_tables:
+        copied = table.to_metadata(tables)
+        copied.indexes.clear()
+        for index in table.indexes:
+            if index.info.get("on", here) == here:
+                columns = [copied.c[column.name] for column in index.columns]
+                sa.Index(index.name, *columns, unique=index.unique, **index.kwargs)
+    return tables
 
 
 def test_the_newest_migration_is_the_one_the_code_needs():

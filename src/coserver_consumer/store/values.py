@@ -1,0 +1,97 @@
+"""Which values the live jobs have in a column: a few of which each may be that of many jobs.
+
+The search goes from one value to the next in an index, so that many jobs of a value cost no more
+than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import family
+from coserver_consumer.store.sql import by_index
+from coserver_consumer.store.statement import Statement, parameter
+
+PAGE = 64  # values that are asked for at once
+
+
+class Values:
+    """The values of a text column among the jobs that fulfil conditions.
+
+    ``index`` has the columns that the conditions name, and then the column itself.
+    """
+
+    def __init__(
+        self, column: sa.ColumnElement[str], index: str, *conditions: sa.ColumnElement[bool]
+    ) -> None:
+        self._column = column
+        self._index = index
+        self._conditions = conditions
+        self._first = Statement(self._build_first)
+        self._go = Statement(self._build_walk)
+        self._read = Statement(self._build_read)
+
+    def behind(
+        self, connection: Connection, value: str, *, limit: int, **parameters: Any
+    ) -> list[str]:
+        """Return up to ``limit`` values behind this one, in the database's order."""
+        if family(connection.dialect.name) == "mysql":
+            return list(islice(self._walk(connection, value, limit, parameters), limit))
+        found = self._go.execute(connection, behind=value, limit=limit, **parameters)
+        return [value for value in found.scalars() if value is not None]
+
+    def all(self, connection: Connection, **parameters: Any) -> Iterator[str]:
+        """Yield all values, in the database's order; there may be an empty one."""
+        page = list(self._first.execute(connection, **parameters).scalars())
+        while page:
+            yield from page
+            page = self.behind(connection, page[-1], limit=PAGE, **parameters)
+
+    def _walk(
+        self, connection: Connection, value: str, limit: int, parameters: dict[str, Any]
+    ) -> Iterator[str]:
+        """Yield the values, a statement for so many jobs after another.
+
+        In a recursive statement MariaDB reads for each value all jobs that come before it.
+        """
+        while page := self._read_page(connection, value, limit, parameters):
+            value = page[-1]
+            yield from dict.fromkeys(page)
+
+    def _read_page(
+        self, connection: Connection, value: str, limit: int, parameters: dict[str, Any]
+    ) -> Sequence[str]:
+        found = self._read.execute(connection, behind=value, limit=limit, **parameters)
+        return found.scalars().all()
+
+    def _build_first(self, family: str) -> sa.Executable:
+        return self._in_order(family).limit(1)
+
+    def _build_read(self, family: str) -> sa.Executable:
+        behind = self._column > parameter("behind", type_=self._column.type)
+        return self._in_order(family, behind).limit(parameter("limit", type_=sa.Integer))
+
+    def _in_order(self, family: str, *more: sa.ColumnElement[bool]) -> sa.Select[str]:
+        query = sa.select(self._column).where(*self._conditions, *more).order_by(self._column)
+        return by_index(family, query, self._index)
+
+    def _build_walk(self, _family: str) -> sa.Executable:
+        behind = parameter("behind", type_=self._column.type)
+        first = sa.select(self._next(behind).label("value")).cte("found", recursive=True)
+        following = sa.select(self._next(first.c.value)).where(first.c.value.is_not(None))
+        found = first.union_all(following)
+        return sa.select(found.c.value).limit(parameter("limit", type_=sa.Integer))
+
+    def _next(self, value: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
+        return (
+            sa.select(sa.func.min(self._column))
+            .where(*self._conditions, self._column > value)
+            .correlate_except(schema.job)
+            .scalar_subquery()
+        )
