@@ -62,7 +62,7 @@ def test_a_unique_key_is_held_while_its_job_is_live(queue):
     queue.cancel(first)
     assert queue.get(first).cancel_at is not None
     queue.unregister(job.consumer)
-    queue.cancel(first)
+    assert queue.get(first).state is State.CANCELLED
     assert queue.put(unique_key="feed:42") != first
 
 

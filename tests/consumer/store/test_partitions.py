@@ -416,7 +416,7 @@ def test_rights_on_the_history_outlast_the_upgrade(engine, role):
     with engine.begin() as connection:
         connection.exec_driver_sql("GRANT INSERT ON coserver_history TO PUBLIC")
         connection.exec_driver_sql(f"ALTER TABLE coserver_history OWNER TO {role}")
-    for revision in ("0004", "0005"):
+    for revision in ("0004", schema.REVISION):
         migrate(engine, revision)
         with engine.connect() as connection:
             query = "SELECT relowner::regrole::text, relacl::text FROM pg_class"
