@@ -25,10 +25,10 @@ Revisions = tuple[str | None, str]
 def upgrade(engine: Engine) -> Revisions:
     """Make the tables or bring them up to date; return the revisions before and after.
 
-    Several processes may do so at once: they take turns.
+    Several processes may do so at once: they take turns. A large table takes as long as it takes.
     """
     try:
-        with engine.begin() as connection, _turn(connection):
+        with engine.begin() as connection, _patience(connection), _turn(connection):
             before = find_revision(connection)
             if before != REVISION:
                 _migrate(connection)
@@ -69,6 +69,23 @@ def _migrate(connection: Connection) -> None:
     configuration.set_main_option("script_location", str(MIGRATIONS))
     configuration.attributes["connection"] = connection
     command.upgrade(configuration, "head")
+
+
+@contextmanager
+def _patience(connection: Connection) -> Iterator[None]:
+    """Let statements take longer than those of jobs may."""
+    if family(connection.dialect.name) == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        yield
+    elif getattr(connection.dialect, "is_mariadb", False):
+        limit = connection.exec_driver_sql("SELECT @@SESSION.max_statement_time").scalar_one()
+        connection.exec_driver_sql("SET SESSION max_statement_time = 0")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SET SESSION max_statement_time = {limit}")
+    else:
+        yield
 
 
 @contextmanager

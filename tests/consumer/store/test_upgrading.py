@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -15,8 +16,9 @@ from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnava
 from coserver_consumer.job import new_id
 from coserver_consumer.store import schema
 from coserver_consumer.store.partitions import first_id
-from coserver_consumer.store.upgrading import MIGRATIONS
-from support.databases import migrate
+from coserver_consumer.store.upgrading import LOCK, MIGRATIONS
+from support.databases import DATABASES, fresh_database, migrate
+from support.waiting import wait_for
 
 UPGRADE = """
 import sys
@@ -90,6 +92,50 @@ def test_two_upgrades_at_once_take_turns(empty_database_url):
         subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database_url]) for _ in range(3)
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
+
+
+HOLD = {
+    "postgresql": f"SELECT pg_advisory_lock({LOCK})",
+    "mysql": "SELECT GET_LOCK('coserver', 10)",
+}
+HAS_WAITED = {  # longer than a statement of the engine may take
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '0.6 s'",
+    "mysql": "SELECT count(*) FROM information_schema.processlist"
+    " WHERE db = DATABASE() AND state = 'User lock' AND time_ms > 600",
+}
+LIMIT = {
+    "postgresql": ("SHOW statement_timeout", "300ms"),
+    "mysql": ("SELECT @@max_statement_time", 0.3),
+}
+
+
+@pytest.fixture(params=[kind for kind in DATABASES if kind != "sqlite"])
+def served_url(request, tmp_path):
+    """The URL of a database without tables on a server, which limits the time of statements."""
+    with fresh_database(request.param, tmp_path) as url:
+        yield url
+
+
+def test_an_upgrade_may_take_longer_than_other_statements(served_url):
+    """Large tables do; here it waits for its turn. Later ones are limited as before."""
+    holder = store.open_engine(served_url).execution_options(isolation_level="AUTOCOMMIT")
+    hasty = store.open_engine(served_url, timeouts=store.Timeouts(statement=0.3))
+    kind = holder.dialect.name
+    with ThreadPoolExecutor() as threads, holder.connect() as connection:
+        connection.exec_driver_sql(HOLD[kind]).close()
+        upgrade = threads.submit(store.upgrade, hasty)
+        wait_for(
+            lambda: connection.exec_driver_sql(HAS_WAITED[kind]).scalar() or upgrade.done(),
+            what="the upgrade to have waited",
+        )
+        connection.invalidate()
+        assert upgrade.result(timeout=30) == (None, schema.REVISION)
+    question, answer = LIMIT[kind]
+    with hasty.connect() as connection:
+        assert connection.exec_driver_sql(question).scalar() == answer
+    holder.dispose()
+    hasty.dispose()
 
 
 def test_an_unreachable_database_is_named_without_its_password():
