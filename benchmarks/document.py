@@ -59,7 +59,7 @@ def write_outcome(name: str, outcome: Outcome, found: record.Record) -> list[str
         "",
         *_table(["", *report.columns_of(outcome)], rows),
         "",
-        *(f"- {row} wasn't measured: {why}" for row, why in outcome.reasons.items()),
+        *(f"- {row} wasn't measured any further: {why}" for row, why in outcome.reasons.items()),
         *([""] if outcome.reasons else []),
         *write_about(name, about),
         "",

@@ -17,7 +17,7 @@ def print_outcome(outcome: Outcome) -> None:
     console.print()
     console.print(_table(outcome))
     for name, reason in outcome.reasons.items():
-        console.print(f"Not measured: {name}: {reason}", markup=False)
+        console.print(f"Not measured any further: {name}: {reason}", markup=False)
     for remark in outcome.remarks:
         console.print(remark, markup=False)
 

@@ -96,7 +96,12 @@ def _turn(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         yield
     elif family(connection.dialect.name) == "mysql":
-        connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
+        taken = connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
+        if not taken.scalar():
+            raise SchemaError(
+                f"Another process has been upgrading tables on this server for {LOCK_PATIENCE} s; "
+                "try again when it is done."
+            )
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from coserver_consumer import store
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
 from coserver_consumer.job import new_id
-from coserver_consumer.store import schema
+from coserver_consumer.store import schema, upgrading
 from coserver_consumer.store.partitions import first_id
 from coserver_consumer.store.upgrading import LOCK, MIGRATIONS
 from support.databases import DATABASES, fresh_database, migrate
@@ -136,6 +136,20 @@ def test_an_upgrade_may_take_longer_than_other_statements(served_url):
         assert connection.exec_driver_sql(question).scalar() == answer
     holder.dispose()
     hasty.dispose()
+
+
+def test_an_upgrade_that_does_not_get_its_turn_does_nothing(served_url, monkeypatch):
+    """The other one may be in the middle of the same tables."""
+    monkeypatch.setattr(upgrading, "LOCK_PATIENCE", 1)
+    holder = store.open_engine(served_url).execution_options(isolation_level="AUTOCOMMIT")
+    engine = store.open_engine(served_url)
+    with holder.connect() as connection:
+        connection.exec_driver_sql(HOLD[holder.dialect.name]).close()
+        with pytest.raises((SchemaError, sa.exc.DBAPIError), match=r"Another process|lock timeout"):
+            store.upgrade(engine)
+    assert sa.inspect(engine).get_table_names() == []
+    holder.dispose()
+    engine.dispose()
 
 
 def test_an_unreachable_database_is_named_without_its_password():
