@@ -6,11 +6,12 @@ from coserver_consumer import logs, store
 from coserver_consumer.database import Database
 from coserver_consumer.loop import Loop
 from coserver_consumer.registration import Registration
+from coserver_consumer.rhythm import Rhythm
 from coserver_consumer.runs import Runs
 
 
 def make_heartbeat(
-    database: Database, registration: Registration, runs: Runs, *, every: float
+    database: Database, registration: Registration, runs: Runs, rhythm: Rhythm, *, every: float
 ) -> Loop:
     """Return the loop, which has a thread of its own so that no job and no claim delays it."""
 
@@ -19,6 +20,7 @@ def make_heartbeat(
         beat = database.write(
             lambda connection: store.heartbeat(connection, registration.id, running=len(begun))
         )
+        rhythm.beat()
         runs.stop(beat.cancelled)
         runs.kill(beat.killed)
         if not beat.alive:

@@ -26,6 +26,7 @@ from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer, rescue_from
 from coserver_consumer.resolver import make_resolver
+from coserver_consumer.rhythm import Rhythm
 from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.screener import make_screener
 from coserver_consumer.stacks import describe_threads
@@ -103,10 +104,9 @@ class WorkerProcess:
     def _make_loops(self) -> list[Loop]:
         """Return the loops that every process has, and in the first those that one has for all."""
         runs, wake, settings = self._worker.runs, self._worker.wake, self._settings
+        rhythm, every = Rhythm(settings), settings.heartbeat_every
         loops = [
-            make_heartbeat(
-                self._database, self._registration, runs, every=settings.heartbeat_every
-            ),
+            make_heartbeat(self._database, self._registration, runs, rhythm, every=every),
             make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
             *make_listener(self._database, self._registration, call=self._worker.call),
         ]
@@ -115,7 +115,7 @@ class WorkerProcess:
         return [
             *loops,
             *self._make_resolver(),
-            make_rescuer(self._database, settings, wake=wake),
+            make_rescuer(self._database, settings, rhythm, wake=wake),
             make_scheduler(self._database, wake=wake),
             make_pruner(self._database, keep_days=settings.keep_days),
             make_screener(self._database),

@@ -11,24 +11,30 @@ from coserver_consumer.database import Database
 from coserver_consumer.lifecycle import conclude, overran
 from coserver_consumer.loop import Loop
 from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.rhythm import Rhythm
 from coserver_consumer.settings import Settings
 
 LIMIT = 100  # jobs a transaction
-LOOKS = 3.0  # seconds between two looks for leases that have run out
+LOOKS = 3.0  # seconds between two looks for leases that have run out, at most
+SHARE = 1 / 8  # of a lease, at most, between two looks
 
 
-def make_rescuer(database: Database, settings: Settings, *, wake: Callable[[], None]) -> Loop:
+def make_rescuer(
+    database: Database, settings: Settings, rhythm: Rhythm, *, wake: Callable[[], None]
+) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed again.
 
-    It waits until the database has been there for two heartbeats: after an outage everybody
-    looks dead for a moment. A lease that runs out before the next look counts as run out, so that
-    jobs are back ``dead_after`` seconds after the last heartbeat, not later.
+    It waits until the database has been there, and this consumer's heartbeats have come, for two
+    heartbeats: after an outage or a standstill everybody looks dead for a moment. A lease that
+    runs out before the next look counts as run out, so that jobs are back ``dead_after`` seconds
+    after the last heartbeat, not later.
     """
-    every = min(LOOKS, settings.heartbeat_every)
-    dead_after = max(0.0, settings.dead_after - every)
+    every = min(LOOKS, settings.dead_after * SHARE)
+    dead_after = settings.dead_after - every
+    enough = settings.heartbeat_every * 2
 
     def tick() -> float | None:
-        if database.calm < settings.heartbeat_every * 2:
+        if min(database.calm, rhythm.steady) < enough:
             return None
         if not database.read(lambda connection: store.has_dead(connection, dead_after=dead_after)):
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -15,6 +15,17 @@ from support.jobs import Jobs
 from support.mail import Mailbox, MailServer, serve_mail
 
 STRONGEST_FIRST = ["postgresql", "mysql", "sqlite"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    """Show with a test that failed what the processes had to say."""
+    report = yield
+    installation = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and installation is not None:
+        for process in installation.stack.processes.values():
+            report.sections.append((f"end of {process.log.name}", process.tail()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 
 from coserver_consumer.job import State
 from support.databases import fresh_database
+from support.freezing import freeze
 from support.waiting import wait_for
 
 AS_BY_DEFAULT = {
@@ -31,6 +32,33 @@ def test_a_job_that_snoozes_goes_on_later(start_consumer, client, jobs, tmp_path
     start_consumer()
     job_id = client.add("test.snooze", {"path": str(tmp_path / "snoozed")})
     assert jobs.wait_completed(job_id).result == {"attempt": 1}
+
+
+def test_who_stood_still_rescues_from_nobody_who_did_too(
+    start_consumer, client, jobs, consumers, gate
+):
+    """A machine that was suspended: the first to wake up leaves the others time to do so."""
+    often = {
+        "COSERVER_PROCESSES": "0",
+        "COSERVER_HEARTBEAT_EVERY": "2",
+        "COSERVER_DEAD_AFTER": "6",
+    }
+    sleeper = start_consumer(name="sleeper", **often)
+    job_id = client.add("test.gate", gate.args)
+    wait_for(lambda: gate.reached(job_id), what="the job to run")
+    early = start_consumer(name="early", **often)
+    for process in (sleeper, early):
+        freeze(process, process.environment["COSERVER_DATABASE"])
+    wait_for(lambda: all(each.is_dead(6) for each in consumers()), what="both to look dead")
+    early.send(signal.SIGCONT)
+    wait_for(lambda: any(not each.is_dead(6) for each in consumers()), what="one to be awake")
+    wait_for(
+        lambda: any(1 < each.age < 6 for each in consumers()), what="it to have looked for the dead"
+    )
+    sleeper.send(signal.SIGCONT)
+    wait_for(lambda: not any(each.is_dead(6) for each in consumers()), what="both to be awake")
+    gate.open()
+    assert jobs.wait_completed(job_id).rescues == 0
 
 
 def test_a_job_of_an_unknown_task_waits(start_consumer, client, jobs):

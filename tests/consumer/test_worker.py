@@ -21,6 +21,8 @@ from coserver_consumer.outcome import Completed
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer, rescue_from
 from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.rhythm import Rhythm
+from coserver_consumer.runs import Runs
 from coserver_consumer.settings import Settings
 from coserver_consumer.worker import Worker
 from support.waiting import wait_for
@@ -64,6 +66,11 @@ class Bench:
     def add(self, number=1, **options):
         """Queue jobs; return their ids."""
         return self.write(store.add_many, [NewJob(task="test", **options) for _ in range(number)])
+
+    def heartbeat(self):
+        """Return this worker's heartbeat."""
+        runs, rhythm = self.worker.runs, Rhythm(SETTINGS)
+        return make_heartbeat(self.database, self.registration, runs, rhythm, every=0.05)
 
     def take(self, limit):
         """Claim jobs as this worker does; return them."""
@@ -386,7 +393,7 @@ def test_a_cancel_request_reaches_the_running_job(make_bench):
 
     bench = make_bench(work)
     [job_id] = bench.add(max_attempts=1)
-    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    heartbeat = bench.heartbeat()
     heartbeat.start()
     bench.worker.start()
     bench.wait_state(job_id, State.CANCELLED)
@@ -408,7 +415,7 @@ def test_a_consumer_that_was_given_up_goes_on_under_a_new_id(make_bench, caplog)
     bench = make_bench(work)
     old = bench.registration.id
     [job_id] = bench.add()
-    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    heartbeat = bench.heartbeat()
     bench.worker.start()
     wait_for(lambda: bench.write(store.consumers) == [], what="the consumer to be given up")
     heartbeat.start()
@@ -436,7 +443,7 @@ def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
     [job_id] = bench.add()
     bench.worker.start()
     wait_for(lambda: runs, what="the first attempt")
-    heartbeat = make_heartbeat(bench.database, bench.registration, bench.worker.runs, every=0.05)
+    heartbeat = bench.heartbeat()
     heartbeat.start()
     bench.wait_state(job_id, State.COMPLETED)
     heartbeat.stop()
@@ -445,25 +452,30 @@ def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
     assert (runs, job.attempt, job.consumer) == ([1, 2], 1, bench.registration.id)
 
 
-@pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.01, True), (60.0, False)])
+@pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.1, True), (60.0, False)])
 def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
     make_bench, heartbeat_every, is_given_up
 ):
-    """Right after an outage everybody looks dead."""
+    """Right after a start, an outage or a standstill everybody looks dead."""
     bench = make_bench()
-    settings = replace(SETTINGS, heartbeat_every=heartbeat_every, dead_after=0.0)
-    woken = []
-    rescuer = make_rescuer(bench.database, settings, wake=lambda: woken.append(1))
-    bench.add()
-    bench.write(
-        store.claim, consumer=bench.registration.id, queues=["default"], tasks=["test"], limit=1
+    settings = replace(SETTINGS, heartbeat_every=heartbeat_every, dead_after=0.4)
+    [job_id] = bench.add()
+    bench.take(1)
+    wait_for(
+        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(store.consumers)),
+        what="the consumer to look dead",
     )
+    other = Registration(bench.database, describe_consumer(SETTINGS, []))
+    rhythm = Rhythm(settings)
+    heartbeat = make_heartbeat(bench.database, other, Runs(), rhythm, every=0.1)
+    rescuer = make_rescuer(bench.database, settings, rhythm, wake=lambda: None)
+    heartbeat.start()
     rescuer.start()
-    if is_given_up:
-        wait_for(lambda: woken, what="the job to be rescued", within=10)
-    rescuer.stop()
-    rescuer.join(5)
-    assert bool(woken) is is_given_up
+    wait_for(lambda: rhythm.steady > 1.0, what="many looks of the rescuer")
+    for loop in (rescuer, heartbeat):
+        loop.stop()
+        loop.join(5)
+    assert bench.state(job_id) is (State.READY if is_given_up else State.RUNNING)
 
 
 @pytest.mark.parametrize(("policy", "state"), [(1, State.FAILED), (2, State.SCHEDULED)])

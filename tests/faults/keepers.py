@@ -9,15 +9,20 @@ from sqlalchemy import Engine
 
 from collective.coserver import evidence
 from coserver_consumer.database import Database
+from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.loop import Loop
+from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer
 from coserver_consumer.resolver import Resolver
+from coserver_consumer.rhythm import Rhythm
+from coserver_consumer.runs import Runs
 from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.settings import Settings
 from coserver_consumer.verdict import Question, Verdict
 from faults.storages import Storage
 
-DEAD_AFTER = 0.7  # seconds
+SETTINGS = Settings(database="", heartbeat_every=0.1, dead_after=0.7, max_rescues=1_000_000)
 
 
 @contextmanager
@@ -38,15 +43,16 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
         pass
 
     database = Database(engine)
+    registration = Registration(database, describe_consumer(SETTINGS, tasks=[]))
+    rhythm = Rhythm(SETTINGS)
     resolver = Resolver(database, ask, patience=patience, wake=wake)
-    settings = Settings(
-        database="", heartbeat_every=0.1, dead_after=DEAD_AFTER, max_rescues=1_000_000
-    )
     loops = [
+        make_heartbeat(database, registration, Runs(), rhythm, every=SETTINGS.heartbeat_every),
         Loop("resolver", every=every, tick=resolver.tick),
-        make_rescuer(database, settings, wake=wake),
+        make_rescuer(database, SETTINGS, rhythm, wake=wake),
         make_scheduler(database, wake=wake),
     ]
+    registration.register()
     for loop in loops:
         loop.start()
     try:
@@ -56,5 +62,7 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
             loop.stop()
         for loop in loops:
             loop.join(60)
+        with suppress(StoreUnavailable):
+            registration.unregister()
         with suppress(KeyError):  # ZODB stumbles over connections that broke while they opened
             db.close()

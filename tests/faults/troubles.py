@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
 from faults.crew import Crew
-from faults.keepers import DEAD_AFTER
+from faults.keepers import SETTINGS
 from support.waiting import wait_for
 
 LEASES = 4  # so many leases long a consumer is frozen, at most
@@ -57,7 +57,7 @@ class Freeze:
 
     def _wait_lost(self, pid: int) -> None:
         """Return when its jobs are others', or it must hold locks that keep them."""
-        end = time.monotonic() + LEASES * DEAD_AFTER
+        end = time.monotonic() + LEASES * SETTINGS.dead_after
         wait_for(
             lambda: time.monotonic() > end or not has_lease(self._engine, pid),
             what="a lease to end",
@@ -69,7 +69,7 @@ def has_lease(engine: Engine, pid: int) -> bool:
 
     def look(connection: Connection) -> bool:
         return any(
-            not known.is_dead(DEAD_AFTER) or store.held(connection, known.id)
+            not known.is_dead(SETTINGS.dead_after) or store.held(connection, known.id)
             for known in store.consumers(connection)
             if known.pid == pid
         )
