@@ -19,7 +19,7 @@ class EndAttempt(Exception):
         self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class CurrentJob:
     """The running job. ``report`` and ``is_cancelled`` are the consumer's side of it."""
 

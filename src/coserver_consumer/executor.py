@@ -25,6 +25,7 @@ from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 
 OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released)
+DONE = Completed()
 
 
 class Executor:
@@ -49,7 +50,7 @@ class Executor:
         """Return the job's task, after making sure that this job may run it."""
         task = self._registry.get(job.task)
         _check_arguments(job)
-        store.check_size(job, max_payload=self._settings.max_payload)
+        store.check_size_of_row(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
             verify(job, self._settings.secret_text)
         return task
@@ -71,6 +72,8 @@ def _check_arguments(job: Job) -> None:
 def _perform(task: Task, current: CurrentJob) -> Outcome:
     """Return what the task returns as an outcome."""
     returned: Any = task.run(current)
+    if returned is None:
+        return DONE
     outcome = returned if isinstance(returned, OUTCOMES) else Completed(result=returned)
     if isinstance(outcome, Completed):
         _check_result(outcome.result)
@@ -78,8 +81,6 @@ def _perform(task: Task, current: CurrentJob) -> Outcome:
 
 
 def _check_result(result: Any) -> None:
-    if result is None:
-        return
     try:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -36,7 +36,7 @@ class Ending(NamedTuple):
 
 def complete(job: Job, result: Any = None, *, is_written: bool = False) -> Ending:
     """The work is done."""
-    return Ending(key=job.key, state=State.COMPLETED, result=result, is_written=is_written)
+    return Ending(job.key, State.COMPLETED, result, is_written=is_written)
 
 
 def fail(job: Job, failure: Failed) -> Ending:

@@ -133,10 +133,11 @@ def stopped_untold(number: int) -> None:
     log.error("Consumer stopped without reaching the database; %s endings weren't told", number)
 
 
-def claimed(job: Job) -> None:
-    """A job's attempt begins."""
+def claimed(jobs: Iterable[Job]) -> None:
+    """The attempts of these jobs begin."""
     if log.isEnabledFor(logging.DEBUG):
-        log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
+        for job in jobs:
+            log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
 
 
 def ended(job: Job, ending: Ending, seconds: float) -> None:

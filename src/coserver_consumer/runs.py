@@ -50,7 +50,7 @@ class Run:
         return self.killed or (limit is not None and self.age > limit + patience)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Result:
     """How a run ended, and after how many seconds."""
 

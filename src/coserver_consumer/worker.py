@@ -186,8 +186,7 @@ class Worker:
         runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
         if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
             self.runs.lose(unless_of=self._registration.id)
-        for run in runs:
-            logs.claimed(run.job)
+        logs.claimed(run.job for run in runs)
         self._low = self._pace.ahead(len(self._threads)) // 2
         self._inbox.put(runs, are_trifles=self._pace.is_trifling)
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict, replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from coserver_consumer.current_job import CurrentJob, EndAttempt
+from coserver_consumer.errors import InvalidJob
 from coserver_consumer.executor import Executor
 from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.outcome import Cancelled, Failed, Snoozed
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import sign
+from coserver_consumer.store import check_size_of_row
 from coserver_consumer.store.types import Malformed
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
@@ -147,6 +152,17 @@ def test_a_payload_over_the_limit_fails_the_job_at_once(attempt):
         assert ending.state is State.FAILED
         assert "the limit is 100, the setting max_payload. Pass the path" in ending.error
     assert attempt(lambda job: 1, settings=settings, payload=b"x" * 50).state is State.COMPLETED
+
+
+@example("\N{SLIGHTLY SMILING FACE}", "\x01")
+@given(text=st.text(), key=st.text())
+def test_no_json_is_longer_than_what_is_reckoned_with(text, key):
+    """What isn't written as JSON to see how long it is can't be over the limit."""
+    args, origin = {key: [text * 1000, 1e300, True]}, {"language": key}
+    job = Job._make([None] * len(Job._fields))._replace(task="test", args=args, origin=origin)
+    longest = len(json.dumps([args, origin])) - 1
+    with pytest.raises(InvalidJob):
+        check_size_of_row(job, max_payload=longest)
 
 
 def test_an_unknown_task_is_given_back(attempt):

@@ -12,7 +12,7 @@ from coserver_consumer.store.adding import (
     add,
     add_many,
     check_job,
-    check_size,
+    check_size_of_row,
     is_one_statement,
     stage,
 )
@@ -112,7 +112,7 @@ __all__ = [
     "carries_calls",
     "check_job",
     "check_schema",
-    "check_size",
+    "check_size_of_row",
     "claim",
     "claim_from",
     "complete",

@@ -22,6 +22,7 @@ from coserver_consumer.store.statement import Statement, parameter
 from coserver_consumer.store.uniqueness import insert_keyed
 
 MAX_PAYLOAD = 1_048_576  # bytes
+MOST_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: an emoji
 MAX_PRIORITY = 1_000_000  # minutes of head start: two years
 EARLIEST, LATEST = 10**15, 253_402_300_799_999_999  # 2001-09-09 to the year 9999
 INSERT = sa.insert(schema.job)
@@ -229,6 +230,13 @@ def _check_names(job: NewJob) -> None:
             )
         if "\0" in text:
             raise InvalidJob(f"{name} has a NUL character, which not every database can hold.")
+
+
+def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD) -> None:
+    """Do as ``check_size`` for what has been JSON: most of it is so short that this is plain."""
+    shown = len(repr(job.args)) + len(repr(job.origin)) + len(job.payload or b"")
+    if shown * MOST_ESCAPED > max_payload:
+        check_size(job, max_payload=max_payload)
 
 
 def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -238,13 +239,24 @@ def _read_plainly(connection: Any) -> None:
     """Let psycopg read JSON as ``load_json`` does, and a UUID as the text that it is."""
     try:
         from psycopg import Connection
-        from psycopg.types.json import set_json_loads
         from psycopg.types.string import TextLoader
     except ModuleNotFoundError:  # an engine that was made elsewhere may have another driver
         return
     if isinstance(connection, Connection):
-        set_json_loads(load_json, context=connection)
+        connection.adapters.register_loader("json", _make_json_loader())
         connection.adapters.register_loader("uuid", TextLoader)
+
+
+@cache
+def _make_json_loader() -> Any:
+    """Return psycopg's way to read JSON with ``load_json``, without a detour for each value."""
+    from psycopg.adapt import Loader
+
+    class JsonLoader(Loader):
+        def load(self, data: Any) -> Any:
+            return load_json(read_text(data))
+
+    return JsonLoader
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -53,15 +53,26 @@ def complete_runs(
 
     Returns False if it wasn't so for some of them, which stay as they are. Not of MariaDB.
     """
+    runs = {run for _, run in results}
+    if len(runs) == 1 and not any(result is not None for result in results.values()):
+        alike = {"ids": [job_id for job_id, _ in results], "run": runs.pop()}
+        return _move_completed(connection, _complete_alike, _delete_alike, alike) == len(results)
     told = {
         job_id: [run, None if result is None else write_result(result, max_result)]
         for (job_id, run), result in results.items()
     }
-    text = _ENCODE(told)
-    moved = _complete.execute(connection, told=text)
+    each = {"told": _ENCODE(told)}
+    return _move_completed(connection, _complete_each, _delete_each, each) == len(results)
+
+
+def _move_completed(
+    connection: Connection, move: Statement, delete: Statement, told: dict[str, Any]
+) -> int:
+    """Return how many rows were moved; on PostgreSQL ``move`` deletes them too."""
+    moved = move.execute(connection, **told)
     if connection.dialect.name == "sqlite":
-        _delete_completed.execute(connection, told=text)
-    return moved.rowcount == len(results)
+        delete.execute(connection, **told)
+    return moved.rowcount
 
 
 def end_run(
@@ -126,13 +137,42 @@ def _delete(family: str) -> sa.Executable:
 
 
 @Statement
-def _complete(family: str) -> sa.Executable:
+def _complete_alike(family: str) -> sa.Executable:
+    """Move the rows of these jobs in the same run, which have no results: what most jobs are."""
+    source: Any = schema.job
+    conditions = _are_alike(family)
+    if family == "postgresql":
+        source = _delete_returning(*conditions)
+        conditions = []
+    query = sa.select(*_moved(source.c, _COMPLETED)).where(*conditions)
+    return _insert(query).execution_options(preserve_rowcount=True)
+
+
+@Statement
+def _delete_alike(family: str) -> sa.Executable:
+    return sa.delete(schema.job).where(*_are_alike(family))
+
+
+def _are_alike(family: str) -> list[sa.ColumnElement[bool]]:
+    job = schema.job.c
+    is_ours = [is_one_of(family, job.id, "ids"), job.run == parameter("run")]
+    return [*is_ours, is_state(State.RUNNING), ~job.is_parent]
+
+
+def _delete_returning(*conditions: sa.ColumnElement[bool]) -> sa.CTE:
+    """Return the rows that PostgreSQL deletes by these conditions."""
+    columns = [schema.job.c[name] for name in KEPT]
+    return sa.delete(schema.job).where(*conditions).returning(*columns).cte("gone")
+
+
+@Statement
+def _complete_each(family: str) -> sa.Executable:
     """Move the rows that an object names; it has run and result of each by its id."""
-    moved = _copy_completed() if family == "sqlite" else _move_completed()
+    moved = _copy_completed() if family == "sqlite" else _move_each()
     return moved.execution_options(preserve_rowcount=True)
 
 
-def _move_completed() -> sa.Insert:
+def _move_each() -> sa.Insert:
     """Return PostgreSQL's statement.
 
     There is no join: PostgreSQL keeps a plan that it has made while the table was empty, and may go
@@ -149,19 +189,18 @@ def _move_completed() -> sa.Insert:
         found: sa.ColumnElement[str] = of_job[at].astext
         return found
 
-    done = sa.delete(schema.job).where(
+    gone = _delete_returning(
         job.id == sa.func.any(sa.func.array(ids.scalar_subquery())),
         job.run == sa.cast(said(job, 0), sa.BigInteger),
         is_state(State.RUNNING),
         ~job.is_parent,
     )
-    gone = done.returning(*[job[name] for name in KEPT]).cte("gone")
     result = sa.cast(said(gone.c, 1), schema.history.c.result.type).label("result")
     return _insert(sa.select(*_moved(gone.c, _COMPLETED), result), "result")
 
 
 def _copy_completed() -> sa.Insert:
-    """Return SQLite's; ``_delete_completed`` follows, which finds the same rows."""
+    """Return SQLite's; ``_delete_each`` follows, which finds the same rows."""
     told = _told_runs()
     result = sa.type_coerce(_said(told, 1), sa.Text).label("result")
     moved = sa.select(*_moved(schema.job.c, _COMPLETED), result)
@@ -169,7 +208,7 @@ def _copy_completed() -> sa.Insert:
 
 
 @Statement
-def _delete_completed(_family: str) -> sa.Executable:
+def _delete_each(_family: str) -> sa.Executable:
     told = _told_runs()
     ids = sa.select(schema.job.c.id).join_from(told, schema.job, _is_told(told))
     return sa.delete(schema.job).where(schema.job.c.id.in_(ids))
@@ -224,9 +263,7 @@ def _move_run(family: str) -> sa.Executable:
     """Copy the row to the history; on PostgreSQL the row that the same statement deletes."""
     source: Any = schema.job
     if family == "postgresql":
-        columns = [schema.job.c[name] for name in KEPT]
-        childless = sa.delete(schema.job).where(*_is_run(), ~schema.job.c.is_parent)
-        source = childless.returning(*columns).cte("gone")
+        source = _delete_returning(*_is_run(), ~schema.job.c.is_parent)
     query = sa.select(*_moved(source.c, parameter("state", type_=sa.String)), *_told())
     if family != "postgresql":
         query = query.where(*_is_run())

@@ -77,9 +77,9 @@ def load_json(text: str | bytes) -> Any:
     return value if end == len(whole) else Malformed(said)
 
 
-def read_text(data: bytes) -> str:
+def read_text(data: bytes | memoryview) -> str:
     r"""Return text; bytes that aren't UTF-8 as ``\xfc``, so that JSON with such isn't JSON."""
-    return data.decode(errors="backslashreplace")
+    return str(data, "utf-8", "backslashreplace")
 
 
 Time = sa.BigInteger

@@ -1,5 +1,7 @@
 """How attempts end, and that nobody else can end them."""
 
+import pytest
+
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.lifecycle import Ending
 
@@ -16,14 +18,22 @@ def test_a_completed_job_is_history(queue):
     assert queue.counts() == {"default": {State.COMPLETED: 1}}
 
 
-def test_a_stale_consumer_cannot_finish_a_rescued_job(queue):
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"state": State.COMPLETED},
+        {"state": State.COMPLETED, "result": 1},
+        {"state": State.FAILED, "error": "late"},
+    ],
+)
+def test_a_stale_consumer_cannot_finish_a_rescued_job(queue, told):
     """The job got a new run; the old attempt's ending changes nothing, and says so."""
     queue.put()
     (stale,) = queue.take()
     queue.unregister(stale.consumer)
     (current,) = queue.take()
     assert current.run > stale.run
-    assert queue.finish([Ending(key=stale.key, state=State.FAILED, error="late")]) == set()
+    assert queue.finish([Ending(key=stale.key, **told)]) == set()
     assert queue.get(stale.id).state is State.RUNNING
     assert queue.attempts(stale.id) == []
     assert queue.finish([Ending(key=current.key, state=State.COMPLETED)]) == {current.key}
