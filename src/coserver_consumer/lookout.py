@@ -15,6 +15,8 @@ from coserver_consumer.registration import Registration
 from coserver_consumer.store import Outlook, Places
 
 KEEPS = 0.25  # seconds; so long a pause, a new rule or a job with a limit may go unnoticed
+PAYS = 20  # times as long as a look took; that is much where rows that are gone can't be removed
+LONGEST = 5.0  # seconds that one is kept even so
 
 
 class Lookout:
@@ -24,16 +26,17 @@ class Lookout:
         self._registration = registration
         self._places = places
         self._seen: Outlook | None = None
-        self._seen_at = 0.0
+        self._until = 0.0  # the monotonic time
         self.is_doubted = False  # there was less than was wanted: most likely nothing is left
 
     def look(self, connection: Connection) -> Outlook:
         """Return what waits now."""
-        info = self._registration.info
+        info, began = self._registration.info, time.monotonic()
         self._seen = store.look(
             connection, info.queues, capabilities=info.capabilities, places=self._places
         )
-        self._seen_at = time.monotonic()
+        now = time.monotonic()
+        self._until = now + min(max(KEEPS, (now - began) * PAYS), LONGEST)
         self.is_doubted = False
         return self._seen
 
@@ -42,7 +45,7 @@ class Lookout:
 
         Scheduled jobs whose time has come are made ready.
         """
-        if self._seen is None or self._seen.is_due or time.monotonic() - self._seen_at > KEEPS:
+        if self._seen is None or self._seen.is_due or time.monotonic() > self._until:
             return self.look_and_wake(connection)
         return self._seen
 

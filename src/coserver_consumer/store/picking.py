@@ -87,7 +87,17 @@ def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) 
     """Lock first and update by primary key: MariaDB has neither UPDATE ... RETURNING nor CTEs here.
 
     READ COMMITTED, so that the locks stay on the rows that are taken.
+
+    While somebody holds a long transaction, what is gone stays in the index, and a read that locks
+    takes twenty times as long for each of that as one that doesn't. So one that doesn't finds the
+    first job, and how many there are: the other begins there and doesn't look for more.
     """
+    waiting = _count_waiting.execute(connection, **wanted).one()
+    if not waiting.number:
+        return []
+    wanted = wanted | {"limit": waiting.number}
+    if waiting.first > wanted["rank"]:
+        wanted |= {"rank": waiting.first, "after": BEGINNING[1]}
     ids = _lock_picked.execute(connection, **wanted).scalars().all()
     if not ids:
         return []
@@ -102,6 +112,17 @@ def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
 def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for the jobs that are next in a lane of a queue."""
     job = schema.job.c
+    may_run = (
+        job.run_at <= Now(),
+        is_one_of(family, job.task, "tasks"),
+        sa.or_(job.requires.is_(None), is_one_of(family, job.requires, "requirements")),
+    )
+    return _in_lane(family, *columns).where(*may_run)
+
+
+def _in_lane(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the query for what waits in a lane of a queue, in order."""
+    job = schema.job.c
     query = (
         sa.select(*columns)
         .where(
@@ -109,9 +130,6 @@ def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
             job.queue == parameter("queue"),
             job.limit_key == parameter("key"),
             is_behind_mark(family),
-            job.run_at <= Now(),
-            is_one_of(family, job.task, "tasks"),
-            sa.or_(job.requires.is_(None), is_one_of(family, job.requires, "requirements")),
         )
         .order_by(job.rank, job.id)
         .limit(parameter("limit", type_=sa.Integer))
@@ -160,6 +178,14 @@ def _update_picked(family: str) -> sa.Executable:
         return update.where(job.id.in_(_pick(family, job.id)))
     picked = _pick(family, job.id).with_for_update(skip_locked=True).scalar_subquery()
     return update.where(job.id == sa.func.any(sa.func.array(picked)))
+
+
+@Statement
+def _count_waiting(family: str) -> sa.Executable:
+    """Find how many wait in the lane, at most so many as are wanted, and the first one's rank."""
+    found = _in_lane(family, schema.job.c.rank).subquery()
+    first = sa.func.min(found.c.rank)
+    return sa.select(sa.func.count().label("number"), first.label("first")).select_from(found)
 
 
 @Statement
