@@ -14,9 +14,7 @@ from coserver_consumer import store
 from coserver_consumer.registration import Registration
 from coserver_consumer.store import Outlook, Places
 
-KEEPS = 0.25  # seconds; so long a pause, a new rule or a job with a limit may go unnoticed
-PAYS = 20  # times as long as a look took; that is much where rows that are gone can't be removed
-LONGEST = 5.0  # seconds that one is kept even so
+KEEPS = 0.25  # seconds, or more if a look takes long: a pause or a rule may go unnoticed meanwhile
 
 
 class Lookout:
@@ -36,7 +34,7 @@ class Lookout:
             connection, info.queues, capabilities=info.capabilities, places=self._places
         )
         now = time.monotonic()
-        self._until = now + min(max(KEEPS, (now - began) * PAYS), LONGEST)
+        self._until = now + store.lasting(now - began, at_least=KEEPS)
         self.is_doubted = False
         return self._seen
 

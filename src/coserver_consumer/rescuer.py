@@ -25,12 +25,9 @@ def make_rescuer(
     """Return the loop; ``wake`` is called when there are jobs to be claimed again.
 
     It waits until the database has been there, and this consumer's heartbeats have come, for two
-    heartbeats: after an outage or a standstill everybody looks dead for a moment. A lease that
-    runs out before the next look counts as run out, so that jobs are back ``dead_after`` seconds
-    after the last heartbeat, not later.
+    heartbeats: after an outage or a standstill everybody looks dead for a moment.
     """
-    every = min(LOOKS, settings.dead_after * SHARE)
-    dead_after = settings.dead_after - every
+    every, dead_after = reckon_looks(settings)
     enough = settings.heartbeat_every * 2
 
     def tick() -> float | None:
@@ -52,6 +49,16 @@ def make_rescuer(
         return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
 
     return Loop("rescuer", every=every, tick=tick)
+
+
+def reckon_looks(settings: Settings) -> tuple[float, float]:
+    """Return the seconds between two looks, and of silence after which a consumer is dead for one.
+
+    A lease that runs out before the next look counts as run out, so that jobs are back
+    ``dead_after`` seconds after the last heartbeat, not later.
+    """
+    every = min(LOOKS, settings.dead_after * SHARE)
+    return every, settings.dead_after - every
 
 
 def rescue_from(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer import Client, store
-from coserver_consumer.bell import Silence, find_bell
-from demo.ports import free_port
-from support.databases import DATABASES, empty
+from coserver_consumer import store
+from coserver_consumer.bell import find_bell
+from support.databases import only_on
 from support.waiting import wait_for
+
+pytestmark = only_on("postgresql")  # it carries calls
 
 # So seldom does the consumer look by itself that only a call can be the reason.
 SLEEPY = {"COSERVER_POLL_MIN": "100", "COSERVER_POLL_MAX": "100"}
@@ -29,14 +27,6 @@ def line(database_url, engine):
             return list(connection.execute(sa.text(query)).scalars())
 
     return find
-
-
-@pytest.fixture(params=[kind for kind in DATABASES if kind == "postgresql"])
-def database_url(request, upgraded):
-    """The one that carries calls."""
-    url = upgraded(request.param)
-    empty(url)
-    return url
 
 
 def test_an_idle_consumer_is_called(start_consumer, client, jobs, line):
@@ -90,31 +80,3 @@ def test_nobody_is_called_for_a_job_that_waits(engine, client):
     find_bell(engine).quiet()
     assert list(store.hear(listening, patience=0.3)) == []
     listening.close()
-
-
-def test_a_bell_keeps_nobody_waiting():
-    """Who rings goes on while the server is being asked, which doesn't answer."""
-    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as threads:
-        silent.settimeout(10)
-        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/x"
-        engine = store.open_engine(url, timeouts=store.Timeouts(connect=3600))
-        ringing = threads.submit(find_bell(engine).ring, ["default"])
-        asking, _ = silent.accept()
-        with asking:
-            ringing.result(timeout=10)
-        engine.dispose()
-
-
-def test_a_bell_without_a_server_is_no_error():
-    """Whoever isn't called looks by itself."""
-    engine = store.open_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/x")
-    find_bell(engine).ring(["default"])
-    find_bell(engine).quiet()
-    engine.dispose()
-
-
-def test_other_databases_have_no_bell(sqlite_url):
-    """There consumers look by themselves."""
-    with Client(sqlite_url) as client:
-        assert isinstance(find_bell(client._engine), Silence)
-        client.add("test.echo")

@@ -9,6 +9,8 @@ from threading import Event, current_thread
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coserver_consumer import store
 from coserver_consumer.current_job import EndAttempt
@@ -17,9 +19,10 @@ from coserver_consumer.executor import as_outcome
 from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.job import NewJob, State
 from coserver_consumer.lifecycle import conclude
+from coserver_consumer.loop import JITTER
 from coserver_consumer.outcome import Completed
 from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer, rescue_from
+from coserver_consumer.rescuer import make_rescuer, reckon_looks, rescue_from
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.rhythm import Rhythm
 from coserver_consumer.runs import Runs
@@ -450,6 +453,16 @@ def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
     heartbeat.join(5)
     job = bench.write(store.get, job_id)
     assert (runs, job.attempt, job.consumer) == ([1, 2], 1, bench.registration.id)
+
+
+@given(heartbeat_every=st.floats(0.01, 600), times=st.floats(2, 100))
+def test_no_lease_ends_before_the_next_heartbeat_or_late(heartbeat_every, times):
+    """However few heartbeats it lasts; the pauses of loops vary."""
+    dead_after = heartbeat_every * times
+    settings = replace(SETTINGS, heartbeat_every=heartbeat_every, dead_after=dead_after)
+    every, silence = reckon_looks(settings)
+    assert silence > heartbeat_every * (1 + JITTER) * 1.5
+    assert silence + every <= dead_after * 1.000001
 
 
 @pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.1, True), (60.0, False)])

@@ -7,12 +7,10 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from support.databases import DATABASES
+from support.databases import only_on
 from support.programs import run_node
 
-on_postgresql = pytest.mark.parametrize(
-    "database_url", [kind for kind in DATABASES if kind == "postgresql"], indirect=True
-)
+on_postgresql = only_on("postgresql")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -40,6 +41,12 @@ def asked_for() -> list[str]:
 
 
 DATABASES = asked_for()
+
+
+def only_on(*kinds: str) -> pytest.MarkDecorator:
+    """Return the mark of tests of these kinds of database, as far as they are asked for."""
+    asked = [kind for kind in DATABASES if kind in kinds]
+    return pytest.mark.parametrize("database_url", asked, indirect=True)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ from coserver_consumer.store.partitions import (
     make_partitions,
     may_make_partitions,
 )
-from coserver_consumer.store.places import Places
+from coserver_consumer.store.places import Places, lasting
 from coserver_consumer.store.pruning import prune
 from coserver_consumer.store.queues import (
     Consumer,
@@ -140,6 +140,7 @@ __all__ = [
     "hold_running",
     "is_one_statement",
     "is_outage",
+    "lasting",
     "limits",
     "lines",
     "listen",

@@ -13,7 +13,8 @@ from coserver_consumer.job import RunKey, State
 from coserver_consumer.lifecycle import Ending, heed_cancel
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.history import MAX_RESULT, cap_error, complete_runs, move_to_history
+from coserver_consumer.store.completing import complete_runs
+from coserver_consumer.store.history import MAX_RESULT, cap_error, move_to_history
 from coserver_consumer.store.settling import settle
 from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, is_one_of

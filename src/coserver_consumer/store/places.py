@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 from coserver_consumer.store.picking import BEGINNING, Mark
 
 MARK_LASTS = 0.5  # seconds: an urgent job that comes in before the mark waits that long at most
-MARK_PAYS = 20  # times as long as the search from the beginning took
-LONGEST = 5.0  # seconds that it waits even so
+PAYS = 20  # times as long as it took: so long a search holds
+LONGEST = 5.0  # seconds that it holds at most
+
+
+def lasting(took: float, *, at_least: float) -> float:
+    """Return for how many seconds a search holds that took so many, so that it is worth it."""
+    return min(max(at_least, took * PAYS), LONGEST)
 
 
 @dataclass(slots=True)
@@ -36,9 +41,9 @@ class Place:
 
     def note_search(self, began: float, seconds: float) -> None:
         """Note that a search from the beginning took so long; the next one has to be worth it."""
-        pays = seconds * MARK_PAYS
-        self._is_dear = pays > MARK_LASTS
-        self._until = began + min(max(MARK_LASTS, pays), LONGEST)
+        lasts = lasting(seconds, at_least=MARK_LASTS)
+        self._is_dear = lasts > MARK_LASTS
+        self._until = began + lasts
 
     def drop_mark(self) -> None:
         """Search from the beginning next time, unless that takes too long."""

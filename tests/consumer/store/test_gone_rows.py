@@ -5,7 +5,7 @@ A read that locks visits the row of each such entry, a plain one goes over the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,21 +15,14 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import store
 from coserver_consumer.job import NewJob, new_id
 from coserver_consumer.lifecycle import complete
-from support.databases import DATABASES, empty
+from support.databases import only_on
 
+pytestmark = only_on("mysql")
 GONE = 3000
 PAGES = sa.text(
     "SELECT variable_value FROM information_schema.global_status"
     " WHERE variable_name = 'Innodb_buffer_pool_read_requests'"
 )
-
-
-@pytest.fixture(params=[kind for kind in DATABASES if kind == "mysql"])
-def database_url(request: pytest.FixtureRequest, upgraded: Callable[[str], str]) -> str:
-    """The one that reads with locks."""
-    url = upgraded(request.param)
-    empty(url)
-    return url
 
 
 @pytest.fixture

@@ -21,21 +21,15 @@ from coserver_consumer.lifecycle import Ending, complete
 from coserver_consumer.pruner import Pruner
 from coserver_consumer.store import schema
 from coserver_consumer.store.partitions import first_id
-from support.databases import DATABASES, day_partitions, empty, migrate
+from support.databases import day_partitions, migrate, only_on
 from support.waiting import wait_for
+
+pytestmark = only_on("postgresql")  # it has partitions
 
 REST = "coserver_history_rest"
 DAY = 86_400  # seconds
 KEEP = 30 * DAY
 TOLD = (schema.error, schema.line, schema.dependency)
-
-
-@pytest.fixture(params=[kind for kind in DATABASES if kind == "postgresql"])
-def database_url(request: pytest.FixtureRequest, upgraded: Callable[[str], str]) -> str:
-    """The one that has partitions."""
-    url = upgraded(request.param)
-    empty(url)
-    return url
 
 
 class History:

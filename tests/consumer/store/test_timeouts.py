@@ -4,16 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from support.databases import DATABASES, empty
+from support.databases import only_on
 from support.waiting import wait_for
 
-
-@pytest.fixture(params=[kind for kind in DATABASES if kind != "sqlite"])
-def database_url(request, upgraded):
-    """Those that have a server, which ends what stands still; a lock on SQLite's file stays."""
-    url = upgraded(request.param)
-    empty(url)
-    return url
+pytestmark = only_on("postgresql", "mysql")  # a lock on SQLite's file stays
 
 
 def test_a_job_does_not_stay_locked(queue, hasty):

@@ -11,16 +11,10 @@ from sqlalchemy import Engine
 
 from coserver_consumer.job import NewJob
 from coserver_consumer.store.picking import LARGE, TURNS
-from support.databases import DATABASES, empty
+from support.databases import only_on
 from support.waiting import wait_for
 
-
-@pytest.fixture(params=[kind for kind in DATABASES if kind == "postgresql"])
-def database_url(request, upgraded):
-    """The one whose claims step over locked rows."""
-    url = upgraded(request.param)
-    empty(url)
-    return url
+pytestmark = only_on("postgresql")  # its claims step over locked rows
 
 
 @contextmanager
