@@ -17,6 +17,7 @@ from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.lifecycle import complete, retry
 from coserver_consumer.outcome import Failed
 from coserver_consumer.store import schema
+from coserver_consumer.store.partitions import DAY, first_id
 from coserver_consumer.store.picking import list_lanes
 from coserver_consumer.store.settling import settle
 from coserver_consumer.store.uniqueness import find_recent
@@ -24,6 +25,7 @@ from coserver_consumer.why import explain as explain_why
 
 GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
 ENDED = new_id()  # a job of the site
+OLD = 9  # jobs that ended long ago and are pruned as a range of ids; and as many that lie apart
 HIGH = "f0000000-0000-7000-8000-000000000000"  # most ids are below
 EMPTY = "cost=0.00..0.00"  # what PostgreSQL says of a partition of the coming days
 SHORT = ("coserver_job_lease", "coserver_job_requires")  # partial indexes of few rows
@@ -157,6 +159,7 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
         store.add_queue(connection, "default")
         store.add_many(connection, [*waiting, *parents, *children, *of_site])
         connection.execute(sa.insert(schema.history), list(make_ended()))
+        connection.execute(sa.insert(schema.history), list(make_old()))
         claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
         store.claim(connection, **claimed)
 
@@ -191,6 +194,14 @@ def make_ended() -> Iterator[dict[str, Any]]:
         yield {"id": job_id, "task": "t", "state": State.FAILED.value, **others}
 
 
+def make_old() -> Iterator[dict[str, Any]]:
+    """Yield jobs of which those with ids that are close together ended before the others."""
+    old = {"task": "t", "state": State.COMPLETED.value}
+    for number in range(OLD):
+        yield {"id": f"{first_id(DAY)[:-1]}{number}", **old, "ended_at": 1}
+        yield {"id": make_foreign_id(), **old, "ended_at": 2}
+
+
 def make_foreign_id() -> str:
     """Return an id that begins with no time: of thousands one would be of a coming, empty day."""
     return f"e{str(uuid4())[1:]}"
@@ -221,7 +232,9 @@ QUESTIONS = {
     "whom to rescue": lambda c, _, __: store.has_dead(c),
     "a rescue": lambda c, _, __: store.rescue(c),
     "what is due": lambda c, _, __: store.wake(c),
-    "what is too old": lambda c, _, __: store.prune(c, older_than=86_400),
+    "what is too old": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
+    "what is too old and lies apart": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
+    "nothing that is too old": lambda c, _, __: store.prune(c, older_than=86_400),
     "what a consumer would find": lambda c, _, __: store.look(
         c, ["default", "other"], capabilities=["x"]
     ),
