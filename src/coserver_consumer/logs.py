@@ -233,6 +233,11 @@ def partition_dropped(name: str) -> None:
     log.info("Old history was removed with its partition %s", name)
 
 
+def cannot_stand_back(error: OSError) -> None:
+    """The kernel didn't let the session be lowered (setting ``nice``)."""
+    log.warning("The setting nice may do little: the session can't stand back (%s)", error)
+
+
 def cannot_make_partitions() -> None:
     """The database's user lacks rights; said once."""
     log.warning("%s", CANNOT_MAKE_PARTITIONS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from coserver_consumer.executor import Executor
 from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.listener import make_listener
 from coserver_consumer.loop import Loop
+from coserver_consumer.niceness import stand_back
 from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer, rescue_from
@@ -57,14 +57,20 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     settings = opening.settings
     sys.setswitchinterval(TURN)
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
-    if settings.nice and hasattr(os, "nice"):  # not on Windows
-        os.nice(settings.nice)
+    _stand_back(settings.nice)
     engine = store.open_engine(
         settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
     )
     logs.starting(settings.name, engine.url.render_as_string(hide_password=True))
     store.check_schema(engine)
     return WorkerProcess(opening, engine, commands, tell).run()
+
+
+def _stand_back(nice: int) -> None:
+    try:
+        stand_back(nice)
+    except OSError as error:
+        logs.cannot_stand_back(error)
 
 
 class WorkerProcess:

@@ -151,13 +151,6 @@ def test_a_worn_process_is_replaced_by_the_number_of_its_jobs(start_consumer, cl
     assert pids
 
 
-def test_its_processes_stand_back_if_they_are_told_to(start_consumer):
-    """Others that want the processor get it first."""
-    consumer = start_consumer("--nice", "7")
-    wait_for(lambda: count_ready(consumer) == 1, what="the process")
-    assert [process.nice() - psutil.Process().nice() for process in workers(consumer)] == [7]
-
-
 def test_a_worn_process_is_replaced_by_its_memory(start_consumer, client, jobs):
     """The successor begins small."""
     consumer = start_consumer("--max-memory", "150000000")
