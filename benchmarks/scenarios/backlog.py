@@ -5,7 +5,6 @@ The contestants are those whose history can be made up by a statement.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from benchmarks.contestant import Contestant
 from benchmarks.crew import Crew, crew, readable
 from benchmarks.outcome import Measured, Options, Outcome, is_first, take_turns
+from demo.processes import wait_until
 
 SIZES, QUICK_SIZES = (0, 10_000, 1_000_000), (0, 10_000)
 JOBS, QUICK_JOBS = 20_000, 5000
@@ -20,8 +20,7 @@ SPARE = 5000  # jobs that are there as well, so that the measured ones aren't th
 PORTION = 100_000  # jobs that a producer adds at once
 ROUNDS, QUICK_ROUNDS = 1, 1
 WITHIN = 120  # seconds
-LOOK = 0.2  # seconds
-FEW_PAGES = 100
+FEW_PAGES = 100  # of 8,192 that fit into the memory that MariaDB has by default
 CHANGED_PAGES = (
     "SELECT variable_value FROM information_schema.global_status"
     " WHERE variable_name = 'Innodb_buffer_pool_pages_dirty'"
@@ -108,9 +107,11 @@ def _wait_written(workers: Crew) -> None:
     usual = _ask(workers, "SELECT @@innodb_max_dirty_pages_pct")
     _execute(workers, "SET GLOBAL innodb_max_dirty_pages_pct = 0")
     try:
-        end = time.monotonic() + WITHIN
-        while _ask(workers, CHANGED_PAGES) > FEW_PAGES and time.monotonic() < end:
-            time.sleep(LOOK)
+        wait_until(
+            lambda: _ask(workers, CHANGED_PAGES) <= FEW_PAGES,
+            within=WITHIN,
+            what="MariaDB had written what changed",
+        )
     finally:
         _execute(workers, f"SET GLOBAL innodb_max_dirty_pages_pct = {usual}")
 

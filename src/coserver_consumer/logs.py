@@ -245,12 +245,8 @@ def cannot_make_partitions() -> None:
 
 def misfits_failed(queue: str, job_ids: Sequence[str]) -> None:
     """Jobs were failed that nobody would ever have run."""
-    log.warning(
-        "%s jobs failed: no queue is called '%s'; the first is %s",
-        len(job_ids),
-        shorten(queue),
-        job_ids[0],
-    )
+    told = "%s jobs failed: no queue is called '%s'; the first is %s"
+    log.warning(told, len(job_ids), shorten(queue), job_ids[0])
 
 
 def instance_away(url: str, why: str) -> None:

@@ -27,15 +27,18 @@ def stand_back(nice: int) -> None:
 
 
 def _lower_session(nice: int) -> None:
-    for _ in range(TRIES):
-        if _read_session() == nice:  # perhaps another process of this consumer was first
+    for number in range(1, TRIES + 1):
+        if _read_session() in (nice, None):  # perhaps another process of this consumer was first
             return
         try:
             SESSION.write_text(str(nice))
         except BlockingIOError:  # somebody has changed a session just now
+            if number == TRIES:
+                raise
             time.sleep(SOON)
 
 
-def _read_session() -> int:
+def _read_session() -> int | None:
+    """Return the niceness of this process's session, None if the kernel doesn't weigh it."""
     found = re.search(r"nice (-?\d+)", SESSION.read_text())
-    return int(found[1]) if found else 0
+    return int(found[1]) if found else None

@@ -38,7 +38,7 @@ class Pruner:
         )
         if gone:
             logs.pruned(gone)
-        return 0.0 if gone == LIMIT else None
+        return 0.0 if gone >= LIMIT else None
 
     @property
     def _older_than(self) -> float:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,21 +21,21 @@ from coserver_consumer.pruner import Pruner
 from coserver_consumer.store import schema
 from coserver_consumer.store.partitions import first_id
 from support.databases import day_partitions, migrate, only_on
+from support.history import DAY, History
+from support.threads import at_once
 from support.waiting import wait_for
 
 pytestmark = only_on("postgresql")  # it has partitions
 
 REST = "coserver_history_rest"
-DAY = 86_400  # seconds
 KEEP = 30 * DAY
-TOLD = (schema.error, schema.line, schema.dependency)
 
 
-class History:
+class Days(History):
     """Days and jobs of the past."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        super().__init__(engine)
         now = store.read(engine, store.now) // 1_000_000
         self.today = now // DAY * DAY
 
@@ -59,30 +58,6 @@ class History:
         """Return an id as one had it that was made at noon of that day."""
         noon = self.today - days_ago * DAY + DAY // 2
         return first_id(noon * 1000)[:14] + new_id()[14:]
-
-    def end(self, job_id: str, *, days_ago: float = 0, **values: Any) -> str:
-        """Write a job that ended so long ago; return its id."""
-        ended_at = round((time.time() - days_ago * DAY) * 1_000_000)
-        row = {"id": job_id, "task": "t", "state": "completed", "ended_at": ended_at}
-        with self.engine.begin() as connection:
-            connection.execute(sa.insert(schema.history).values({**row, **values}))
-        return job_id
-
-    def tell(self, job_id: str) -> None:
-        """Write an error and a line of a job, and whom it waits for."""
-        of_job = {"job_id": job_id, "attempt": 1}
-        error = sa.insert(schema.error).values(**of_job, run=1, error="no")
-        line = sa.insert(schema.line).values(**of_job, text="sails set")
-        parent = sa.insert(schema.dependency).values(job_id=job_id, parent_id=new_id())
-        with self.engine.begin() as connection:
-            for statement in (error, line, parent):
-                connection.execute(statement)
-
-    def told(self) -> list[str]:
-        """Return the jobs of which errors, lines or parents are known."""
-        with self.engine.connect() as connection:
-            found = [connection.execute(sa.select(each.c.job_id)).scalars() for each in TOLD]
-            return sorted(job_id for each in found for job_id in each)
 
     def place(self, job_id: str) -> str | None:
         """Return the partition that has the job."""
@@ -129,9 +104,9 @@ def make(connection: sa.Connection) -> list[str]:
 
 
 @pytest.fixture
-def history(engine: Engine) -> History:
+def history(engine: Engine) -> Days:
     """The history, empty and without days."""
-    return History(engine)
+    return Days(engine)
 
 
 @pytest.fixture
@@ -140,25 +115,6 @@ def patient(database_url: str) -> Iterator[Engine]:
     engine = store.open_engine(database_url, timeouts=store.Timeouts(lock=3600, statement=10))
     yield engine
     engine.dispose()
-
-
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    """Return what the functions return, all called at the same moment."""
-    start, results = threading.Barrier(len(works)), []
-
-    def call(work: Callable[[], Any]) -> None:
-        start.wait(10)
-        try:
-            results.append(work())
-        except Exception as error:  # noqa: BLE001  the test looks at it
-            results.append(error)
-
-    threads = [threading.Thread(target=call, args=[work]) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
 
 
 def test_the_next_days_have_partitions(queue, history):

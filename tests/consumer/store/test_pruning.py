@@ -5,8 +5,7 @@ Ids whose jobs ended together go as a range, others as a list.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,48 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
+from coserver_consumer.database import Database
 from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.lifecycle import Ending
+from coserver_consumer.pruner import LIMIT, Pruner
 from coserver_consumer.store import schema
+from support.history import DAY, History
+from support.threads import at_once
 
-HOUR = 3600 * 1_000_000  # microseconds
-TOLD = (schema.error, schema.line, schema.dependency)
-
-
-class History:
-    """Jobs that have ended, and what is told of jobs."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.now = store.read(engine, store.now)
-
-    def end(self, ids: Iterable[str], *, hours_ago: float = 0) -> None:
-        """Write jobs that all ended so long ago, and tell of them."""
-        ended_at = self.now - round(hours_ago * HOUR)
-        row = {"task": "t", "state": "failed", "ended_at": ended_at}
-        ids = list(ids)
-        self._insert(schema.history, [{"id": job_id, **row} for job_id in ids])
-        self.tell(ids)
-
-    def tell(self, ids: Sequence[str]) -> None:
-        """Write an error and a line of each job, and whom it waits for."""
-        self._insert(
-            schema.error, [{"job_id": each, "attempt": 1, "run": 1, "error": "no"} for each in ids]
-        )
-        self._insert(
-            schema.line, [{"job_id": each, "attempt": 1, "text": "sails set"} for each in ids]
-        )
-        self._insert(schema.dependency, [{"job_id": each, "parent_id": new_id()} for each in ids])
-
-    def told(self) -> list[list[str]]:
-        """Return the jobs that have errors, lines and parents."""
-        with self.engine.connect() as connection:
-            query = [sa.select(told.c.job_id).order_by(told.c.job_id) for told in TOLD]
-            return [list(connection.execute(each).scalars()) for each in query]
-
-    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        with self.engine.begin() as connection:
-            connection.execute(sa.insert(table), rows)
+KEEP = 30 * DAY
+OLD = {"days_ago": 31}
 
 
 @pytest.fixture
@@ -98,11 +65,10 @@ def test_old_history_is_pruned_with_its_errors_and_lines(queue):
 def test_old_history_is_found_wherever_its_ids_are(queue, history):
     """The lowest ids may be of jobs that ended late, the highest of another program's."""
     ids = [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "0123ef"]
-    old = ids[1:2] + ids[3:]
-    for hours, job_id in enumerate(old):
-        history.end([job_id], hours_ago=2 + hours)
-    history.end([ids[0], ids[2]])
-    assert [queue.prune(older_than=3600, limit=3) for _ in range(3)] == [3, 1, 0]
+    for days, job_id in enumerate(ids[1:2] + ids[3:]):
+        history.end(job_id, days_ago=31 + days)
+    history.end_all([ids[0], ids[2]])
+    assert [queue.prune(older_than=KEEP, limit=3) for _ in range(3)] == [3, 1, 0]
     assert [job.id for job in queue.find()] == [ids[2], ids[0]]
 
 
@@ -113,41 +79,48 @@ def test_what_lies_among_the_old_stays(queue, history, deletes, others, by):
     between = [f"{low[-1][:-4]}{number:04x}" for number in range(2 * others)]
     assert low[0] < between[0] < between[-1] < high[0]
     live, young = between[:others], between[others:]
-    history.end([*low, *high], hours_ago=2)
-    history.end(young)
+    history.end_all([*low, *high], **OLD)
+    history.end_all(young)
     queue.add_many([NewJob(task="t", id=job_id) for job_id in live])
-    history.tell(live)
-    assert queue.prune(older_than=3600) == 20
+    history.tell(*low, *between, *high)
+    assert queue.prune(older_than=KEEP) == 20
     assert by in deletes[0]
     assert [job.id for job in queue.find(limit=99)] == between[::-1]
-    assert history.told() == [between] * 3
+    assert history.told() == sorted(between * 3)
 
 
 def test_what_ended_in_one_moment_leaves_nothing_behind(queue, history):
     """However many of it go at once."""
     ids = [new_id() for _ in range(9)]
-    history.end(ids, hours_ago=2)
+    history.end_all(ids, **OLD)
+    history.tell(*ids)
     gone = []
-    while number := queue.prune(older_than=3600, limit=4):
+    while number := queue.prune(older_than=KEEP, limit=4):
         gone.append(number)
     assert sum(gone) == 9
     assert queue.find() == []
-    assert history.told() == [[], [], []]
+    assert history.told() == []
+
+
+def test_a_pruner_goes_on_behind_what_ended_in_one_moment(engine, history):
+    """A portion is larger then, but not the last one."""
+    first, *others, last = (new_id() for _ in range(LIMIT + 200))
+    history.end_all([first, last, *others], days_ago=32)
+    history.end(new_id(), days_ago=31)
+    pruner = Pruner(Database(engine), keep_days=30)
+    while pruner.tick() == 0.0:
+        pass
+    assert store.read(engine, store.find) == []
 
 
 def test_two_that_prune_at_once_remove_each_job_once(queue, history):
     """Neither fails."""
-    history.end((new_id() for _ in range(3000)), hours_ago=2)
-    gone: list[int] = []
+    ids = [new_id() for _ in range(3000)]
+    history.end_all(ids, **OLD)
+    history.tell(*ids)
 
-    def prune() -> None:
-        gone.extend(queue.prune(older_than=3600, limit=100) for _ in range(40))
+    def prune() -> int:
+        return sum(queue.prune(older_than=KEEP, limit=100) for _ in range(40))
 
-    threads = [threading.Thread(target=prune) for _ in range(2)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert len(gone) == 80
-    assert sum(gone) == 3000
-    assert history.told() == [[], [], []]
+    assert sum(at_once(prune, prune)) == 3000
+    assert history.told() == []
