@@ -46,7 +46,7 @@ format: install  ## put the code into its form
 docs: install  ## check the links of the pages and run their code
 	$(RUN)/python -m pytest tests/docs
 
-bench: install  ## measure everything beside its peers, for one and a half to three hours; the machine must be idle
+bench: install  ## measure everything beside its peers, for two and a half to four hours; the machine must be idle
 	$(RUN)/python -m benchmarks
 
 bench-quick: install  ## measure all but Plone and recovery in three minutes: an idea, no figures

@@ -78,7 +78,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer rounds: an idea, not a figure")
     parser.add_argument(
-        "--rounds", type=int, metavar="NUMBER", help="so many rounds instead of one to three"
+        "--rounds", type=int, metavar="NUMBER", help="so many rounds instead of two or three"
     )
     parser.add_argument(
         "--only",

@@ -1,4 +1,8 @@
-"""2. Draining a queue of jobs that do nothing, by one worker process and by two."""
+"""2. Draining a queue of jobs that do nothing, by one worker process and by two.
+
+The second drain of the processes counts. In the first one each still builds its statements, and
+finds out how short the jobs are; with many processes that would be a good part of half a second.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,10 @@ def run(options: Options) -> Outcome:
     outcome = Outcome(
         title=f"Draining {QUICK_JOBS if options.quick else JOBS:,} jobs",
         unit="jobs a second",
-        remarks=["From the first start to the last ending; all processes up, all jobs there."],
+        remarks=[
+            "From the first start to the last ending; all processes up, all jobs there.",
+            "The processes have drained as many before.",
+        ],
     )
     rows = [
         (contestant.name, partial(_measure, contestant, options.quick))
@@ -37,7 +44,10 @@ def _measure(contestant: Contestant, quick: bool) -> Measured:  # noqa: FBT001  
 
 
 def measure_drain(contestant: Contestant, processes: int, *, quick: bool, size: int = 0) -> float:
-    """Return how many jobs a second so many processes of a contestant run."""
+    """Return how many jobs a second so many processes of a contestant run, once they are warm."""
     jobs, within = (QUICK_JOBS, QUICK_WITHIN) if quick else (JOBS, WITHIN)
     with crew(contestant, processes) as workers:
+        if not quick:
+            workers.drain(contestant.scaled(jobs), size=size, within=within)
+            workers.wait_idle()
         return workers.drain(contestant.scaled(jobs), size=size, within=within)

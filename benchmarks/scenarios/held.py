@@ -23,7 +23,7 @@ FREE, HELD, LAST = "nobody holds one", "held", "held, its last third"
 SECONDS, QUICK_SECONDS = 60.0, 4.0
 JOBS, QUICK_JOBS = 20_000, 5000
 WITHIN = 30
-ROUNDS, QUICK_ROUNDS = 1, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 BEGIN = {
     "PostgreSQL": ["BEGIN ISOLATION LEVEL REPEATABLE READ"],
     "SQLite": ["BEGIN"],

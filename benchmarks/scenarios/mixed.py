@@ -16,7 +16,7 @@ from benchmarks.peers import marks
 
 PER_SECOND = 200
 JOBS, QUICK_JOBS = 3000, 600
-ROUNDS, QUICK_ROUNDS = 1, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 WITHIN = 60  # seconds for the last job
 
 

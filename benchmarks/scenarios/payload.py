@@ -10,7 +10,7 @@ from benchmarks.scenarios.drain import measure_drain
 
 SIZE = 1500
 JOBS, QUICK_JOBS = 2000, 300
-ROUNDS, QUICK_ROUNDS = 1, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 
 
 def run(options: Options) -> Outcome:

@@ -43,7 +43,7 @@ CALL = {"path": WORK, "method": "GET", "params": {}, "headers": {}}
 VISITORS, CLIENTS = 2, 8
 JOBS, QUICK_JOBS = 1000, 60
 SECONDS, QUICK_SECONDS = 60.0, 6.0  # without jobs
-ROUNDS, QUICK_ROUNDS = 1, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 LOOK = 0.1  # seconds between two looks at the jobs
 WARM_UP = 40  # pages
 

@@ -19,7 +19,11 @@ def name_of(processes: int) -> str:
 
 def run(options: Options) -> Outcome:
     """Return how many jobs a second so many processes run."""
-    outcome = Outcome(title="Many worker processes", unit="jobs a second")
+    outcome = Outcome(
+        title="Many worker processes",
+        unit="jobs a second",
+        remarks=["The processes have drained as many jobs before."],
+    )
     rows = [
         (contestant.name, partial(_measure, contestant, options.quick))
         for contestant in options.choose(_takes_part, quick=is_first)

@@ -17,7 +17,7 @@ SETTLE, QUICK_SETTLE = 10.0, 2.0  # seconds until the pauses between looks are a
 SECONDS, QUICK_SECONDS = 10.0, 4.0
 JOBS, QUICK_JOBS = 20_000, 5000
 WITHIN, QUICK_WITHIN = 30, 5
-ROUNDS, QUICK_ROUNDS = 1, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 
 
 def run(options: Options) -> Outcome:
