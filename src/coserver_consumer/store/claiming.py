@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from coserver_consumer.job import Job
 from coserver_consumer.store.limits import Turnstile
 from coserver_consumer.store.outlook import Outlook, QueueOutlook, look
-from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take, take_turn
+from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take
 from coserver_consumer.store.places import Place, Places
+from coserver_consumer.store.turns import in_turn
 
 LANES = 64  # limit keys that are looked at together
 PAGES = 16  # times so many that one claim looks at
@@ -69,13 +70,13 @@ def claim_from(
     jobs: list[Job] = []
     if not claimer.tasks:
         return jobs
-    take_turn(connection, limit)
-    turnstile = Turnstile(connection)
-    for queue in outlook.queues:
-        left = limit - len(jobs)
-        if left > 0 and not queue.is_paused:
-            search = Search(connection, queue, claimer, places.of(queue.name), turnstile)
-            jobs += search.take(left, idle=max(0, idle - len(jobs)))
+    with in_turn(connection, limit):
+        turnstile = Turnstile(connection)
+        for queue in outlook.queues:
+            left = limit - len(jobs)
+            if left > 0 and not queue.is_paused:
+                search = Search(connection, queue, claimer, places.of(queue.name), turnstile)
+                jobs += search.take(left, idle=max(0, idle - len(jobs)))
     return jobs
 
 

@@ -16,9 +16,6 @@ from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.values import Values
 
-LARGE = 400  # jobs; two so large claims go abreast on PostgreSQL
-TURNS = (0x636F73727663, 0x636F73727664)  # its advisory locks have numbers
-
 Mark = tuple[int, str]  # rank and id of a job
 BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
 
@@ -47,22 +44,6 @@ def take(
     if family(connection.dialect.name) == "mysql":
         return _take_locked(connection, consumer, wanted)
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
-
-
-def take_turn(connection: Connection, limit: int) -> None:
-    """Let no more than two large claims go at once on PostgreSQL, until their transactions end.
-
-    A claim steps over the rows that others are just taking; many large ones would do little else.
-    To be called before any other lock of the claim is taken.
-    """
-    if limit >= LARGE and connection.dialect.name == "postgresql":
-        connection.execute(_WAIT_FOR_TURN)
-
-
-_WAIT_FOR_TURN = sa.text(
-    f"SELECT CASE WHEN NOT pg_try_advisory_xact_lock({TURNS[0]})"
-    f" THEN pg_advisory_xact_lock({TURNS[1]}) END"
-)
 
 
 _KEYS = Values(
