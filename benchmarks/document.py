@@ -1,4 +1,8 @@
-"""``python -m benchmarks.document [FILE]``: put the figures into the page about performance."""
+"""``python -m benchmarks.document [FILE]``: put the figures into the page about performance.
+
+What is in the page lies in ``published.json`` beside this module, too. A benchmark that the file
+of figures hasn't keeps its table.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,28 @@ from benchmarks.venvs import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "explanation" / "performance.md"
 FIGURES = REPOSITORY / "var" / "bench" / "figures.json"
+PUBLISHED = REPOSITORY / "benchmarks" / "published.json"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def main() -> None:
     """Write the page anew, its text as it is."""
     file = Path(sys.argv[1]) if sys.argv[1:] else FIGURES
-    found, outcomes = record.load(file), record.outcomes(file)
-    before, rest = PAGE.read_text().split(BEGIN)
+    record.publish(file, PUBLISHED)
+    PAGE.write_text(write_page(PAGE.read_text()))
+
+
+def write_page(page: str) -> str:
+    """Return the page with what is published, its text as it is."""
+    found, outcomes = record.load(PUBLISHED), record.outcomes(PUBLISHED)
+    before, rest = page.split(BEGIN)
     after = rest.split(END)[1]
     sections = [
         *write_goals(goals.judge(outcomes)),
         *(line for name, one in outcomes.items() for line in write_outcome(name, one, found)),
         *write_contestants(record.describe_contestants()),
     ]
-    PAGE.write_text("\n".join([f"{before}{BEGIN}", "", *sections, f"{END}{after}"]))
+    return "\n".join([f"{before}{BEGIN}", "", *sections, f"{END}{after}"])
 
 
 def write_goals(verdicts: Iterable[dict[str, Any]]) -> list[str]:

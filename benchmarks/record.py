@@ -26,10 +26,17 @@ def load(file: Path) -> Record:
 def keep(file: Path, name: str, figures: Record, options: Options) -> None:
     """Put a benchmark's figures into the file."""
     peers = {contestant.venv for contestant in options.choose() if contestant.venv}
-    found = load(file)
-    benchmarks = found.get("benchmarks", {})
-    benchmarks[name] = {"about": _about(peers, options), **figures}
-    found |= {"contestants": describe_contestants(), "benchmarks": benchmarks}
+    _add(file, {name: {"about": _about(peers, options), **figures}})
+
+
+def publish(file: Path, published: Path) -> None:
+    """Put all figures of a file into another; those of benchmarks that it hasn't stay."""
+    _add(published, load(file).get("benchmarks", {}))
+
+
+def _add(file: Path, benchmarks: Record) -> None:
+    kept = load(file).get("benchmarks", {})
+    found = {"contestants": describe_contestants(), "benchmarks": kept | benchmarks}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=2) + "\n")
 

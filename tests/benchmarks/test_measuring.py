@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import goals
+from benchmarks import document, goals, record
 from benchmarks.figures import percentile, summarize
 from benchmarks.outcome import Outcome
 from benchmarks.peers import marks
@@ -66,6 +66,24 @@ def test_a_goal_is_judged_by_the_ratio_of_medians():
     }
     verdict = goals.judge({"drain": Outcome.from_json(drain.as_json())})[0]
     assert (verdict["value"], verdict["reached"]) == (0.7, True)
+
+
+def test_the_page_says_what_is_published():
+    """Nobody has mended a figure by hand."""
+    page = document.PAGE.read_text()
+
+    assert document.write_page(page) == page
+
+
+def test_what_was_not_measured_again_stays_published(tmp_path):
+    """Each benchmark's figures are of one run: new ones replace all old ones of theirs."""
+    measured, published = tmp_path / "measured.json", tmp_path / "published.json"
+    published.write_text('{"benchmarks": {"drain": {"a": 1, "b": 2}, "held": {"a": 3}}}')
+    measured.write_text('{"benchmarks": {"drain": {"a": 4}}}')
+
+    record.publish(measured, published)
+
+    assert record.load(published)["benchmarks"] == {"drain": {"a": 4}, "held": {"a": 3}}
 
 
 def test_a_percentile_is_one_of_the_measured_values():
