@@ -25,7 +25,7 @@ def run(options: Options) -> Outcome:
         unit="jobs a second",
         remarks=[
             "From the first start to the last ending; all processes up, all jobs there.",
-            "The processes have drained as many before.",
+            describe_processes(quick=options.quick),
         ],
     )
     rows = [
@@ -41,6 +41,11 @@ def _measure(contestant: Contestant, quick: bool) -> Measured:  # noqa: FBT001  
         for column, processes in ((ONE, 1), (TWO, 2))
         if contestant.is_ours or not (quick and processes > 1)
     }
+
+
+def describe_processes(*, quick: bool) -> str:
+    """Return what is to be said of those that ``measure_drain`` measures."""
+    return "The processes have drained " + ("nothing before." if quick else "as many jobs before.")
 
 
 def measure_drain(contestant: Contestant, processes: int, *, quick: bool, size: int = 0) -> float:

@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.contestant import Contestant
 from benchmarks.outcome import Measured, Options, Outcome, is_first, take_turns
-from benchmarks.scenarios.drain import measure_drain
+from benchmarks.scenarios.drain import describe_processes, measure_drain
 
 SIZE = 1500
 JOBS, QUICK_JOBS = 2000, 300
@@ -15,7 +15,11 @@ ROUNDS, QUICK_ROUNDS = 2, 1
 
 def run(options: Options) -> Outcome:
     """Return how many such jobs a second can be added and run."""
-    outcome = Outcome(title="Arguments of 1.5 kB", unit="jobs a second")
+    outcome = Outcome(
+        title="Arguments of 1.5 kB",
+        unit="jobs a second",
+        remarks=[describe_processes(quick=options.quick)],
+    )
     rows = [
         (contestant.name, partial(_measure, contestant, options.quick))
         for contestant in options.choose(quick=is_first)

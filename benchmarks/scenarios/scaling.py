@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.contestant import Contestant
 from benchmarks.outcome import Measured, Options, Outcome, is_first, take_turns
-from benchmarks.scenarios.drain import measure_drain
+from benchmarks.scenarios.drain import describe_processes, measure_drain
 
 PROCESSES, QUICK_PROCESSES = (1, 2, 4, 8, 16), (1, 4, 16)
 ROUNDS, QUICK_ROUNDS = 2, 1
@@ -22,7 +22,7 @@ def run(options: Options) -> Outcome:
     outcome = Outcome(
         title="Many worker processes",
         unit="jobs a second",
-        remarks=["The processes have drained as many jobs before."],
+        remarks=[describe_processes(quick=options.quick)],
     )
     rows = [
         (contestant.name, partial(_measure, contestant, options.quick))
