@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from coserver_consumer.exception_text import words
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Cancelled, Failed, Outcome, Snoozed
 
@@ -15,7 +16,7 @@ class EndAttempt(Exception):
     """Raised inside a task to end the attempt at once with this outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(str(outcome))
+        super().__init__(words(outcome))
         self.outcome = outcome
 
 

@@ -68,10 +68,12 @@ def leave(run: Callable[[], int]) -> NoReturn:
         code = run()
     except Exception as error:  # noqa: BLE001  whatever it is, the process ends with it
         code = _complain(error)
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # a job may have closed them or put something else in their place
+        os._exit(code)
 
 
 def _complain(error: Exception) -> int:

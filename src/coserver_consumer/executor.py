@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from coserver_consumer import store
 from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob, UnknownTask, Unsigned
+from coserver_consumer.exception_text import words
 from coserver_consumer.job import Job
 from coserver_consumer.lifecycle import Ending, conclude
 from coserver_consumer.outcome import (
@@ -18,6 +18,7 @@ from coserver_consumer.outcome import (
     Released,
     Snoozed,
 )
+from coserver_consumer.outcome_check import make_sound
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import verify
@@ -74,27 +75,28 @@ def _perform(task: Task, current: CurrentJob) -> Outcome:
     returned: Any = task.run(current)
     if returned is None:
         return DONE
-    outcome = returned if isinstance(returned, OUTCOMES) else Completed(result=returned)
-    if isinstance(outcome, Completed):
-        _check_result(outcome.result)
-    return outcome
-
-
-def _check_result(result: Any) -> None:
-    try:
-        json.dumps(result, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidJob(f"The task did its work, but its result isn't JSON: {error}.") from error
+    is_outcome = issubclass(type(returned), OUTCOMES)  # isinstance would ask the object
+    return make_sound(returned if is_outcome else Completed(result=returned))
 
 
 def as_outcome(error: BaseException, policy: RetryPolicy = PLAIN) -> Outcome:
-    """Return what an exception means for the attempt that it ended, of a task with this policy."""
+    """Return what an exception means for the attempt that it ended, of a task with this policy.
+
+    Never raises, whatever the exception does when it is looked at.
+    """
+    try:
+        return _find_outcome(error, policy)
+    except BaseException:  # noqa: BLE001  it was made to mislead
+        return Failed.because_of(error)
+
+
+def _find_outcome(error: BaseException, policy: RetryPolicy) -> Outcome:
     match error:
         case EndAttempt():
-            return error.outcome
+            return make_sound(error.outcome)
         case UnknownTask():
             return Released()
         case InvalidJob() | Unsigned():
-            return Failed(error=str(error), retry=False)
+            return Failed(error=words(error), retry=False)
         case _:
             return Failed.because_of(error, retry=policy.allows(error))

@@ -67,10 +67,12 @@ class Inbox:
         """Wait for a call; one that isn't for this thread does no harm."""
         with self._lock:
             self._resting += 1
-        if not self._runs:
-            self._calls.get()
-        with self._lock:
-            self._resting -= 1
+        try:
+            if not self._runs:
+                self._calls.get()
+        finally:
+            with self._lock:
+                self._resting -= 1
 
     def _call(self, threads: int) -> None:
         for _ in range(threads):

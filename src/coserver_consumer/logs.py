@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 
+from coserver_consumer.exception_text import format_traceback, words
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.verdict import Mark, Verdict
@@ -159,6 +160,16 @@ def ended(job: Job, ending: Ending, seconds: float) -> None:
     )
 
 
+def attempt_broke(key: RunKey, why: str, traceback: str | None) -> None:
+    """An attempt was ended by an error of the consumer's own; it goes on with the next job."""
+    log.error("Job %s (run %s): %s%s", *key, why, f"\n{traceback}" if traceback else "")
+
+
+def job_thread_ended(name: str) -> None:
+    """A thread that runs jobs has ended against all care; another one is started."""
+    log.error("The thread %s has ended and is replaced", name)
+
+
 def lease_lost(key: RunKey) -> None:
     """Somebody else has the job now, or the ending was written before the connection broke."""
     log.warning("Job %s isn't ours any more (run %s): this ending changes nothing", *key)
@@ -166,7 +177,7 @@ def lease_lost(key: RunKey) -> None:
 
 def untellable(key: RunKey, error: Exception) -> None:
     """The database refuses an ending as it is."""
-    why = shorten(str(getattr(error, "orig", error)))
+    why = shorten(words(getattr(error, "orig", error)))
     log.error("Job %s: its ending can't be written (run %s): %s", *key, why)
 
 
@@ -269,9 +280,9 @@ def database_back(seconds: float) -> None:
     log.info("The database is back after %.1f s", seconds)
 
 
-def loop_failed(name: str, error: Exception) -> None:
+def loop_failed(name: str, error: BaseException) -> None:
     """A loop met an error that isn't an outage; it goes on."""
-    log.error("Loop %s: %s", name, shorten(str(error)), exc_info=error)
+    log.error("Loop %s: %s\n%s", name, shorten(words(error)), format_traceback(error))
 
 
 def shorten(text: str | None) -> str:

@@ -59,7 +59,7 @@ class Loop:
             pause = self._tick()
         except StoreUnavailable:
             return min(self._every, AWAY_PAUSE)
-        except Exception as error:  # noqa: BLE001  a loop that ended would be missed by nobody
+        except BaseException as error:  # noqa: BLE001  a loop that ended would be missed by nobody
             logs.loop_failed(self._name, error)
             self._failures += 1
             return max(self._every, min(self._every * 2.0**self._failures, LONGEST_PAUSE))

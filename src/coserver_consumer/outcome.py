@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import traceback as tracebacks
 from dataclasses import dataclass
 from typing import Any
+
+from coserver_consumer.exception_text import describe, format_traceback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,8 @@ class Failed:
 
     @classmethod
     def because_of(cls, error: BaseException, *, retry: bool = True) -> Failed:
-        """Return the failure that an exception is, with its traceback."""
-        name = type(error).__name__
-        return cls(
-            error=f"{name}: {error}" if str(error) else name,
-            traceback="".join(tracebacks.format_exception(error)),
-            retry=retry,
-        )
+        """Return the failure that an exception is, with its traceback. Never raises."""
+        return cls(error=describe(error), traceback=format_traceback(error), retry=retry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

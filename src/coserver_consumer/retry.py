@@ -77,7 +77,7 @@ class RetryPolicy:
 
 def _is_a(error: BaseException, kind: Kind) -> bool:
     if not isinstance(kind, str):
-        return isinstance(error, kind)
+        return issubclass(type(error), kind)  # isinstance would ask the exception
     return any(
         kind in (each.__name__, f"{each.__module__}.{each.__qualname__}")
         for each in type(error).__mro__
@@ -106,8 +106,10 @@ def _is_count(said: Any) -> bool:
 def _is_backoff(said: Any) -> bool:
     if not isinstance(said, Backoff):
         return False
-    numbers: tuple[Any, ...] = (said.base, said.cap)
-    return all(isinstance(number, int | float) for number in numbers) and 0 < said.base <= said.cap
+    numbers: tuple[Any, ...] = (said.base, said.cap, said.floor)
+    if not all(isinstance(number, int | float) for number in numbers):
+        return False
+    return 0 < said.base <= said.cap and 0 <= said.floor <= said.cap
 
 
 def _is_kind(kind: Any) -> bool:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Thread, get_ident
 
 from coserver_consumer import logs, store
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.exception_text import describe, format_traceback
 from coserver_consumer.inbox import Inbox
 from coserver_consumer.job import Job, State
+from coserver_consumer.job_threads import JobThreads
 from coserver_consumer.lifecycle import Ending, cancel, conclude, fail, overran, release
 from coserver_consumer.loop import Loop
 from coserver_consumer.outcome import Failed
@@ -50,7 +51,7 @@ class Worker:
         self._attempt = attempt
         self._policy = policy  # of the task with a name
         self._inbox = Inbox(settings.threads)
-        self._at_work: dict[int, Run] = {}
+        self._threads = JobThreads(settings.threads, self._inbox, work=self._work, fail=self._fail)
         self._pace = Pace()
         self._low = 0  # if no more jobs than these wait here, it is time to claim
         self._is_claiming = True
@@ -59,16 +60,11 @@ class Worker:
         self._rounds = Rounds(database, registration, self.runs, max_result=settings.max_result)
         self._found_at = time.monotonic()
         self._claimer = Loop("claimer", every=settings.poll_max, tick=self._turn)
-        self._threads = [
-            Thread(target=self._serve, name=f"job-{number}", daemon=True)
-            for number in range(settings.threads)
-        ]
 
     def start(self) -> None:
         """Start the threads and look for jobs."""
         self._inbox.start()
-        for thread in self._threads:
-            thread.start()
+        self._threads.start()
         self._claimer.start()
 
     def wake(self) -> None:
@@ -89,7 +85,7 @@ class Worker:
     def stop(self) -> None:
         """Take no job up any more; the caller has waited until none runs, or given them back."""
         self._claimer.stop()
-        self._inbox.close()
+        self._threads.stop()
 
     def give_back(self) -> list[Job]:
         """Have what still runs go back to its queue, and return it."""
@@ -114,7 +110,7 @@ class Worker:
 
     def at_work(self) -> dict[int, Run]:
         """Return what the job threads do now, by the threads' idents."""
-        return dict(self._at_work)
+        return self._threads.at_work()
 
     @property
     def is_idle(self) -> bool:
@@ -123,6 +119,7 @@ class Worker:
 
     def _turn(self) -> float:
         """Make one round if there is anything to tell or to claim; return the pause after it."""
+        self._threads.replace_dead()
         self._give_up_waiting(PATIENCE if self._is_claiming else 0)
         results, wanted = self.runs.results(), self._count_wanted()
         if not results and not wanted.number:
@@ -214,28 +211,38 @@ class Worker:
             self._conclude([result], done)
         return done is not None
 
-    def _serve(self) -> None:
-        """Run jobs, one after another, until None comes."""
-        while (run := self._inbox.get()) is not None:
-            if not self.runs.begin(run):
-                continue
-            if run.is_aside:
-                self._tell_begin(run)
-            self._at_work[get_ident()] = run
-            ending = self._run(run)
-            del self._at_work[get_ident()]
-            self._pace.note(run.age)
-            self.runs.close(run, ending)
-            if len(self._inbox) <= self._low:
-                self.wake()
+    def _work(self, run: Run) -> None:
+        """Do one run, unless it has been given back meanwhile."""
+        if not self.runs.begin(run):
+            return
+        if run.is_aside:
+            self._tell_begin(run)
+        ending = self._run(run)
+        self._pace.note(run.age)
+        self.runs.close(run, ending)
+        if len(self._inbox) <= self._low:
+            self.wake()
+
+    def _fail(self, run: Run, error: BaseException | None) -> None:
+        """End a run that the consumer itself stumbled over, as a failed attempt.
+
+        ``error`` is None if its thread has ended without a word.
+        """
+        why = "its thread has ended" if error is None else describe(error)
+        text = f"The consumer couldn't bring this attempt to an end: {why}."
+        traceback = None if error is None else format_traceback(error)
+        failed = Failed(error=text, traceback=traceback)
+        self.runs.close(run, conclude(run.job, failed, backoff=self._settings.backoff))
+        self.wake()
+        logs.attempt_broke(run.key, text, traceback)
 
     def _tell_begin(self, run: Run) -> None:
         """Tell the store that the run begins; stop it if it isn't ours any more."""
         try:
             if not self._database.write(lambda connection: store.begin(connection, run.key)):
                 run.stopped = True
-        except StoreUnavailable:
-            return  # at worst a rescue isn't counted
+        except Exception:  # noqa: BLE001  at worst a rescue isn't counted
+            return
 
     def _run(self, run: Run) -> Ending:
         """Return how the attempt ended, which may have been stopped before it began.

@@ -14,7 +14,7 @@ from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.executor import Executor
 from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.outcome import Cancelled, Failed, Snoozed
+from coserver_consumer.outcome import Cancelled, Completed, Failed, Snoozed
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import sign
@@ -22,6 +22,7 @@ from coserver_consumer.store import check_size_of_row
 from coserver_consumer.store.types import Malformed
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
+from support import odd_exceptions
 
 SECRET = "0123456789abcdef0123456789abcdef"
 SETTINGS = Settings(database="sqlite:///x", secret=SECRET)
@@ -96,6 +97,105 @@ def test_an_exception_is_a_failed_attempt_with_its_traceback(attempt):
 def test_an_exit_is_a_failed_attempt(attempt):
     """A library that calls sys.exit() must not end the thread."""
     assert attempt(lambda job: sys.exit(3)).error == "SystemExit: 3"
+
+
+@pytest.mark.parametrize("kind", odd_exceptions.MAKERS)
+def test_whatever_a_task_raises_is_a_failed_attempt(attempt, kind):
+    """Its text and its traceback are plain ones of a bounded length."""
+
+    def task(job):
+        error = odd_exceptions.MAKERS[kind]()
+        raise error
+
+    ending = attempt(task, attempt=5)
+    assert ending.state is State.FAILED
+    assert type(ending.error) is str
+    assert 0 < len(ending.error) < 20_000
+    assert type(ending.traceback) in {str, type(None)}
+    assert len(ending.traceback or "") < 200_000
+
+
+class Untouchable(dict):
+    """A mapping that breaks when somebody reads it."""
+
+    def items(self):
+        """Break."""
+        raise KeyboardInterrupt
+
+
+def nest(depth: int) -> list:
+    """Return a list in a list in a list."""
+    innermost: list = []
+    for _ in range(depth):
+        innermost = [innermost]
+    return innermost
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Untouchable(a=1), lambda: nest(100_000), odd_exceptions.Hidden]
+)
+def test_a_result_that_breaks_when_it_is_written_fails_the_job_at_once(attempt, make):
+    """As any other that isn't JSON."""
+    ending = attempt(lambda job: make())
+    assert ending.state is State.FAILED
+    assert "isn't JSON" in ending.error
+
+
+def test_a_result_is_kept_as_it_was_when_the_task_returned(attempt):
+    """What its threads do to it afterwards comes too late."""
+    result = {"done": [1]}
+    ending = attempt(lambda job: result)
+    result["done"].append(object())
+    assert ending.result == {"done": [1]}
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Snoozed(delay="soon"),
+        Snoozed(delay=float("nan")),
+        Snoozed(delay=float("inf")),
+        Snoozed(delay=-1),
+        Snoozed(delay=10**400),
+        Snoozed(delay=1e12),
+        Snoozed(delay=odd_exceptions.Mute()),
+        Failed(error="no", wait="soon"),
+        Failed(error="no", retry_after=float("nan")),
+        Failed(error="no", retry="perhaps"),
+        Failed(error="no", traceback=7),
+    ],
+)
+@pytest.mark.parametrize("is_raised", [False, True])
+def test_an_outcome_that_makes_no_sense_fails_the_job_at_once(attempt, outcome, is_raised):
+    """The error names what is wrong with it."""
+
+    def task(job):
+        if is_raised:
+            raise EndAttempt(outcome)
+        return outcome
+
+    ending = attempt(task)
+    assert ending.state is State.FAILED
+    assert f"The task ended with {type(outcome).__name__}" in ending.error
+
+
+@pytest.mark.parametrize("outcome", [Failed, Cancelled])
+def test_what_is_said_of_an_outcome_becomes_text(attempt, outcome):
+    """An exception in the place of a text is a small mistake."""
+    name = "error" if outcome is Failed else "reason"
+    for said in (ValueError("too wide"), odd_exceptions.Mute(), None):
+        ending = attempt(lambda job, said=said: outcome(**{name: said}), attempt=5)
+        assert type(ending.error) is str
+        assert ending.error
+
+
+def test_an_outcome_of_a_subclass_is_that_outcome(attempt):
+    """With whatever else it bears."""
+
+    class Written(Completed):
+        pass
+
+    assert attempt(lambda job: Written(result=3)).result == 3
 
 
 def test_an_outcome_may_be_raised(attempt):

@@ -28,6 +28,7 @@ from coserver_consumer.rhythm import Rhythm
 from coserver_consumer.runs import Runs
 from coserver_consumer.settings import Settings
 from coserver_consumer.worker import Worker
+from support import odd_exceptions
 from support.waiting import wait_for
 
 SETTINGS = Settings(
@@ -525,3 +526,63 @@ def test_a_late_job_of_a_dead_process_has_the_attempts_of_its_task(engine, polic
     policies = {"test": RetryPolicy(max_attempts=policy)}
     rescue_from(bench.database, SETTINGS, [bench.registration.id], policy=policies.__getitem__)
     assert bench.state(job_id) is state
+
+
+class Rogue(logging.Handler):
+    """A handler of log lines, as an add-on may have one, that ends a thread it is called in."""
+
+    def emit(self, record):
+        """End a thread that runs jobs."""
+        if record.threadName.startswith("job-"):
+            raise SystemExit
+
+
+@pytest.fixture
+def rogue():
+    """Have such a handler called for what the consumer logs as an error."""
+    handler = Rogue(level=logging.ERROR)
+    logging.getLogger("coserver").addHandler(handler)
+    yield handler
+    logging.getLogger("coserver").removeHandler(handler)
+
+
+@pytest.mark.parametrize("kind", ["mute", "mute exit", "hidden", "interrupt"])
+def test_what_goes_wrong_around_an_attempt_fails_it_and_ends_no_thread(make_bench, kind):
+    """As many such jobs as threads, twice; then one that works."""
+
+    def work(current):
+        if current.job.title == "bad":
+            error = odd_exceptions.MAKERS[kind]()
+            raise error
+        return Completed()
+
+    bench = make_bench(work)
+    bad = bench.add(4, title="bad", max_attempts=1)
+    good = bench.add()
+    bench.worker.start()
+    for job_id in bad:
+        bench.wait_state(job_id, State.FAILED)
+    bench.wait_state(good[0], State.COMPLETED)
+    assert "couldn't bring this attempt to an end" in bench.write(store.get, bad[0]).error
+    assert not bench.worker.at_work()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_thread_that_ends_is_replaced(make_bench, rogue):
+    """As many as there are, again and again; their jobs have failed.
+
+    Where a log handler raises is the one place left at which a thread can end.
+    """
+
+    def work(current):
+        if current.job.title == "bad":
+            raise odd_exceptions.Mute
+        return Completed()
+
+    bench = make_bench(work)
+    bad = bench.add(6, title="bad", max_attempts=1)
+    good = bench.add()
+    bench.worker.start()
+    for job_id in bad:
+        bench.wait_state(job_id, State.FAILED)
+    bench.wait_state(good[0], State.COMPLETED)
