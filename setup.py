@@ -64,7 +64,7 @@ setup(
     "queued inside the transaction and run by a standalone consumer.",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
-    license="GPL-2.0-only",
+    license="GPL-2.0-or-later",
     license_files=["LICENSE"],
     url="https://github.com/collective/collective.coserver",
     keywords="plone zope queue jobs background tasks sql consumer",

@@ -6,7 +6,7 @@ setup(
     name="coserver.examples",
     version="1.0.0a1.dev0",
     description="Examples for collective.coserver: a greeting, mails, a feed, a zip, a reindex.",
-    license="GPL-2.0-only",
+    license="GPL-2.0-or-later",
     classifiers=["Framework :: Plone :: 6.2", "Framework :: Plone :: Addon"],
     package_dir={"": "src"},
     packages=find_packages("src"),
