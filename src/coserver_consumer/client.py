@@ -18,8 +18,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from coserver_consumer import store, together
 from coserver_consumer.bell import find_bell, ring_for
-from coserver_consumer.errors import DidNotComplete, InvalidJob, NotDone
+from coserver_consumer.errors import InvalidJob, NotDone
 from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.result import find_result
 
 T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
@@ -227,17 +228,13 @@ class Client:
     def result(self, job_id: str, timeout: float = 0) -> Any:
         """Return what the job has come to, waiting up to ``timeout`` seconds for it to end.
 
-        Raises ``JobNotFound``, and ``NoResult``: ``NotDone`` or ``DidNotComplete``.
+        Raises ``JobNotFound``, and ``NoResult``: ``NotDone``, ``DidNotComplete``, or itself if the
+        result was too large to be kept.
         """
         try:
-            job = self.wait(job_id, timeout)
+            return find_result(self.wait(job_id, timeout))
         except TimeoutError as error:
             raise NotDone(str(error)) from error
-        if job.state is not State.COMPLETED:
-            raise DidNotComplete(
-                f"Job {job.id} is {job.state}: {job.error or 'no reason is known'}"
-            )
-        return job.result
 
     def _write(self, work: Callable[[Connection], T], connection: YourConnection | None) -> T:
         if connection is None:

@@ -74,6 +74,13 @@ def not_kept(why: str) -> dict[str, str]:
     return {KIND: NOT_KEPT, VALUE: why}
 
 
+def why_not_kept(result: Any) -> str | None:
+    """Return what the note says, None if this is a result and no note."""
+    if not isinstance(result, dict) or result.get(KIND) != NOT_KEPT:
+        return None
+    return str(result.get(VALUE))
+
+
 @dataclass(frozen=True, slots=True)
 class _Encoder:
     pack: Pack

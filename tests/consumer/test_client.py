@@ -15,6 +15,7 @@ from coserver_consumer.errors import (
     DidNotComplete,
     InvalidJob,
     JobNotFound,
+    NoResult,
     NotDone,
     UnknownQueue,
     WrongState,
@@ -157,6 +158,18 @@ def test_a_job_that_failed_has_no_result(client, run):
     job_id = client.add("x")
     run(lambda job: fail(job, Failed(error="the sea is too wide")))
     with pytest.raises(DidNotComplete, match="is failed: the sea is too wide"):
+        client.result(job_id)
+
+
+@pytest.mark.parametrize(
+    ("result", "why"), [("x" * 70_000, "it has 70002 characters"), ({1, 2}, "it isn't JSON")]
+)
+def test_a_result_that_was_not_kept_is_not_returned(client, run, result, why):
+    """The work is done, but a note about the result must not be taken for it."""
+    job_id = client.add("x")
+    run(lambda job: complete(job, result))
+    assert client.get(job_id).state is State.COMPLETED
+    with pytest.raises(NoResult, match=f"The result of job {job_id} wasn't kept: {why}"):
         client.result(job_id)
 
 

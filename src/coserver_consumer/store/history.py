@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from coserver_consumer.codec import not_kept
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.rows import KEPT
@@ -195,10 +196,9 @@ def write_result(result: Any, limit: int) -> str | None:
     try:
         text = encode(result)
     except (TypeError, ValueError) as error:
-        return encode({"not_kept": f"the result isn't JSON: {error}"})
+        return encode(not_kept(f"it isn't JSON: {error}"))
     if len(text) > limit:
-        note = f"the result has {len(text)} characters; the limit is {limit}"
-        return encode({"not_kept": note})
+        return encode(not_kept(f"it has {len(text)} characters, {limit} are kept"))
     return text
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coserver_consumer.codec import why_not_kept
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.lifecycle import Ending
 
@@ -124,5 +125,5 @@ def test_results_and_errors_are_capped(queue):
         ],
         max_result=100,
     )
-    assert "202 characters; the limit is 100" in queue.get(big.id).result["not_kept"]
+    assert why_not_kept(queue.get(big.id).result) == "it has 202 characters, 100 are kept"
     assert len(queue.get(odd.id).error) == 4096
