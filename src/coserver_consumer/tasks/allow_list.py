@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -12,6 +14,9 @@ from urllib3.util import Url, parse_url
 from coserver_consumer.errors import ConfigurationError, InvalidJob
 
 PORTS = {"http": 80, "https": 443}
+MOST_DECODINGS = 8
+# What isn't UTF-8, but old decoders took for a dot or a slash: C0 AE, E0 80 AE, F0 80 80 AE, ...
+OVERLONG = re.compile("[\udcc0\udcc1][\udc80-\udcbf]|\udce0[\udc80-\udc9f]|\udcf0[\udc80-\udc8f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +57,10 @@ class AllowList:
         url = _parse(address)
         if url is None or url.scheme not in PORTS or not url.host or url.auth:
             raise InvalidJob("The URL must be http(s)://host/..., without a login in it.")
-        if _climbs(url.path or "/"):
-            raise InvalidJob(f"The URL's path must not climb with '..': {url.path}")
+        if _is_strange(url.path or "/"):
+            raise InvalidJob(
+                f"The URL's path must not climb with '..', in whatever spelling: {url.path}"
+            )
         if not any(entry.allows(url) for entry in self._entries):
             allowed = ", ".join(self._texts) or "nothing"
             raise InvalidJob(
@@ -89,7 +96,28 @@ def _parse(address: str) -> Url | None:
         return None
 
 
-def _climbs(path: str) -> bool:
-    """Return True if a server might read the path as one that leaves its folder."""
-    plain = unquote(unquote(path)).replace("\\", "/")
-    return ".." in plain.split("/")
+def _is_strange(path: str) -> bool:
+    """Return True if a server might read the path as one that leaves its folder.
+
+    It is looked at decoded as often as a server might do it. One that still changes then is
+    strange as well.
+    """
+    for _ in range(MOST_DECODINGS):
+        if any(_is_dots(step) for step in re.split(r"[/\\]", path)):
+            return True
+        decoded = unicodedata.normalize("NFKC", unquote(path, errors="surrogateescape"))
+        if decoded == path:
+            return OVERLONG.search(path) is not None
+        path = decoded
+    return True
+
+
+def _is_dots(step: str) -> bool:
+    """Return True if a step is ``..``, or may be once a server has dropped what it drops.
+
+    That is what begins with a semicolon, a NUL, a question mark or a hash; and what isn't seen.
+    Windows takes more dots for two.
+    """
+    name = re.split(r"[;\0?#]", step, maxsplit=1)[0]
+    seen = [at for at in name if at.isprintable() and not at.isspace()]
+    return len(seen) > 1 and set(seen) == {"."}

@@ -22,7 +22,19 @@ ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 MOST_REDIRECTS = 5
 KEEP_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
-SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+# The headers that go along to another host: none of them is ever a key.
+HARMLESS_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "user-agent",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +102,16 @@ def make_call(args: Mapping[str, Any], payload: bytes | None) -> Call:
 
 
 def follow(call: Call, url: Url, reply: Reply) -> Call:
-    """Return the request that a redirect asks for; secrets don't go along to another host."""
+    """Return the request that a redirect asks for; to another host only harmless headers go along.
+
+    What a server calls its key is up to it (X-Api-Key, Private-Token, ...).
+    """
     target = urljoin(url.url, reply.headers["location"])
     here, there = _origin(url.url), _origin(target)
     headers = {
         name: value
         for name, value in call.headers.items()
-        if here == there or name.lower() not in SECRET_HEADERS
+        if here == there or name.lower() in HARMLESS_HEADERS
     }
     if reply.status in KEEP_METHOD or call.method == "HEAD":
         return replace(call, url=target, headers=headers)
