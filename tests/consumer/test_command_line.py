@@ -230,6 +230,7 @@ def test_queues_are_made_and_listed(sqlite_url, call, ask):
         (["add", "test", "--args", "[]"], 2, "isn't a JSON object"),
         (["add", "test", "nothing"], 2, "isn't KEY=VALUE"),
         (["add", "test", "--eta", "soon"], 2, "isn't a time"),
+        (["add", "test", "--delay", "inf"], 1, "delay is inf, wanted seconds"),
         (["add", "test", "--max-attempts", "0"], 1, "max_attempts is 0"),
         (["fly"], 2, "'fly'"),
     ],
