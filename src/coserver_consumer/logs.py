@@ -144,7 +144,7 @@ def claimed(jobs: Iterable[Job]) -> None:
 def ended(job: Job, ending: Ending, seconds: float) -> None:
     """The database knows how an attempt ended."""
     failed = ending.error is not None and ending.state is not State.CANCELLED
-    level = logging.WARNING if failed else logging.INFO
+    level = logging.WARNING if failed or ending.note else logging.INFO
     if not log.isEnabledFor(level):
         return
     how, what_follows = _describe(ending)
@@ -298,6 +298,8 @@ def _attempt(job: Job) -> str:
 def _describe(ending: Ending) -> tuple[str, str]:
     """Return how the attempt ended, and what follows from it."""
     match ending:
+        case Ending(state=State.SCHEDULED, note=str(note), delay=delay):
+            return "wasn't tried", f", is looked at again in {delay:g} s: {shorten(note)}"
         case Ending(state=State.SCHEDULED, error=None, delay=delay):
             return "snoozed", f", goes on in {delay:g} s"
         case Ending(state=State.SCHEDULED, delay=delay):
