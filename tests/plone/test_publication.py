@@ -204,6 +204,16 @@ def test_a_path_may_have_spaces_and_commas(instance: Instance) -> None:
     assert told["url"] == f"{instance.url}/plone/a%20b%2C%20c"
 
 
+@pytest.mark.parametrize(
+    "prefix", ["", "/VirtualHostBase/https/www.example.com:443/plone/VirtualHostRoot"]
+)
+def test_a_quoted_question_mark_is_part_of_a_step(instance: Instance, prefix: str) -> None:
+    """Whoever typed it doesn't choose another view by it."""
+    at = f"{prefix}/@@test-queue" if prefix else "/plone/@@test-queue"
+    told = instance.queue_and_run("/plone/@@test-steps/what%3Fx=1/50%25/ä?y=2", at=at).json()
+    assert told == {"steps": ["what?x=1", "50%", "ä"], "form": {"y": "2"}}
+
+
 def test_a_job_keeps_the_virtual_host(instance: Instance) -> None:
     """Links that a job makes are the public ones."""
     at = "/VirtualHostBase/https/www.example.com:443/plone/VirtualHostRoot/_vh_intern/@@test-queue"

@@ -12,7 +12,8 @@ from Products.Five.browser import BrowserView
 from Products.Five.browser.metaconfigure import page
 from zExceptions import HTTPServiceUnavailable, Redirect, Unauthorized
 from ZODB.POSException import ConflictError
-from zope.interface import Interface
+from zope.interface import Interface, implementer
+from zope.publisher.interfaces import IPublishTraverse
 from zope.publisher.interfaces.browser import IDefaultBrowserLayer
 
 from collective.coserver import current_job, queue
@@ -132,6 +133,23 @@ class Report(BrowserView):
         return "not cancelled"
 
 
+@implementer(IPublishTraverse)
+class Steps(BrowserView):
+    """Tells which steps of the path came behind it, and its form."""
+
+    def __init__(self, context: Any, request: Any) -> None:
+        super().__init__(context, request)
+        self.steps: list[str] = []
+
+    def publishTraverse(self, request: Any, name: str) -> Steps:  # noqa: N802
+        """Take a step."""
+        self.steps.append(name)
+        return self
+
+    def __call__(self) -> str:
+        return json.dumps({"steps": self.steps, "form": dict(self.request.form)})
+
+
 class Which(BrowserView):
     """Says that every request finds it."""
 
@@ -155,6 +173,7 @@ VIEWS = (
     ("test-end", End, IDefaultBrowserLayer, "zope2.Public"),
     ("test-write", Write, IDefaultBrowserLayer, "zope2.Public"),
     ("test-report", Report, IJobRequest, "zope2.Public"),
+    ("test-steps", Steps, IDefaultBrowserLayer, "zope2.Public"),
     ("test-which", Which, IDefaultBrowserLayer, "zope2.Public"),
     ("test-which", WhichForJobs, IJobRequest, "zope2.Public"),
 )
