@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,6 @@ from coserver_consumer.errors import InvalidJob, UnknownQueue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.texts import make_line
 
 NAME_LENGTH = 190
 
@@ -49,11 +49,10 @@ def queues(connection: Connection) -> list[str]:
 
 def add_queue(connection: Connection, name: str) -> None:
     """Make a queue known; a known one stays as it is."""
-    is_plain = name.isprintable() and name == name.strip() and "," not in name
-    if not 0 < len(name) <= NAME_LENGTH or not is_plain:
+    if not name or len(name) > NAME_LENGTH or name != name.strip() or "," in name:
         raise InvalidJob(
-            f"'{make_line(name, NAME_LENGTH)}' can't name a queue: 1 to {NAME_LENGTH} printable "
-            "characters, without commas, not beginning or ending with a space."
+            f"'{name}' can't name a queue: 1 to {NAME_LENGTH} characters, without commas, "
+            "not beginning or ending with a space."
         )
     if name not in queues(connection):
         connection.execute(sa.insert(schema.queue).values(name=name))
@@ -94,7 +93,8 @@ def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
     """Return the error that says which queues there are and how this one is made."""
     return UnknownQueue(
         f"No queue is called '{name}'; known are: {', '.join(known) or 'none'}. "
-        f"Make it with `coserver queues add {name}`, or by starting a consumer that serves it."
+        f"Make it with `coserver queues add {shlex.quote(name)}`, or by starting a consumer that "
+        "serves it."
     )
 
 
