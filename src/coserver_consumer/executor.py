@@ -14,7 +14,6 @@ from coserver_consumer.outcome import (
     Cancelled,
     Completed,
     Failed,
-    NotTried,
     Outcome,
     Released,
     Snoozed,
@@ -26,7 +25,7 @@ from coserver_consumer.signing import verify
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 
-OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released, NotTried)
+OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released)
 DONE = Completed()
 
 

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from coserver_consumer.job import Job
 
-KEY = "coserver.admitted"
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What the WSGI environment holds of the job; it isn't to be seen where that is shown."""
-
-    job: Job = field(repr=False)
+NAME = "_coserver_job"
 
 
 def set_job(request: Any, job: Job) -> None:
     """Note that the request runs the job."""
-    request.environ[KEY] = Admitted(job)
+    setattr(request, NAME, job)
 
 
 def get_job(request: Any) -> Job | None:
     """Return the job that the request runs, None for everybody else's requests.
 
-    It stands in the WSGI environment, where a client can only put text: ``request.get`` would look
-    into the form as well. Copies of the environment have it too, so that a request which is cloned
-    within the job, as by ``plone.subrequest``, is the job's.
+    An attribute of the request object: ``request.get`` and ``request[...]`` would look into the
+    form as well.
     """
-    found = request.environ.get(KEY) if request is not None else None
-    return found.job if isinstance(found, Admitted) else None
+    job = vars(request).get(NAME) if request is not None else None
+    return job if isinstance(job, Job) else None
