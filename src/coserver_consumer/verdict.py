@@ -20,6 +20,7 @@ class Finding(StrEnum):
     COMMITTED = "committed"
     ABSENT = "absent"  # it never committed, and never will
     LOST = "lost"  # the evidence was packed away
+    NOWHERE = "nowhere"  # nothing says where to look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,17 @@ class Question:
 
     Its keys: ``database`` (a name), ``base_tid`` (the last transaction before it, a number), and
     on storages that keep no metadata ``marker`` and ``witness`` (oids as numbers).
+
+    ``job_id`` and ``created_at`` are those of a job that depends on it, and ``age`` is for how many
+    seconds it has been open.
     """
 
     mark: Mark
     value: str
     evidence: dict[str, Any]
+    job_id: str = ""
+    created_at: int = 0
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

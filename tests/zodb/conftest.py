@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ZODB import DB
 
-from support.storages import KINDS, open_db
+from support.storages import KINDS, RELSTORAGE, open_db
 
 FORGETFUL = [kind for kind in KINDS if kind in ("file", "zeo", "history-free")]
 
@@ -23,5 +23,12 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DB]:
 @pytest.fixture(params=FORGETFUL)
 def packing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DB]:
     """An open database of each kind whose pack takes evidence away."""
+    with open_db(request.param, tmp_path) as database:
+        yield database
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind in RELSTORAGE])
+def marking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DB]:
+    """An open database of each kind whose marks are objects."""
     with open_db(request.param, tmp_path) as database:
         yield database

@@ -185,10 +185,90 @@ def test_evidence_after_a_pack_is_good_again(db):
 def test_a_question_without_evidence_is_lost(db):
     """Some other program wrote the row."""
     question = Question(mark=Mark.BATCH, value="x", evidence={"database": "main"})
-    assert find(db, question) == [Finding.LOST]
+    assert find(db, question) == [Finding.NOWHERE]
 
 
 def test_a_database_that_is_not_mounted_here_is_not_answered_for(db):
     """Another Zope may know it; the question stays open."""
     question = Question(mark=Mark.BATCH, value="x", evidence={"database": "other", "base_tid": 1})
     assert answer([question], {"main": db}) == []
+
+
+def test_the_first_marked_transaction_of_all_may_abort(db):
+    """What its evidence hangs on is there before it."""
+    aborted = write(db, commits=False)
+    assert find(db, aborted) == [Finding.ABSENT]
+
+
+def test_the_first_marked_transaction_of_all_may_commit(db):
+    """Also when the next one aborts."""
+    committed = write(db)
+    assert find(db, committed, write(db, commits=False)) == [Finding.COMMITTED, Finding.ABSENT]
+
+
+NONSENSE = [
+    {"base_tid": -1},
+    {"base_tid": 2**64},
+    {"base_tid": 10**400},
+    {"base_tid": True},
+    {"base_tid": "1"},
+    {"base_tid": 1.5},
+    {"base_tid": None},
+    {},
+    {"base_tid": 1, "marker": -1, "witness": -1},
+    {"base_tid": 1, "marker": 2**64, "witness": "x"},
+    {"base_tid": 1, "marker": [], "witness": {}},
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=str)
+def test_nonsense_is_answered_by_itself(db, nonsense):
+    """Whatever a row says of its evidence, the others of the same round get their verdicts."""
+    write(db)
+    aborted, committed = write(db, commits=False), write(db)
+    odd = Question(mark=Mark.BATCH, value="odd", evidence={"database": "main"} | nonsense)
+    found, *others = find(db, odd, aborted, committed)
+    assert found in (Finding.NOWHERE, Finding.LOST)
+    assert others == [Finding.ABSENT, Finding.COMMITTED]
+
+
+def test_a_base_that_is_yet_to_come_is_nobodys(db):
+    """The ZODB is another one, or has lost what was there: no guess."""
+    write(db)
+    ahead = u64(db.storage.lastTransaction()) + 2**40
+    committed = write(db)
+    evidence = write(db).evidence | {"base_tid": ahead, "witness": 2**62, "marker": 2**62}
+    late = Question(mark=Mark.BATCH, value="late", evidence=evidence)
+    assert find(db, late, committed) == [Finding.LOST, Finding.COMMITTED]
+
+
+@pytest.mark.parametrize("name", [None, 7, ["main"], {"main": 1}, "\0"])
+def test_a_database_whose_name_is_nonsense_is_not_answered_for(db, name):
+    """It is somebody else's, if anybody's; the others are answered."""
+    odd = Question(mark=Mark.BATCH, value="odd", evidence={"database": name, "base_tid": 1})
+    committed = write(db)
+    [verdict] = answer([odd, committed], {"main": db})
+    assert (verdict.value, verdict.finding) == (committed.value, Finding.COMMITTED)
+
+
+def test_what_others_write_into_a_transaction_is_theirs(db):
+    """Another add-on's extended info may be anything."""
+    manager = transaction.TransactionManager()
+    connection = db.open(manager)
+    connection.root()["other"] = 1
+    first = write(db, commits=False)
+    manager.begin()
+    connection.root()["other"] = 2
+    manager.get().setExtendedInfo("other", {"a": []})
+    manager.get().setExtendedInfo("coserver-run", ["not", "ours"])
+    manager.commit()
+    connection.close()
+    assert find(db, first, write(db)) == [Finding.ABSENT, Finding.COMMITTED]
+
+
+def test_another_object_under_the_oid_of_a_marker_is_no_mark(marking):
+    """A ZODB that was restored from a backup gives the same oids out again."""
+    mine, others = write(marking), write(marking)
+    evidence = others.evidence | {"marker": mine.evidence["marker"]}
+    mixed = Question(mark=Mark.BATCH, value=others.value, evidence=evidence)
+    assert find(marking, mixed) == [Finding.ABSENT]

@@ -11,6 +11,7 @@ keeps none when it is history-free and has no usable barrier, so there the mark 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -18,22 +19,33 @@ from ZODB import DB
 
 from collective.coserver.evidence import marker, metadata
 from collective.coserver.evidence.kind import keeps_metadata
-from coserver_consumer.verdict import Finding, Question, Verdict
+from collective.coserver.evidence.sound import nowhere, number
+from coserver_consumer.errors import EvidenceUnavailable
+from coserver_consumer.verdict import Question, Verdict
+
+logger = logging.getLogger("collective.coserver")
 
 
 def answer(questions: Iterable[Question], databases: Mapping[str, DB]) -> list[Verdict]:
     """Return a verdict for each question that can be answered.
 
-    A question about a database that isn't mounted here stays open: another Zope may know it.
+    A question about a database that isn't mounted here stays open: another Zope may know it. So
+    does one about a database that can't be read now; raises ``EvidenceUnavailable`` if that is
+    why there isn't any verdict.
     """
-
-    def name(question: Question) -> str:
-        return str(question.evidence.get("database", ""))
-
     verdicts: list[Verdict] = []
-    for database, asked in groupby(sorted(questions, key=name), key=name):
-        if database in databases:
-            verdicts += _look(databases[database], list(asked))
+    failures: list[str] = []
+    for name, asked in groupby(sorted(questions, key=_name), key=_name):
+        if name not in databases:
+            continue
+        try:
+            verdicts += _look(databases[name], list(asked))
+        except Exception as error:  # noqa: BLE001  each storage has its own ways to be away
+            failures.append(_explain(name, error))
+    if failures and not verdicts:
+        raise EvidenceUnavailable(" ".join(failures))
+    for failure in failures:
+        logger.warning("%s", failure)
     return verdicts
 
 
@@ -41,22 +53,29 @@ def tend(databases: Mapping[str, DB]) -> None:
     """Make good again what a pack has spoiled; call it now and then.
 
     Until then a transaction whose process dies may be called lost though it could be told.
+    Raises ``EvidenceUnavailable``.
     """
-    for db in databases.values():
-        if not keeps_metadata(db.storage):
-            marker.move_fence(db)
+    for name, db in databases.items():
+        try:
+            if not keeps_metadata(db.storage):
+                marker.move_fence(db)
+        except Exception as error:
+            raise EvidenceUnavailable(_explain(name, error)) from error
+
+
+def _name(question: Question) -> str:
+    """Return the name of the database that the question is about, "" if that isn't a name."""
+    name = question.evidence.get("database")
+    return name if isinstance(name, str) else ""
+
+
+def _explain(name: str, error: Exception) -> str:
+    why = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"The ZODB '{name}' can't be asked what became of dead requests ({why})."
 
 
 def _look(db: DB, questions: list[Question]) -> list[Verdict]:
-    sound = [question for question in questions if isinstance(_base(question), int)]
-    unsound = [_lost(question) for question in questions if question not in sound]
+    sound = [question for question in questions if number(question, "base_tid") is not None]
+    unsound = [nowhere(question) for question in questions if question not in sound]
     look = metadata.look if keeps_metadata(db.storage) else marker.look
     return unsound + (look(db, sound) if sound else [])
-
-
-def _base(question: Question) -> object:
-    return question.evidence.get("base_tid")
-
-
-def _lost(question: Question) -> Verdict:
-    return Verdict(mark=question.mark, value=question.value, finding=Finding.LOST)

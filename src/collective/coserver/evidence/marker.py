@@ -2,7 +2,8 @@
 
 Three small objects, all plain ``PersistentMapping``s so that a database outlives the add-on:
 
-- A *marker* is written with the transaction that it marks. Nothing refers to it.
+- A *marker* is written with the transaction that it marks, and says whose it is: a ZODB that was
+  restored from a backup gives the same oids out again. Nothing refers to it.
 - The *fence* is one object that every marked transaction reads as current and that the resolver
   changes. Whoever had voted when it changes has finished; whoever votes later conflicts and tries
   again. So after the change a marker is there, or never will be.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import transaction
 from persistent.mapping import PersistentMapping
@@ -24,17 +25,17 @@ from ZODB.Connection import Connection
 from ZODB.POSException import POSKeyError
 from ZODB.utils import p64, u64
 
-from coserver_consumer.verdict import Finding, Question, Verdict
+from collective.coserver.evidence.sound import nowhere, number
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 T = TypeVar("T")
 
 FENCE = "collective.coserver.fence"  # its key in the database's root
 WITNESS = "witness"
 TRIES = 10
-NOWHERE = 2**62  # an oid that no object has
 
 
-def write_marker(connection: Connection) -> dict[str, int]:
+def write_marker(connection: Connection, mark: Mark, value: str) -> dict[str, int]:
     """Add a marker to the current transaction and read the fence; return where to look for it."""
     fence = connection.root().get(FENCE)
     if fence is None:
@@ -42,7 +43,7 @@ def write_marker(connection: Connection) -> dict[str, int]:
     elif fence._p_jar is not None:  # else this very transaction has made it
         fence._p_activate()  # the serial is known then
         connection.readCurrent(fence)
-    return {"marker": u64(_add(connection)), "witness": u64(fence[WITNESS])}
+    return {"marker": u64(_add(connection, {mark.value: value})), "witness": u64(fence[WITNESS])}
 
 
 def look(db: DB, questions: list[Question]) -> list[Verdict]:
@@ -60,7 +61,7 @@ def move_fence(db: DB) -> None:
         if fence is None:
             fence = _make_fence(connection)
         if _find(connection, u64(fence[WITNESS])) is None:
-            fence[WITNESS] = _add(connection)
+            fence[WITNESS] = _make_witness(connection.db())
         fence["moves"] = fence.get("moves", 0) + 1
 
     _commit(db, move)
@@ -84,36 +85,49 @@ def _commit(db: DB, work: Callable[[Connection], T]) -> T:
     raise AssertionError("the last try returned or raised")
 
 
-def _make_fence(connection: Connection) -> Any:
-    fence = PersistentMapping({WITNESS: _add(connection)})
+def _make_fence(connection: Connection) -> PersistentMapping:
+    """Return a new fence, which the current transaction puts into the database's root."""
+    fence = PersistentMapping({WITNESS: _make_witness(connection.db())})
     connection.root()[FENCE] = fence
     return fence
 
 
-def _add(connection: Connection) -> bytes:
+def _make_witness(db: DB) -> bytes:
+    """Return the oid of a new witness.
+
+    It is there before the transaction that names it, and whatever becomes of that.
+    """
+    return _commit(db, lambda connection: _add(connection, {}))
+
+
+def _add(connection: Connection, said: dict[str, str]) -> bytes:
     """Add an object that nothing refers to; return its oid."""
-    thing = PersistentMapping()
+    thing = PersistentMapping(said)
     connection.add(thing)
     oid: bytes = thing._p_oid
     return oid
 
 
-def _find(connection: Connection, oid: int) -> int | None:
-    """Return the transaction of an object, None if there is no such object."""
+def _find(connection: Connection, oid: int | None) -> PersistentMapping | None:
+    """Return such an object, None if there is none, or another thing bears its oid."""
+    if oid is None:
+        return None
     try:
         found = connection.get(p64(oid))
         found._p_activate()
     except POSKeyError:
         return None
-    tid: int = u64(found._p_serial)
-    return tid
+    return found if isinstance(found, PersistentMapping) else None
 
 
 def _judge(question: Question, connection: Connection) -> Verdict:
-    tid = _find(connection, question.evidence.get("marker", NOWHERE))
-    if tid is not None:
-        finding = Finding.COMMITTED
-    elif _find(connection, question.evidence.get("witness", NOWHERE)) is not None:
+    oid, tid = number(question, "marker"), None
+    if oid is None:
+        return nowhere(question)
+    found = _find(connection, oid)
+    if found is not None and found.get(question.mark.value) == question.value:
+        finding, tid = Finding.COMMITTED, u64(found._p_serial)
+    elif _find(connection, number(question, "witness")) is not None:
         finding = Finding.ABSENT
     else:
         finding = Finding.LOST

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ZODB import DB
 from ZODB.Connection import TransactionMetaData
 from ZODB.utils import p64, u64
 
-from coserver_consumer.verdict import Finding, Question, Verdict
+from collective.coserver.evidence.sound import number
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 
 def look(db: DB, questions: list[Question]) -> list[Verdict]:
@@ -18,14 +20,22 @@ def look(db: DB, questions: list[Question]) -> list[Verdict]:
     as it was, the database was packed to a later time and its silence says nothing.
     """
     wait_for_voted(db.storage)
-    tids: dict[tuple[str, str], int] = {}
+    tids: dict[tuple[Mark, str], int] = {}
     intact: set[int] = set()
     for record in db.storage.iterator(p64(min(_base(question) for question in questions))):
         if _is_intact(record):
             intact.add(u64(record.tid))
-        for mark, value in record.extension.items():
+        for mark, value in marks(record):
             tids[mark, value] = u64(record.tid)
     return [_judge(question, tids, intact) for question in questions]
+
+
+def marks(record: Any) -> Iterator[tuple[Mark, str]]:
+    """Yield the marks of a transaction; what others have put beside them is theirs."""
+    for mark in Mark:
+        value = record.extension.get(mark.value)
+        if isinstance(value, str):
+            yield mark, value
 
 
 def wait_for_voted(storage: Any) -> None:
@@ -47,8 +57,8 @@ def _is_intact(record: Any) -> bool:
     return record.status in (" ", b" ")
 
 
-def _judge(question: Question, tids: dict[tuple[str, str], int], intact: set[int]) -> Verdict:
-    tid = tids.get((question.mark.value, question.value))
+def _judge(question: Question, tids: dict[tuple[Mark, str], int], intact: set[int]) -> Verdict:
+    tid = tids.get((question.mark, question.value))
     if tid is not None:
         finding = Finding.COMMITTED
     else:
@@ -57,5 +67,5 @@ def _judge(question: Question, tids: dict[tuple[str, str], int], intact: set[int
 
 
 def _base(question: Question) -> int:
-    base: int = question.evidence["base_tid"]
-    return base
+    """Return the base; ``answer`` has seen that there is one."""
+    return number(question, "base_tid") or 0

@@ -1,0 +1,22 @@
+"""What a question says of its evidence, if it can be what a data manager wrote.
+
+Any program may write rows: a number that can't be one is as if it weren't there.
+"""
+
+from __future__ import annotations
+
+from coserver_consumer.verdict import Finding, Question, Verdict
+
+END = 2**63  # oids and tids are below it: both are kept in signed columns
+
+
+def number(question: Question, key: str) -> int | None:
+    """Return an oid or a tid of the evidence, None if there is none that can be."""
+    value = question.evidence.get(key)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < END else None
+
+
+def nowhere(question: Question) -> Verdict:
+    """Return the verdict on a question whose evidence says nothing."""
+    return Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)
