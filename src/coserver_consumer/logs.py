@@ -218,10 +218,17 @@ def gave_up(consumer_id: str) -> None:
 
 def resolved(verdict: Verdict, number: int) -> None:
     """The ZODB told what became of a transaction whose process died."""
-    what = "Batch" if verdict.mark is Mark.BATCH else "Run"
-    log.warning(
-        "%s %s: its process died; %s (%s jobs)", what, verdict.value, verdict.finding, number
-    )
+    log.warning("%s %s: its process died; %s (%s jobs)", *_name(verdict), verdict.finding, number)
+
+
+def _name(verdict: Verdict) -> tuple[str, str]:
+    return "Batch" if verdict.mark is Mark.BATCH else "Run", shorten(verdict.value)
+
+
+def unsettled(verdict: Verdict, error: Exception) -> None:
+    """What the ZODB told can't be written; the others are."""
+    why = shorten(str(getattr(error, "orig", error)))
+    log.error("%s %s is %s, which can't be written: %s", *_name(verdict), verdict.finding, why)
 
 
 def unresolved(why: str) -> None:

@@ -15,12 +15,13 @@ from sqlalchemy import Connection
 
 from coserver_consumer import logs, store
 from coserver_consumer.database import Database
-from coserver_consumer.errors import EvidenceUnavailable
+from coserver_consumer.errors import EvidenceUnavailable, StoreUnavailable
 from coserver_consumer.job import RunKey
 from coserver_consumer.loop import Loop
 from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
+LONGEST_OPEN = 86_400.0  # seconds that a question is asked; other Zopes may have its ZODB
 
 Ask = Callable[[Sequence[Question]], list[Verdict]]
 
@@ -51,30 +52,54 @@ class Resolver:
         evidence hangs on.
         """
         is_second_look = time.monotonic() >= self._next_second_look
-        questions = self._find_questions(is_second_look)
+        questions = self._find_unresolved()
         if not questions and not is_second_look:
             return
         try:
-            verdicts = self._ask(questions)
+            self._resolve(questions + (self._find_dropped() if is_second_look else []))
+            while questions:
+                questions = self._find_unresolved(behind=questions[-1])
+                if questions:
+                    self._resolve(questions)
         except EvidenceUnavailable as error:
             self._complain(str(error))
             return
         self._complain("")
-        for verdict in verdicts:
-            self._settle(verdict)
         if is_second_look:
             self._next_second_look = time.monotonic() + SECOND_LOOK
 
-    def _find_questions(self, is_second_look: bool) -> list[Question]:  # noqa: FBT001
+    def _find_unresolved(self, *, behind: Question | None = None) -> list[Question]:
+        """Return the next portion of questions; those that stay open are behind us then."""
+
         def find(connection: Connection) -> list[Question]:
-            questions = store.find_unresolved(connection, older_than=self._patience)
-            dropped = store.find_dropped(connection) if is_second_look else []
-            return questions + dropped
+            return store.find_unresolved(connection, older_than=self._patience, behind=behind)
 
         return self._database.write(find)
 
+    def _find_dropped(self) -> list[Question]:
+        return self._database.write(store.find_dropped)
+
+    def _resolve(self, questions: Sequence[Question]) -> None:
+        """Ask, and write what is told; what stays open for a day is nowhere to be found."""
+        verdicts = self._ask(questions)
+        answered = {(verdict.mark, verdict.value) for verdict in verdicts}
+        nowhere = [
+            Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)
+            for question in questions
+            if question.age > LONGEST_OPEN and (question.mark, question.value) not in answered
+        ]
+        for verdict in [*verdicts, *nowhere]:
+            self._settle(verdict)
+
     def _settle(self, verdict: Verdict) -> None:
-        number = self._database.write(lambda connection: settle(connection, verdict))
+        """Write what follows; a verdict that can't be written keeps no other back."""
+        try:
+            number = self._database.write(lambda connection: settle(connection, verdict))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  what Zope said is somebody else's text
+            logs.unsettled(verdict, error)
+            return
         if number:
             logs.resolved(verdict, number)
             self._wake()
@@ -105,6 +130,8 @@ def _settle_batch(connection: Connection, verdict: Verdict) -> int:
             return store.drop(connection, verdict.value)
         case Finding.LOST:
             return store.forsake(connection, verdict.value)
+        case Finding.NOWHERE:
+            return store.forsake(connection, verdict.value, why=store.NOWHERE)
         case _:
             assert_never(verdict.finding)
 
@@ -117,6 +144,8 @@ def _settle_run(connection: Connection, finding: Finding, key: RunKey) -> bool:
             return store.revoke(connection, key)
         case Finding.LOST:
             return store.lose(connection, key)
+        case Finding.NOWHERE:
+            return store.lose(connection, key, why=store.NOWHERE)
         case _:
             assert_never(finding)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.database import Database
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.resolver import Resolver
-from coserver_consumer.verdict import Finding, Verdict
+from coserver_consumer.store import schema
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 
 @pytest.fixture
@@ -21,6 +25,22 @@ def batch(engine) -> str:
     job = NewJob(task="t")
     store.write(engine, lambda c: store.stage(c, [job], batch=batch, evidence={"base_tid": 1}))
     return batch
+
+
+def stage(engine, *, batch: str, evidence: Any, age: int = 0) -> str:
+    """Stage a job that some program has written, so many seconds ago; return its id."""
+    job = NewJob(task="t")
+    store.write(engine, lambda c: store.stage(c, [job], batch=new_id(), evidence={}))
+    row = sa.update(schema.job).where(schema.job.c.id == job.id)
+    made = schema.job.c.created_at - age * store.SECOND
+    with engine.begin() as connection:
+        connection.execute(row.values(batch=batch, evidence=evidence, created_at=made))
+    return job.id
+
+
+def get(engine, job_id: str):
+    """Return a job."""
+    return store.read(engine, lambda connection: store.get(connection, job_id))
 
 
 class Zodb:
@@ -93,3 +113,53 @@ def test_a_dropped_batch_is_looked_at_again(engine, batch):
     make_resolver(engine, Zodb(Finding.ABSENT)).tick()
     make_resolver(engine, Zodb(Finding.COMMITTED)).tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+
+
+def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
+    """What Zope says is somebody else's text."""
+
+    def ask(questions):
+        odd = [Verdict(mark=mark, value="\0", finding=Finding.ABSENT) for mark in Mark]
+        return odd + Zodb(Finding.COMMITTED).ask(questions)
+
+    Resolver(Database(engine), ask, patience=-1, wake=lambda: None).tick()
+    assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+
+
+DAY = 86_400
+ODD = ["text", 7, [], {}, {"database": "other", "base_tid": -1}, {"database": "x" * 10_000}]
+
+
+@pytest.mark.parametrize("evidence", ODD, ids=lambda said: str(said)[:40])
+def test_what_no_zope_can_answer_becomes_unknown_after_a_day(engine, evidence):
+    """Another Zope may have its database until then; nothing is asked for ever."""
+    young, old = stage(engine, batch=new_id(), evidence=evidence), new_id()
+    old = stage(engine, batch=old, evidence=evidence, age=DAY + 60)
+
+    Resolver(Database(engine), lambda _: [], patience=-1, wake=lambda: None).tick()
+    assert [get(engine, young).state, get(engine, old).state] == [State.STAGED, State.UNKNOWN]
+    assert "its row names no ZODB" in get(engine, old).error
+
+
+def test_zope_is_told_no_more_than_where_to_look(engine):
+    """A row may hold megabytes."""
+    evidence = {"database": "main", "base_tid": 1, "more": "x" * 10_000, "marker": ["x" * 10_000]}
+    stage(engine, batch=new_id(), evidence=evidence)
+    (question,) = store.read(engine, lambda c: store.find_unresolved(c, older_than=-1))
+    assert question.evidence == {"database": "main", "base_tid": 1}
+
+
+def test_what_stays_open_stands_in_nobodys_way(engine):
+    """More questions than one round asks: those behind come in the next portion."""
+    batches = [new_id() for _ in range(5)]
+    for batch in batches:
+        stage(engine, batch=batch, evidence={})
+    found: list[Question] = []
+
+    def find(connection: Connection) -> list[Question]:
+        behind = found[-1] if found else None
+        return store.find_unresolved(connection, older_than=-1, behind=behind, limit=2)
+
+    while portion := store.read(engine, find):
+        found += portion
+    assert [question.value for question in found] == batches

@@ -13,7 +13,7 @@ from coserver_consumer.doctor import Finding, Verdict, examine
 MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 
 
-@click.command(short_help="Say what is wrong, and what to do.")
+@click.command()
 @json_option
 @access_options
 @click.pass_context

@@ -3,9 +3,8 @@
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
 one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness``, ``batches``,
 ``outlook``, ``claiming``, ``picking``, ``values``, ``limits``, ``ahead``, ``ending``, ``history``,
-``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``,
-``filtering``, ``short_ids``, ``queues``, ``partitions``, ``pruning``, ``calling``, ``misfits``,
-``borrowing``.
+``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
+``partitions``, ``pruning``, ``calling``, ``misfits``, ``borrowing``.
 """
 
 from coserver_consumer.store.adding import (
@@ -18,7 +17,13 @@ from coserver_consumer.store.adding import (
     stage,
 )
 from coserver_consumer.store.ahead import begin, set_aside
-from coserver_consumer.store.batches import drop, forsake, promote, promote_staged
+from coserver_consumer.store.batches import (
+    NOWHERE,
+    drop,
+    forsake,
+    promote,
+    promote_staged,
+)
 from coserver_consumer.store.borrowing import borrow
 from coserver_consumer.store.calling import call, carries_calls, hear, listen
 from coserver_consumer.store.changing import cancel, report, retry, wake
@@ -29,7 +34,6 @@ from coserver_consumer.store.effects import complete, hold_running, lose, revoke
 from coserver_consumer.store.ending import finish
 from coserver_consumer.store.engine import Timeouts, open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage
-from coserver_consumer.store.filtering import Count, count, find
 from coserver_consumer.store.leases import (
     ConsumerInfo,
     Heartbeat,
@@ -77,24 +81,24 @@ from coserver_consumer.store.reading import (
     attempts,
     count_ahead,
     counts,
+    find,
     get,
     get_running,
     held,
     now,
 )
-from coserver_consumer.store.short_ids import find_id, shorten
 from coserver_consumer.store.unresolved import find_dropped, find_unresolved
 from coserver_consumer.store.upgrading import check_schema, upgrade
 
 __all__ = [
     "MAX_PAYLOAD",
     "NEWEST",
+    "NOWHERE",
     "SECOND",
     "AttemptError",
     "Claimer",
     "Consumer",
     "ConsumerInfo",
-    "Count",
     "Heartbeat",
     "Limit",
     "Line",
@@ -120,7 +124,6 @@ __all__ = [
     "claim_from",
     "complete",
     "consumers",
-    "count",
     "count_ahead",
     "count_running",
     "count_starts",
@@ -130,7 +133,6 @@ __all__ = [
     "fail_misfits",
     "find",
     "find_dropped",
-    "find_id",
     "find_limit",
     "find_unresolved",
     "finish",
@@ -174,7 +176,6 @@ __all__ = [
     "set_limit",
     "set_max_running",
     "set_rate",
-    "shorten",
     "stage",
     "unknown_queue",
     "unregister",

@@ -17,6 +17,10 @@ from coserver_consumer.store.settling import DUE_STATE, cancel_unneeded, end_job
 from coserver_consumer.store.sql import is_state, lazily, locked
 from coserver_consumer.store.uniqueness import FREE
 
+# Why nothing can be told of a transaction.
+PACKED = "the ZODB was packed, or restored from a backup, meanwhile"
+NOWHERE = "its row names no ZODB that could be looked at"
+
 
 def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     """Let the jobs of a committed transaction run; return how many.
@@ -47,9 +51,9 @@ def drop(connection: Connection, batch: str) -> int:
     return _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
 
 
-def forsake(connection: Connection, batch: str) -> int:
+def forsake(connection: Connection, batch: str, *, why: str = PACKED) -> int:
     """End the staged jobs of a transaction whose evidence is gone as unknown; return how many."""
-    reason = "Whether its request committed can't be told: the ZODB was packed meanwhile."
+    reason = f"Whether its request committed can't be told: {why}."
     return _end_staged(connection, batch, State.UNKNOWN, reason)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
+from coserver_consumer.store.batches import PACKED
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import MAX_RESULT, hold_run
 from coserver_consumer.store.settling import end_run
@@ -98,7 +99,7 @@ def revoke(connection: Connection, key: RunKey) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def lose(connection: Connection, key: RunKey) -> bool:
-    """End a finishing job as unknown: the evidence of its effect was packed away."""
-    reason = "Whether it ran to its end can't be told: the ZODB was packed meanwhile."
+def lose(connection: Connection, key: RunKey, *, why: str = PACKED) -> bool:
+    """End a finishing job as unknown: the evidence of its effect is gone."""
+    reason = f"Whether it ran to its end can't be told: {why}."
     return end_run(connection, key, was=State.FINISHING, state=State.UNKNOWN, error=reason)

@@ -14,25 +14,44 @@ from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.verdict import Mark, Question, run_mark
 
+NAME = 190  # characters of a database's name
+KEYS = ("database", "base_tid", "marker", "witness")
+
 
 def find_unresolved(
-    connection: Connection, *, older_than: float = 10, limit: int = 1000
+    connection: Connection,
+    *,
+    older_than: float = 10,
+    behind: Question | None = None,
+    limit: int = 1000,
 ) -> list[Question]:
     """Return what to ask about jobs staged or finishing for more than ``older_than`` seconds.
 
-    One question for each batch and for each run.
+    One question for each batch and for each run, those ``behind`` one that was returned before.
     """
     job = schema.job.c
+    age = Now() - sa.func.coalesce(job.voted_at, job.created_at)
     query = (
-        sa.select(job.id, job.run, job.state, job.batch, job.evidence)
+        sa.select(
+            *(job.id, job.run, job.state, job.batch, job.evidence, job.created_at),
+            age.label("age"),
+        )
         .where(
             is_state(State.STAGED, State.FINISHING),
             sa.func.coalesce(job.voted_at, job.created_at) < Now() - round(older_than * SECOND),
         )
-        .order_by(job.created_at)
+        .order_by(job.created_at, job.id)
         .limit(limit)
     )
+    if behind is not None:
+        query = query.where(_is_behind(behind))
     return _without_twins(_to_question(row) for row in connection.execute(query))
+
+
+def _is_behind(place: Question) -> sa.ColumnElement[bool]:
+    job = schema.job.c
+    is_next = sa.and_(job.created_at == place.created_at, job.id > place.job_id)
+    return sa.or_(job.created_at > place.created_at, is_next)
 
 
 def find_dropped(
@@ -41,9 +60,13 @@ def find_dropped(
     """Return what to ask again about batches dropped less than ``younger_than`` seconds ago."""
     ended = schema.history.c
     query = (
-        sa.select(ended.id, ended.run, ended.state, ended.batch, ended.evidence)
+        sa.select(
+            *(ended.id, ended.run, ended.state, ended.batch, ended.evidence, ended.created_at),
+            sa.literal(0).label("age"),
+        )
         .where(
             ended.state == sa.literal_column("'dropped'"),
+            ended.batch.is_not(None),
             ended.ended_at > Now() - round(younger_than * SECOND),
         )
         .order_by(ended.id.desc())
@@ -53,11 +76,32 @@ def find_dropped(
 
 
 def _to_question(row: sa.Row[*tuple[Any, ...]]) -> Question:
-    evidence = row.evidence if isinstance(row.evidence, dict) else {}
-    if row.state == State.FINISHING:
-        return Question(mark=Mark.RUN, value=run_mark(row.id, row.run), evidence=evidence)
-    return Question(mark=Mark.BATCH, value=row.batch or "", evidence=evidence)
+    is_run = row.state == State.FINISHING
+    return Question(
+        mark=Mark.RUN if is_run else Mark.BATCH,
+        value=run_mark(row.id, row.run) if is_run else row.batch,
+        evidence=_to_evidence(row.evidence),
+        job_id=row.id,
+        created_at=row.created_at,
+        age=row.age / SECOND,
+    )
+
+
+def _to_evidence(said: Any) -> dict[str, Any]:
+    """Return what Zope is asked by; another program may have written anything, of any size."""
+    evidence = said if isinstance(said, dict) else {}
+    return {
+        key: value
+        for key in KEYS
+        if isinstance(value := evidence.get(key), int)
+        or (isinstance(value, str) and len(value) <= NAME)
+    }
 
 
 def _without_twins(questions: Iterable[Question]) -> list[Question]:
-    return list({(question.mark, question.value): question for question in questions}.values())
+    """Keep one of those about the same transaction: the last, so that all rows lie before it."""
+    found: dict[tuple[Mark, str], Question] = {}
+    for question in questions:
+        found.pop((question.mark, question.value), None)
+        found[question.mark, question.value] = question
+    return list(found.values())

@@ -14,6 +14,7 @@ from coserver_consumer.transports.service import OK, ask_service, make_pool, nam
 from coserver_consumer.verdict import Finding, Mark, Question, Verdict
 
 SERVICE = "/@@coserver-evidence"
+UNAVAILABLE = 503
 
 
 class HttpEvidence:
@@ -34,13 +35,25 @@ class HttpEvidence:
                 f"Zope at {where} doesn't answer ({type(error).__name__}); jobs "
                 "of requests that died are decided when it does."
             ) from error
+        if reply.status == UNAVAILABLE:
+            raise EvidenceUnavailable(f"Zope at {where}: {reply.data.decode(errors='replace')}")
         if reply.status != OK:
             raise EvidenceUnavailable(
                 f"Zope at {where} refuses to tell what became of dead requests "
                 f"(status {reply.status}): is collective.coserver installed there, with the same "
                 "secret?"
             )
-        return [_to_verdict(said) for said in reply.json()]
+        return _read_verdicts(reply.data, where)
+
+
+def _read_verdicts(said: bytes, where: str) -> list[Verdict]:
+    try:
+        return [_to_verdict(verdict) for verdict in json.loads(said)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise EvidenceUnavailable(
+            f"What Zope at {where} says of dead requests can't be read ({error!r}): are both of "
+            "the same version of collective.coserver?"
+        ) from error
 
 
 def _to_verdict(said: dict[str, str | int | None]) -> Verdict:

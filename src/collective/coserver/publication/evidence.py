@@ -11,6 +11,7 @@ from Products.Five import BrowserView
 
 from collective.coserver import evidence
 from collective.coserver.publication.service import serve
+from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.verdict import Mark, Question
 
 
@@ -22,16 +23,26 @@ class Evidence(BrowserView):
 
     def __call__(self) -> str:
         """Answer what can be answered; 401 without a good token."""
-        return serve(self.request, _answer)
+        try:
+            return serve(self.request, _answer)
+        except EvidenceUnavailable as error:
+            self.request.response.setStatus(503)
+            self.request.response.setHeader("Content-Type", "text/plain; charset=utf-8")
+            return str(error)
 
 
 def _answer(body: bytes) -> list[dict[str, Any]]:
-    questions = [_to_question(said) for said in json.loads(body)]
+    questions = list(filter(None, map(_to_question, json.loads(body))))
     databases = Zope2.DB.databases
     if not questions:  # to answer one tends as well
         evidence.tend(databases)
     return [asdict(found) for found in evidence.answer(questions, databases)]
 
 
-def _to_question(said: dict[str, Any]) -> Question:
-    return Question(mark=Mark(said["mark"]), value=said["value"], evidence=said["evidence"])
+def _to_question(said: Any) -> Question | None:
+    """Return a question, None for what isn't one: it stays open."""
+    match said:
+        case {"mark": Mark.BATCH | Mark.RUN as mark, "value": str(value), "evidence": dict(found)}:
+            return Question(mark=Mark(mark), value=value, evidence=found)
+        case _:
+            return None
