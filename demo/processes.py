@@ -7,7 +7,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 PAUSE = 0.1  # seconds between two looks at a condition
 
@@ -132,9 +135,14 @@ class Process:
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash does, together with the processes it started."""
-        if self._popen is not None and self.is_running:
-            os.killpg(self._popen.pid, signal.SIGKILL)
-            self._popen.wait()
+        if self._popen is None or not self.is_running:
+            return
+        self._popen.send_signal(signal.SIGSTOP)  # it must not start others meanwhile
+        for each in psutil.Process(self._popen.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()  # it may have a process group of its own
+        os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
 
     def restart(self) -> None:
         """Stop it and start it again."""

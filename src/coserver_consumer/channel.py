@@ -34,6 +34,7 @@ class Is(StrEnum):
     READY = "ready"  # it looks for jobs
     ALIVE = "alive"  # its threads still get their turn
     WORN = "worn"  # it wants a successor, because of ``what``
+    DONE = "done"  # it ends now, and the database knows all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

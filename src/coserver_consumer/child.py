@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from typing import IO
 
@@ -19,9 +20,12 @@ from coserver_consumer.channel import (
     write_command,
     write_opening,
 )
+from coserver_consumer.process_group import end_group_with
+from coserver_consumer.restart_policy import Exit
 from coserver_consumer.settings import Settings
 
 MODULE = "coserver_consumer.entry"
+LAST_REPORTS = 2.0  # seconds in which what a process has reported is read after its end
 
 
 class Child:
@@ -34,7 +38,7 @@ class Child:
         self.number = opening.number
         self.settings: Settings = opening.settings
         self.consumers: list[str] = []  # the ids that it has had its leases under
-        self.is_ready = False
+        self.is_ready = self.is_done = False
         self.started = self.heard = time.monotonic()
         self._hear = hear
         self._process = subprocess.Popen(
@@ -45,9 +49,12 @@ class Child:
             text=True,
             encoding="utf-8",
             creationflags=_creation_flags(),
+            process_group=0,
         )
         self._write(write_opening(opening))
-        Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
+        self._listener = Thread(target=self._listen, args=(self._process.stdout,), daemon=True)
+        self._listener.start()
+        Thread(target=self._await_end, daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -66,6 +73,8 @@ class Child:
             self.consumers.append(report.what)
         elif report.says is Is.READY:
             self.is_ready = True
+        elif report.says is Is.DONE:
+            self.is_done = True
 
     def command(self, command: Command) -> None:
         """Send a command; one that has ended doesn't mind."""
@@ -75,9 +84,14 @@ class Child:
         """End it at once."""
         self._process.kill()
 
-    def wait(self) -> int:
-        """Return the exit code of one whose end was heard; negative if a signal ended it."""
-        return self._process.wait()
+    def read_exit(self) -> Exit:
+        """Return how one has ended whose end was heard."""
+        return Exit(
+            code=self._process.wait(),
+            is_announced=self.is_done,
+            was_ready=self.is_ready,
+            lived=time.monotonic() - self.started,
+        )
 
     def _write(self, line: str) -> None:
         pipe = self._process.stdin
@@ -90,8 +104,16 @@ class Child:
 
     def _listen(self, pipe: IO[str]) -> None:
         for line in pipe:
-            self._hear(self, read_report(line))
-        self._process.wait()
+            with suppress(ValueError, KeyError, TypeError):  # code of a job wrote into the pipe
+                self._hear(self, read_report(line))
+
+    def _await_end(self) -> None:
+        """Say when the process has ended, behind all that it had to report.
+
+        The end of the pipe needn't come: a child that a job has forked may hold it.
+        """
+        end_group_with(self._process)
+        self._listener.join(LAST_REPORTS)
         self._hear(self, None)
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +19,7 @@ from coserver_consumer import store, together
 from coserver_consumer.bell import find_bell, ring_for
 from coserver_consumer.errors import InvalidJob, NotDone
 from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.options import JobOptions, Said, read_options
 from coserver_consumer.result import find_result
 
 T = TypeVar("T")
@@ -29,31 +29,10 @@ FIRST_LOOK = 0.05  # seconds between the first looks of wait; doubled up to the 
 LAST_LOOK = 1.0
 
 
-class JobOptions(TypedDict, total=False):
-    """What may be said about a job beside task and arguments.
+class ClientSaid(Said, total=False):
+    """The keywords of ``Client.add``: those of ``JobOptions``, and the payload of a job."""
 
-    ``delay`` is in seconds; ``eta`` is a moment with a time zone and wins over it. ``timeout`` is
-    in seconds. ``unique``: while a job with this key is live, adding another returns its id;
-    ``unique_for`` says until when instead: 0 until it is claimed, a number of seconds until so long
-    after it was added. ``limit``: at most so many jobs with this key run at once as its limit says,
-    one unless somebody set another. ``after``: ids of jobs that must be completed first, or, with
-    ``accepts_failure``, that must have ended.
-    """
-
-    queue: str
-    priority: int
-    delay: float
-    eta: datetime | None
-    max_attempts: int
-    timeout: float | None
     payload: bytes | None
-    title: str | None
-    unique: str | None
-    unique_for: float | None
-    limit: str | None
-    requires: Iterable[str]
-    after: Iterable[str]
-    accepts_failure: bool
 
 
 class Client:
@@ -95,7 +74,7 @@ class Client:
         args: Mapping[str, Any] | None = None,
         *,
         connection: YourConnection | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[ClientSaid],
     ) -> str:
         """Queue a job and return its id; see ``JobOptions``.
 
@@ -110,16 +89,17 @@ class Client:
         args: Iterable[Mapping[str, Any]],
         *,
         connection: YourConnection | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[ClientSaid],
     ) -> list[str]:
         """Queue a job for each of ``args``, alike but for these; return their ids in that order."""
-        return self.add_jobs([make_job(task, each, options) for each in args], connection)
+        made = _read(options)
+        return self.add_jobs([make_job(task, each, *made) for each in args], connection)
 
     def job(
-        self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[JobOptions]
+        self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientSaid]
     ) -> NewJob:
         """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``."""
-        return make_job(task, args or {}, options)
+        return make_job(task, args or {}, *_read(options))
 
     def add_jobs(
         self, jobs: Iterable[NewJob], connection: YourConnection | None = None
@@ -245,26 +225,17 @@ class Client:
             return work(inside)
 
 
-def make_job(task: str, args: Mapping[str, Any], options: JobOptions) -> NewJob:
+def make_job(task: str, args: Mapping[str, Any], options: JobOptions, payload: Any) -> NewJob:
     """Return the job that these options describe."""
-    unknown = set(options) - set(JobOptions.__annotations__)
-    if unknown:
-        known = ", ".join(JobOptions.__annotations__)
-        raise InvalidJob(f"No option is called '{min(unknown)}'; known are: {known}.")
-    said: dict[str, Any] = dict(options)
-    eta, unique = said.pop("eta", None), said.pop("unique", None)
-    limit, requires = said.pop("limit", None), said.pop("requires", ())
-    after = said.pop("after", ())
-    return NewJob(
-        task=task,
-        args=dict(args),
-        run_at=_to_microseconds(eta) if eta is not None else None,
-        unique_key=unique,
-        limit_key=limit or "",
-        requires=tuple(requires),
-        after=tuple(after),
-        **said,
-    )
+    if payload is not None and not isinstance(payload, bytes):
+        raise InvalidJob(f"payload is of type {type(payload).__name__}, wanted bytes.")
+    return NewJob(task=task, args=dict(args), payload=payload, **options.as_fields())
+
+
+def _read(said: Mapping[str, Any]) -> tuple[JobOptions, Any]:
+    """Return the options that these keywords say, and the payload beside them."""
+    options = {name: value for name, value in said.items() if name != "payload"}
+    return read_options(options), said.get("payload")
 
 
 def check_queue(connection: Connection, name: str) -> None:
@@ -272,9 +243,3 @@ def check_queue(connection: Connection, name: str) -> None:
     known = store.queues(connection)
     if name not in known:
         raise store.unknown_queue(name, known)
-
-
-def _to_microseconds(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise InvalidJob(f"The time {moment.isoformat()} has no time zone.")
-    return round(moment.timestamp() * store.SECOND)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from coserver_consumer.errors import ConfigurationError, CoserverError, JobNotFound, StartAgain
+from coserver_consumer.errors import (
+    AmbiguousId,
+    ConfigurationError,
+    CoserverError,
+    JobNotFound,
+    StartAgain,
+)
 
 FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
 START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over
@@ -30,7 +36,7 @@ def _find_code(error: CoserverError) -> int:
     match error:
         case JobNotFound():
             return NOT_FOUND
-        case ConfigurationError():
+        case ConfigurationError() | AmbiguousId():
             return WRONG_USE
         case StartAgain():
             return START_AGAIN

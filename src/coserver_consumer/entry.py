@@ -23,9 +23,10 @@ from coserver_consumer.channel import (
     read_opening,
     write_report,
 )
-from coserver_consumer.complaint import FAILED, Complaint, find_complaint
+from coserver_consumer.complaint import FAILED, START_AGAIN, Complaint, find_complaint
+from coserver_consumer.forks import guard_children
 from coserver_consumer.loop import Loop
-from coserver_consumer.process import Commands, work
+from coserver_consumer.process import Commands, Tell, work
 from coserver_consumer.settings import Settings
 from coserver_consumer.signals import leave_signals_to_supervisor, obey_signals
 
@@ -42,6 +43,7 @@ def run_alone(settings: Settings) -> NoReturn:
             commands.put(Command(do=Do.RETIRE, why=report.what))
 
     obey_signals(commands.put)
+    guard_children()
     logs.configure(settings.log_level)
     leave(lambda: work(Opening(settings=settings), commands, tell))
 
@@ -50,24 +52,29 @@ def main() -> NoReturn:
     """Run a worker process for the supervisor at the other end of standard input and output."""
     commands: Commands = SimpleQueue()
     leave_signals_to_supervisor(commands.put)
-    tell = _make_tell(_take_over_stdout())
-    opening = read_opening(sys.stdin.readline())
+    heard, told = _take_over_stdin(), _take_over_stdout()
+    guard_children(heard.fileno(), told.fileno())
+    tell = _make_tell(told)
+    opening = read_opening(heard.readline())
     logs.configure(opening.settings.log_level, opening.settings.name)
-    Thread(target=_listen, args=(sys.stdin, commands), name="commands", daemon=True).start()
+    Thread(target=_listen, args=(heard, commands), name="commands", daemon=True).start()
     pulse = min(PULSE, opening.settings.dead_after / BEATS)
     Loop("pulse", every=pulse, tick=lambda: tell(Report(says=Is.ALIVE))).start()
-    leave(lambda: work(opening, commands, tell))
+    leave(lambda: work(opening, commands, tell), tell)
 
 
-def leave(run: Callable[[], int]) -> NoReturn:
+def leave(run: Callable[[], int], tell: Tell = lambda _: None) -> NoReturn:
     """End the process with the exit code that ``run`` returns, or that its error asks for.
 
-    At once: a thread that hangs would hold up an ordinary end of Python.
+    At once: a thread that hangs would hold up an ordinary end of Python. It is told if the database
+    knows all: jobs can end the process as well, with any exit code.
     """
     try:
         code = run()
     except Exception as error:  # noqa: BLE001  whatever it is, the process ends with it
         code = _complain(error)
+    if code in {0, START_AGAIN}:
+        tell(Report(says=Is.DONE))
     try:
         logging.shutdown()
         sys.stdout.flush()
@@ -81,6 +88,15 @@ def _complain(error: Exception) -> int:
     complaint = find_complaint(error) or Complaint("".join(format_exception(error)), FAILED)
     sys.stderr.write(f"Error: {complaint.line}\n")
     return complaint.code
+
+
+def _take_over_stdin() -> TextIO:
+    """Return the pipe from the supervisor; programs that jobs start find nothing to read there."""
+    pipe = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
+    return pipe
 
 
 def _take_over_stdout() -> TextIO:

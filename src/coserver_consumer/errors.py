@@ -10,6 +10,7 @@ CoserverError
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── UnknownLimit
 ├── JobNotFound
+├── AmbiguousId             several jobs have ids that begin or end like this
 ├── WrongState              the job can't be retried or cancelled as it stands now
 ├── NoResult                a job has no result that could be returned
 │   ├── NotDone             it hasn't ended yet
@@ -63,6 +64,10 @@ class UnknownLimit(CoserverError):
 
 class JobNotFound(CoserverError):
     """No job has that id, neither live nor in the history."""
+
+
+class AmbiguousId(CoserverError):
+    """Several jobs have ids that begin or end with what was said; the text lists them."""
 
 
 class WrongState(CoserverError):

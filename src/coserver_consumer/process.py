@@ -18,6 +18,7 @@ from coserver_consumer.complaint import START_AGAIN
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
+from coserver_consumer.forks import end_in_children
 from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.listener import make_listener
 from coserver_consumer.loop import Loop
@@ -89,11 +90,12 @@ class WorkerProcess:
             describe_consumer(self._settings, self._registry.names),
             announce=lambda consumer_id: tell(Report(says=Is.REGISTERED, what=consumer_id)),
         )
+        executor = Executor(registry=self._registry, settings=self._settings)
         self._worker = Worker(
             database=self._database,
             registration=self._registration,
             settings=self._settings,
-            attempt=Executor(registry=self._registry, settings=self._settings).attempt,
+            attempt=end_in_children(executor.attempt),
             policy=self._registry.policy,
         )
         self._loops = self._make_loops()

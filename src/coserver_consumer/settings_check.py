@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tomllib
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -35,7 +36,8 @@ WANTED = {
     "too_short": "at least one name",
 }
 
-LISTS = ("queues", "zodb_queues", "zope_url", "http_allow", "capabilities")
+NAMES = ("queues", "zodb_queues", "capabilities")
+ADDRESSES = ("zope_url", "http_allow")
 
 Found = dict[str, Any]
 
@@ -51,11 +53,20 @@ class _Rules(BaseSettings):
         allow_inf_nan=False,
     )
 
-    @field_validator(*LISTS, mode="before", check_fields=False)
+    @field_validator(*NAMES, mode="before", check_fields=False)
     @classmethod
     def _split_names(cls, value: Any) -> Any:
-        """Take ``"a, b"`` for ``["a", "b"]``: the environment and zope.conf know only text."""
-        return re.findall(r"[^,\s]+", value) if isinstance(value, str) else value
+        """Take ``"a, b c"`` for ``["a", "b c"]``: the environment and zope.conf know only text.
+
+        A name may have spaces, so only commas and ends of lines part one from the next.
+        """
+        return _split(value, r"[,\n\r]+")
+
+    @field_validator(*ADDRESSES, mode="before", check_fields=False)
+    @classmethod
+    def _split_addresses(cls, value: Any) -> Any:
+        """Take ``"a, b c"`` for ``["a", "b", "c"]``: an address has no spaces."""
+        return _split(value, r"[,\s]+")
 
     @field_validator("database", check_fields=False)
     @classmethod
@@ -88,6 +99,16 @@ class _Rules(BaseSettings):
                 "or one late heartbeat costs a consumer its jobs"
             )
         return self
+
+
+def _split(value: Any, between: str) -> Any:
+    """Return the parts of a text, or the list that it is in JSON; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        with suppress(ValueError):
+            return json.loads(value)
+    return [part.strip() for part in re.split(between, value) if part.strip()]
 
 
 def _check_address(address: str) -> str:

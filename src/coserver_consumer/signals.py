@@ -42,4 +42,8 @@ def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
     signal.signal(signal.SIGTERM, hear)
     for name in ("SIGINT", "SIGBREAK", *OTHERS):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+            signal.signal(getattr(signal, name), _overhear)
+
+
+def _overhear(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing; ``SIG_IGN`` would be handed down to the programs that jobs start."""

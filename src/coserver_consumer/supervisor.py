@@ -10,19 +10,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
+from typing import assert_never
 
 from coserver_consumer import logs
 from coserver_consumer.channel import Command, Do, Is, Opening, Report
 from coserver_consumer.child import Child
-from coserver_consumer.complaint import START_AGAIN
 from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.restart_policy import (
+    Decision,
+    Exit,
+    GiveUp,
+    KeepHolder,
+    Leave,
+    Nothing,
+    Restart,
+    Role,
+    decide,
+)
 from coserver_consumer.settings import Settings
 from coserver_consumer.signals import obey_signals
 
 LOOKS = 0.5  # seconds between two looks at the clock
-LONGEST_PAUSE = 30.0  # seconds before another try to start a process that can't start
-PATIENCE = 3  # processes in a row that may end at once: a job that kills its process fails then
-SETTLED = 10.0  # seconds after which a process that ends is replaced without a pause
 LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end
 
 Load = Callable[[], Settings]
@@ -48,6 +56,18 @@ class Slot:
     successor: Child | None = None
     failures: int = 0
     due: float = 0.0
+
+    def role_of(self, child: Child) -> Role:
+        """Return what a child is here for."""
+        if child is self.successor:
+            return Role.SUCCESSOR
+        return Role.HOLDER if child is self.child else Role.RETIRED
+
+    def drop(self, child: Child) -> bool:
+        """Forget a child; return True if that was the last one here."""
+        self.child = None if self.child is child else self.child
+        self.successor = None if self.successor is child else self.successor
+        return self.child is None and self.successor is None
 
 
 def run(settings: Settings, load: Load) -> int:
@@ -91,7 +111,7 @@ class Supervisor:
         if isinstance(event, Command):
             self._obey(event)
         elif event.report is None:
-            self._bury(event.child, event.child.wait())
+            self._see_off(event.child, event.child.read_exit())
         else:
             event.child.note(event.report)
             self._hear(event.child, event.report)
@@ -111,7 +131,7 @@ class Supervisor:
                 self._install(child)
             case Is.WORN:
                 self._replace(child, report.what)
-            case Is.REGISTERED | Is.ALIVE:
+            case Is.REGISTERED | Is.ALIVE | Is.DONE:
                 pass
 
     # The life of a process
@@ -179,51 +199,47 @@ class Supervisor:
     def _is_paused(self, slot: Slot) -> bool:
         return self._deadline is not None or time.monotonic() < slot.due
 
-    def _bury(self, child: Child, code: int) -> None:
-        """Take note that a process has ended, and of what it left behind."""
-        if code not in (0, START_AGAIN):
+    def _see_off(self, child: Child, end: Exit) -> None:
+        """Do what follows from the end of a process, and see to what it left behind."""
+        if not end.is_announced:
             self._dead += child.consumers
-        if child in self._retiring:
-            self._retiring.remove(child)
-        else:
-            self._lose(child, code)
+        slot = self._slots.get(child.number, Slot())
+        decision = decide(
+            end,
+            slot.role_of(child),
+            failures=slot.failures,
+            is_stopping=self._deadline is not None,
+            has_been_ready=self._proven is not None,
+        )
+        self._apply(decision, child, slot, end)
         self._see_to_dead()
 
-    def _lose(self, child: Child, code: int) -> None:
-        """Go on without a process that nobody had asked to end."""
-        slot = self._slots[child.number]
-        if self._deadline is not None:
-            self._forget(child.number, slot, child)
-            self._exit_code = self._exit_code or max(code, 1 if code else 0)
-            return
-        if self._proven is None and code != START_AGAIN:  # it has said why it can't work
-            del self._slots[child.number]
-            self._exit_code = code if code > 0 else 1
-            return
-        self._put_off(slot, child, code)
-        if slot.successor is child:
-            slot.successor = None
-            self._fall_back(f"the process that was started with them ended with {code}")
-        else:
-            slot.child = slot.successor
-            slot.successor = None
+    def _apply(self, decision: Decision, child: Child, slot: Slot, end: Exit) -> None:
+        match decision:
+            case Nothing():
+                self._retiring.remove(child)
+            case Leave(exit_code=code):
+                self._exit_code = self._exit_code or code
+                if slot.drop(child):
+                    del self._slots[child.number]
+            case GiveUp(exit_code=code):
+                self._exit_code = code
+                del self._slots[child.number]
+            case Restart(failures=failures, pause=pause):
+                slot.child, slot.successor = slot.successor, None
+                self._put_off(slot, child, end, failures, pause)
+            case KeepHolder(failures=failures, pause=pause):
+                slot.successor = None
+                self._put_off(slot, child, end, failures, pause)
+                self._fall_back(f"the process that was started with them ended with {end.code}")
+            case _:
+                assert_never(decision)
 
-    def _forget(self, number: int, slot: Slot, child: Child) -> None:
-        """Drop a child of a place; the place is gone with the last one."""
-        slot.child = None if slot.child is child else slot.child
-        slot.successor = None if slot.successor is child else slot.successor
-        if slot.child is None and slot.successor is None:
-            del self._slots[number]
-
-    def _put_off(self, slot: Slot, child: Child, code: int) -> None:
-        """Say when the next process may be started: at once, unless it would end at once too."""
-        is_settled = child.is_ready and time.monotonic() - child.started > SETTLED
-        slot.failures = 0 if is_settled or code == START_AGAIN else slot.failures + 1
-        late = slot.failures - PATIENCE
-        pause = min(LONGEST_PAUSE, 2.0 ** (late - 1)) if late > 0 else 0.0
-        slot.due = time.monotonic() + pause
-        if code != START_AGAIN:
-            logs.process_died(child.number, child.pid, code, pause)
+    def _put_off(self, slot: Slot, child: Child, end: Exit, failures: int, pause: float) -> None:
+        """Note when the next process may be started."""
+        slot.failures, slot.due = failures, time.monotonic() + pause
+        if not end.is_handover:
+            logs.process_died(child.number, child.pid, end.code, pause)
 
     def _see_to_dead(self) -> None:
         """Have a living process take the jobs of the dead back; else the next one will."""

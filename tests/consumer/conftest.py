@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from coserver_consumer import Client, store
+from coserver_consumer.cli import main
 from coserver_consumer.job import Job, State
 from demo import ready
 from demo.processes import Process
@@ -127,6 +130,30 @@ def start_consumer(make_consumer, database_url) -> Callable[..., Process]:
         return process
 
     return start
+
+
+@pytest.fixture
+def call():
+    """Run the command inside this process, which saves a second each time."""
+
+    def run(url, *arguments, **environment):
+        env = {"COSERVER_DATABASE": url} | environment
+        return CliRunner().invoke(main, arguments, prog_name="coserver", env=env)
+
+    return run
+
+
+@pytest.fixture
+def ask(call):
+    """Run the command with --json; return what it wrote."""
+    return lambda url, *arguments: json.loads(call(url, *arguments, "--json").stdout)
+
+
+@pytest.fixture
+def sqlite_client(sqlite_url):
+    """A client of the SQLite database."""
+    with Client(sqlite_url) as client:
+        yield client
 
 
 class Gate:

@@ -53,11 +53,20 @@ def test_the_file_can_be_named_by_the_environment(monkeypatch, tmp_path):
     assert load_settings().database == URL
 
 
-@pytest.mark.parametrize("text", ['queues = ["a", "b"]', 'queues = "a, b"', 'queues = "a b"'])
+@pytest.mark.parametrize(
+    "text", ['["a", "b c"]', '"a, b c"', '"""\n  a\n  b c\n"""', '\'["a", "b c"]\'']
+)
 def test_names_may_be_a_list_or_text_with_commas(text):
-    """TOML has lists; the environment and zope.conf have only text."""
-    write(f'database = "{URL}"\n{text}\n')
-    assert load_settings().queues == ("a", "b")
+    """TOML has lists; the environment and zope.conf have only text. A name may have spaces."""
+    write(f'database = "{URL}"\nqueues = {text}\n')
+    assert load_settings().queues == ("a", "b c")
+
+
+@pytest.mark.parametrize("text", ["http://a,http://b", "http://a http://b", "http://a\nhttp://b"])
+def test_addresses_may_also_have_spaces_between_them(monkeypatch, text):
+    """They have none inside."""
+    monkeypatch.setenv("COSERVER_ZOPE_URL", text)
+    assert load_settings(database=URL).zope_url == ("http://a", "http://b")
 
 
 def test_keys_may_be_spelled_with_dashes():

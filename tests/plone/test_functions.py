@@ -306,7 +306,7 @@ def test_a_wrong_retry_policy_is_refused(options: dict[str, Any], fault: str) ->
 
 def test_when_it_is_tried_again_is_no_matter_of_one_job() -> None:
     """It isn't written with the job, so it can't be said for one."""
-    with pytest.raises(TypeError, match="backoff"):
+    with pytest.raises(InvalidJob, match="No option is called 'backoff'"):
         functions.risk.options(backoff=(1, 2))
 
 
@@ -389,8 +389,10 @@ def test_only_a_function_of_a_module_can_be_a_task() -> None:
         task(lambda: None)
     with pytest.raises(InvalidTask, match="at the top of its module"):
         task(object())
-    with pytest.raises(TypeError, match="quue"):
+    with pytest.raises(InvalidJob, match="No option is called 'quue'"):
         task(quue="video")
+    with pytest.raises(InvalidJob, match="priority is '10', wanted a whole number"):
+        task(priority="10")
 
 
 def test_a_holder_of_the_secret_may_list_the_functions(instance: Instance) -> None:

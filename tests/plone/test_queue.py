@@ -10,6 +10,7 @@ import pytest
 import transaction
 from AccessControl.SecurityManagement import newSecurityManager, noSecurityManager
 from AccessControl.users import UnrestrictedUser, system
+from DateTime import DateTime
 from plone import api
 from plone.app.testing import TEST_USER_ID
 from sqlalchemy import Engine
@@ -103,6 +104,26 @@ def test_an_eta_is_a_moment(jobs: Jobs) -> None:
     assert job.run_at == int(eta.timestamp()) * store.SECOND + 123456
 
 
+def test_an_eta_may_be_of_zope_s_kind(jobs: Jobs) -> None:
+    """Which comes with a zone, unless it was written in ISO 8601 without one."""
+    job = commit(queue.add(PATH, eta=DateTime("2030/01/01 08:00 GMT+2")))
+    assert job.run_at == int(datetime(2030, 1, 1, 6, tzinfo=UTC).timestamp()) * store.SECOND
+
+
+def test_a_delay_may_be_a_timedelta(jobs: Jobs) -> None:
+    """It is so long after the job was queued, by the database's clock."""
+    job = commit(queue.add(PATH, delay=timedelta(minutes=2), timeout=timedelta(hours=1)))
+    assert job.state is State.SCHEDULED
+    assert 110 < (job.run_at - job.created_at) / store.SECOND <= 121
+    assert job.timeout == 3600
+
+
+def test_none_is_not_said(jobs: Jobs) -> None:
+    """A caller hands on what it was given, or not."""
+    job = commit(queue.add(PATH, priority=None, delay=None, max_attempts=None, requires=None))
+    assert (job.priority, job.max_attempts, job.requires) == (0, 5, ())
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -121,7 +142,11 @@ def test_an_eta_is_a_moment(jobs: Jobs) -> None:
         ({"url": PATH, "payload": 42}, "not int"),
         ({"url": PATH, "eta": datetime(2027, 1, 1)}, "no time zone"),  # noqa: DTZ001
         ({"url": PATH, "eta": datetime.now(UTC), "delay": 1}, "not both"),
-        ({"url": PATH, "max_attempts": 0}, "at least 1"),
+        ({"url": PATH, "max_attempts": 0}, "wanted a whole number from 1"),
+        ({"url": PATH, "delay": float("inf")}, "delay is inf, wanted seconds"),
+        ({"url": PATH, "priority": "10"}, "priority is '10', wanted a whole number"),
+        ({"url": PATH, "eta": DateTime("2030-01-01T08:00:00")}, "no time zone"),
+        ({"url": PATH, "prioritty": 1}, "No option is called 'prioritty'"),
         ({"url": PATH, "requires": "ffmpeg"}, r"\['ffmpeg'\]"),
         ({"url": PATH, "after": "one"}, r"after is a list, such as \['one'\]"),
         ({"url": PATH, "after": ["one"]}, "'one' isn't the id of a job"),

@@ -12,8 +12,9 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.address import to_path
 from collective.coserver.body import CURRENT, Payload, to_body
+from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
-from collective.coserver.enlisting import Options, Work, enlist, enlist_all, make
+from collective.coserver.enlisting import Work, enlist, enlist_all, make
 from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
@@ -25,6 +26,7 @@ from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.options import read_options
 from coserver_consumer.together import Group
 from coserver_consumer.xmlrpc_message import write_call
 
@@ -45,8 +47,8 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     """Queue a request of a view with the current transaction; return the job's id.
 
     ``url`` is a path from Zope's root or an object, ``view`` the name of its view. The job runs
-    as the user who is logged in now, once the transaction has committed. ``options`` are those of
-    ``enlisting.Options``, and so are their defaults.
+    as the user who is logged in now, once the transaction has committed. ``options`` and their
+    defaults are those of ``coserver_consumer.options.JobOptions``.
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
@@ -81,16 +83,16 @@ def job(  # noqa: PLR0917  see add
         payload=body.content,
     )
     site = find_site(None if isinstance(url, str) else url)
-    said = Options(queue=queue, **options)
+    said = read_options(with_moment({"queue": queue, **options}))
     return make(work, said, owner=current_owner(), site=site, request=request)
 
 
 def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
     """Queue the call of a method through Zope's XML-RPC; return the job's id.
 
-    ``url`` is a path from Zope's root or an object, ``options`` those of
-    ``enlisting.Options``. ``result`` gives what the method returned. XML-RPC must be on in the Zope
-    that runs the job: ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
+    ``url`` is a path from Zope's root or an object, ``options`` are those of ``add``. ``result``
+    gives what the method returned. XML-RPC must be on in the Zope that runs the job:
+    ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
     """
     path = to_path(url, None)
     written = encode(list(args), name=f"The arguments of {method}")
@@ -101,7 +103,7 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
         title=f"{path} {method}",
     )
     site = find_site(None if isinstance(url, str) else url)
-    said = Options(**options)
+    said = read_options(with_moment(options))
     return enlist(make(work, said, owner=current_owner(), site=site, request=getRequest()))
 
 

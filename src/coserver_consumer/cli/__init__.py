@@ -49,4 +49,8 @@ def main() -> None:
     (--config, $COSERVER_CONFIG, or ./coserver.toml), in this order of weight.
 
     Exit codes: 0 it went well, 1 it failed, 2 wrong usage or settings, 3 no such job.
+
+    \b
+    Let bash complete commands, options, queues, tasks and ids:
+      eval "$(_COSERVER_COMPLETE=bash_source coserver)"
     """

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import Engine
 
+from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.completion import complete_job, complete_queue, complete_task
 from coserver_consumer.cli.output import write_json
+from coserver_consumer.cli.times import MOMENT
 from coserver_consumer.client import Client
-
-
-class Moment(click.ParamType[datetime]):
-    """A date and time in ISO 8601; local time if it names no zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """Return the moment with its zone."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            return datetime.fromisoformat(value).astimezone()
-        except ValueError:
-            self.fail(f"{value!r} isn't a time such as 2030-01-31T08:00.", param, ctx)
+from coserver_consumer.errors import InvalidJob, UnknownTask
+from coserver_consumer.tasks.registry import installed_names, is_signed
 
 
 @click.command(short_help="Queue a job.")
-@click.argument("task")
+@click.argument("task", shell_complete=complete_task)
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--args", "text", metavar="JSON", help="The arguments as a JSON object.")
-@click.option("--queue", default="default", show_default=True, help="The queue.")
-@click.option("--priority", type=int, help="A minute's head start for each point.")
+@click.option(
+    "--queue",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete_queue,
+    help="The queue.",
+)
+@click.option(
+    "--priority", type=int, metavar="NUMBER", help="A minute's head start for each point."
+)
 @click.option("--delay", type=float, metavar="SECONDS", help="Not before that time has passed.")
-@click.option("--eta", type=Moment(), help="Not before then, such as 2030-01-31T08:00.")
-@click.option("--max-attempts", type=int, help="How often it may be tried.")
+@click.option("--eta", type=MOMENT, help="Not before then, such as 2030-01-31T08:00.")
+@click.option("--max-attempts", type=int, metavar="NUMBER", help="How often it may be tried.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="How long an attempt may take.")
 @click.option("--unique", metavar="KEY", help="None is added while one with this key is live.")
 @click.option(
@@ -47,12 +46,26 @@ class Moment(click.ParamType[datetime]):
     help="Its key is held so long, whether it has ended or not; 0: until a consumer takes it.",
 )
 @click.option("--limit", metavar="KEY", help="Only so many with it run at once; see `limits`.")
-@click.option("--after", metavar="ID", multiple=True, help="Not before that job is completed.")
+@click.option(
+    "--after",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_job,
+    help="Not before that job is completed.",
+)
 @click.option("--accepts-failure", is_flag=True, help="With --after: also if it fails.")
 @click.option("--title", help="What people read.")
-@click.option("--requires", multiple=True, help="What its consumer must be able to do.")
 @click.option(
-    "--payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file."
+    "--requires", metavar="NAME", multiple=True, help="What its consumer must be able to do."
+)
+@click.option(
+    "--payload",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file whose bytes go along with it.",
+)
+@click.option(
+    "--unknown-task-ok", is_flag=True, help="Also if neither a consumer nor this machine knows it."
 )
 @json_option
 @access_options
@@ -65,30 +78,63 @@ def add(
     pairs: tuple[str, ...],
     text: str | None,
     payload: Path | None,
+    unknown_task_ok: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Queue a job of TASK and write its id.
 
-    A VALUE that is JSON is taken as such, other text as it is. Jobs of the task `view` run as a
-    Plone user and can only be queued by Plone.
+    A VALUE that is JSON is taken as such, other text as it is. TASK must be known to a consumer
+    that is alive, or be installed here. Jobs of the tasks `view`, `call` and `xmlrpc` run as a
+    Plone user and are signed by Zope: only Zope can queue them, also in a script of zconsole.
 
     \b
     Examples:
       coserver add http url=https://example.com/ping
+      coserver add http url=https://example.com/hook method=POST 'json={"a": 1}'
       coserver add mail.send --args '{"to": "a@example.com"}' --queue mail --delay 60
     """
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if payload is not None:
         given["payload"] = payload.read_bytes()
+    arguments = read_arguments(text, pairs)
+    refuse_signed(task)
     settings = find_access(context).load()
     limit = settings.max_payload
     with find_access(context).open() as engine, Client(engine, max_payload=limit) as client:
-        job_id = client.add(task, read_arguments(text, pairs), **given)
+        if not unknown_task_ok:
+            check_task(engine, task, settings.dead_after)
+        if after := given.pop("after", ()):
+            given["after"] = store.read(
+                engine, lambda c: [store.find_id(c, each) for each in after]
+            )
+        job_id = client.add(task, arguments, **given)
     if as_json:
         write_json({"id": job_id})
     else:
         click.echo(job_id)
+
+
+def refuse_signed(task: str) -> None:
+    """Raise ``InvalidJob`` for a task whose jobs nobody but Zope can sign."""
+    if is_signed(task):
+        raise InvalidJob(
+            f"Jobs of the task '{task}' run as a Plone user, so Zope signs them: queue them there, "
+            "with collective.coserver.queue.add, also in a script (zconsole run zope.conf "
+            "script.py). For a page that anybody may see, the task 'http' will do."
+        )
+
+
+def check_task(engine: Engine, task: str, dead_after: float) -> None:
+    """Raise ``UnknownTask`` if neither a living consumer nor this machine knows the task."""
+    consumers = store.read(engine, store.consumers)
+    living = [name for each in consumers if not each.is_dead(dead_after) for name in each.tasks]
+    known = sorted({*living, *installed_names()})
+    if task not in known:
+        raise UnknownTask(
+            f"No task is called '{task}'; known to living consumers or installed here are: "
+            f"{', '.join(known)}. If a consumer that will run knows it, say --unknown-task-ok."
+        )
 
 
 def read_arguments(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:

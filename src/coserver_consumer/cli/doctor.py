@@ -13,7 +13,7 @@ from coserver_consumer.doctor import Finding, Verdict, examine
 MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 
 
-@click.command()
+@click.command(short_help="Say what is wrong, and what to do.")
 @json_option
 @access_options
 @click.pass_context

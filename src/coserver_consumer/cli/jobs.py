@@ -1,103 +1,107 @@
-"""``coserver jobs``: look at jobs, run them again, cancel them."""
+"""``coserver jobs``: look at jobs; ``changes`` has what is done to them."""
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 import click
 from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.changes import cancel_jobs, retry_jobs
+from coserver_consumer.cli.completion import complete_job, job_id_argument
+from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
 from coserver_consumer.cli.output import (
+    is_terminal,
     iso_time,
     job_as_json,
     local_time,
-    who,
+    short_time,
     write_json,
+    write_lines,
     write_table,
 )
 from coserver_consumer.cli.timeline import Moment, make_timeline
-from coserver_consumer.job import Job, State
+from coserver_consumer.client import Client
+from coserver_consumer.job import Job
 from coserver_consumer.store import AttemptError, Line
 
-job_ids = click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
 
 
 @click.group()
 def jobs() -> None:
-    """Look at jobs, run them again, cancel them."""
+    """Look at jobs, run them again, cancel them.
+
+    Wherever a job is named, the beginning or the end of its id is enough.
+    """
 
 
 @jobs.command("list", short_help="List jobs, the newest first.")
+@filter_options
 @click.option(
-    "--state",
-    "states",
-    multiple=True,
-    type=click.Choice([state.value for state in State]),
-    help="Only in this state.",
+    "--before",
+    metavar="ID",
+    shell_complete=complete_job,
+    help="Only those queued before this job: the next page.",
 )
-@click.option("--queue", "queues", multiple=True, help="Only of this queue.")
-@click.option("--task", "tasks", multiple=True, help="Only of this task.")
-@click.option("--owner", help="Only those that run as this Plone user.")
-@click.option("--site", help="Only of the Plone site with this path.")
 @click.option(
-    "--quarantined", is_flag=True, help="Only those that failed since they killed their consumers."
+    "--limit",
+    metavar="NUMBER",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="At most so many.",
 )
-@click.option("--text", help="Only with this text in title, task or id.")
-@click.option("--before", metavar="ID", help="Only those queued before this job: the next page.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--wide", is_flag=True, help="Write whole ids and texts on a terminal, too.")
 @json_option
 @access_options
 @click.pass_context
 def list_jobs(
     context: click.Context,
+    /,
     *,
-    states: tuple[str, ...],
-    queues: tuple[str, ...],
-    tasks: tuple[str, ...],
-    owner: str | None,
-    site: str | None,
-    quarantined: bool,
-    text: str | None,
     before: str | None,
     limit: int,
+    wide: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """List jobs, live and ended, the newest first.
 
-    Options that may be given several times widen the choice.
+    Options that may be given several times (--state, --queue, --task) widen the choice, different
+    ones narrow it. On a terminal an id is shown by its last eight characters, which every other
+    command takes for the whole; in a pipe there is a line for each job, with nothing cut off.
 
     \b
     Examples:
       coserver jobs list --state failed --state cancelled
+      coserver jobs list --queue mail --since 2h
       coserver jobs list --queue mail --limit 10 --json
     """
 
     def work(connection: Connection) -> list[Job]:
-        return store.find(
-            connection,
-            states=[State(state) for state in states],
-            queues=queues,
-            tasks=tasks,
-            owner=owner,
-            site=site,
-            text=text,
-            before=before,
-            limit=limit,
-            min_rescues=max_rescues if quarantined else None,
-        )
+        wanted = make_wanted(connection, cast("Chosen", chosen), max_rescues)
+        last = store.find_id(connection, before) if before else None
+        return store.find(connection, before=last, limit=limit, **wanted)
 
     max_rescues = find_access(context).load().max_rescues
     with find_access(context).open() as engine:
         found = store.read(engine, work)
     if as_json:
         write_json([job_as_json(job) for job in found])
-    elif found:
-        write_table(
-            ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"],
-            [_row(job) for job in found],
-        )
-    else:
+    elif not found:
         click.echo("No jobs.")
+    elif wide or not is_terminal():
+        write_lines(COLUMNS, [_row(job) for job in found])
+    else:
+        write_table(COLUMNS, [_short_row(job) for job in found], flexible=("NAME", "ERROR"))
+
+
+def _short_row(job: Job) -> list[str | None]:
+    _, *others, created, name, error = _row(job)
+    return [store.shorten(job.id), *others, short_time(created), name, error]
 
 
 def _row(job: Job) -> list[str | None]:
@@ -113,21 +117,24 @@ def _row(job: Job) -> list[str | None]:
 
 
 @jobs.command("show", short_help="Show one job and its timeline.")
-@click.argument("job_id", metavar="ID")
+@job_id_argument
 @json_option
 @access_options
 @click.pass_context
 def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
-    """Show one job, what happened to it and when. Exit code 3 if there is none.
+    """Show one job, what happened to it and when.
+
+    The beginning or the end of its ID is enough. Exit code 3 if there is no such job.
 
     \b
-    Example:
-      coserver jobs show 01980cf2-53a1-7000-8000-0123456789ab
+    Examples:
+      coserver jobs show 456789ab
+      coserver jobs show 01980cf2-53a1-7000-8000-0123456789ab --json
     """
 
     def work(connection: Connection) -> tuple[Job, list[AttemptError], list[Line]]:
-        job = store.get(connection, job_id)
-        return job, store.attempts(connection, job_id), store.lines(connection, job_id)
+        job = store.get(connection, store.find_id(connection, job_id))
+        return job, store.attempts(connection, job.id), store.lines(connection, job.id)
 
     with find_access(context).open() as engine:
         job, attempts, lines = store.read(engine, work)
@@ -165,56 +172,31 @@ def _write_for_people(job: Job, attempts: list[AttemptError], timeline: list[Mom
         click.echo(f"\nLast traceback\n{attempts[-1].traceback}")
 
 
-@jobs.command("retry", short_help="Run ended jobs again, scheduled ones now.")
-@job_ids
-@access_options
-@click.pass_context
-def retry_jobs(context: click.Context, *, job_ids: tuple[str, ...]) -> None:
-    """Run ended jobs again, with all their attempts before them, or scheduled ones now.
-
-    Either all of the jobs are changed or, with exit code 1 or 3, none.
-
-    \b
-    Example:
-      coserver jobs retry 01980cf2-53a1-7000-8000-0123456789ab
-    """
-
-    def work(connection: Connection) -> None:
-        for job_id in job_ids:
-            store.retry(connection, job_id, by=who())
-
-    with find_access(context).open() as engine:
-        store.write(engine, work)
-    for job_id in job_ids:
-        click.echo(f"Job {job_id} is ready to run again.")
-
-
-@jobs.command("cancel", short_help="Cancel jobs that wait or run.")
-@job_ids
+@jobs.command("result", short_help="Write what a job has come to.")
+@job_id_argument
 @click.option(
-    "--kill", is_flag=True, help="Don't wait for running jobs: end the processes that run them."
+    "--wait",
+    type=click.FloatRange(0, max=86_400),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for it to end.",
 )
 @access_options
 @click.pass_context
-def cancel_jobs(context: click.Context, *, job_ids: tuple[str, ...], kill: bool) -> None:
-    """Cancel jobs: those that wait at once, those that run when their task looks up next.
+def write_result(context: click.Context, *, job_id: str, wait: float) -> None:
+    """Write a completed job's result as JSON.
 
-    With --kill a running job isn't waited for: at its next heartbeat the consumer replaces the
-    process that runs it, and gives the other jobs of that process back. A job that Zope runs for
-    the consumer over HTTP goes on there, but can't commit. Either all of the jobs are changed or,
-    with exit code 1 or 3, none.
+    The beginning or the end of its ID is enough. Exit code 1 if there is no result: the job hasn't
+    ended, it failed, or the result was too large to be kept; 3 if there is no such job.
 
     \b
-    Examples:
-      coserver jobs cancel 01980cf2-53a1-7000-8000-0123456789ab
-      coserver jobs cancel --kill 01980cf2-53a1-7000-8000-0123456789ab
+    Example:
+      coserver jobs result 456789ab --wait 60
     """
+    with find_access(context).open() as engine, Client(engine) as client:
+        whole = store.read(engine, lambda connection: store.find_id(connection, job_id))
+        write_json(client.result(whole, wait))
 
-    def work(connection: Connection) -> dict[str, State]:
-        return {job_id: store.cancel(connection, job_id, by=who(), kill=kill) for job_id in job_ids}
 
-    with find_access(context).open() as engine:
-        states = store.write(engine, work)
-    for job_id, state in states.items():
-        done = "is cancelled" if state is State.CANCELLED else "was asked to stop"
-        click.echo(f"Job {job_id} {done}.")
+jobs.add_command(retry_jobs)
+jobs.add_command(cancel_jobs)

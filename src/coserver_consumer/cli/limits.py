@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.completion import complete_limit
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL
 from coserver_consumer.cli.output import write_json, write_table
 
 
-@click.group()
+@click.group(short_help="Set how many jobs with the same key run.")
 def limits() -> None:
     """Say how many jobs with the same limit key run at once.
 
@@ -59,7 +60,7 @@ def _show(limit: store.Limit) -> str:
 
 
 @limits.command("set", short_help="Set a limit.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_limit)
 @click.argument("number", type=NUMBER_OR_ALL)
 @access_options
 @click.pass_context
@@ -81,7 +82,7 @@ def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
 
 
 @limits.command("remove", short_help="Remove a limit.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_limit)
 @access_options
 @click.pass_context
 def remove_limit(context: click.Context, *, name: str) -> None:

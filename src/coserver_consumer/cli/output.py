@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ import click
 
 from coserver_consumer.job import Job
 
-PIPE_WIDTH = 200  # columns of a table that nobody looks at directly
+MOST_RIGID = 24  # characters of a column beside flexible ones
+MOST_PADDED = 60  # characters: one long text mustn't draw all lines out
 SECOND = 1_000_000  # microseconds
 
 
@@ -22,25 +23,60 @@ def write_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table; None is an empty cell."""
+def is_terminal() -> bool:
+    """Return True if somebody looks at what is written, and not a program."""
+    return sys.stdout.isatty()
+
+
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, flexible: Collection[str] = ()
+) -> None:
+    """Write a table; None is an empty cell.
+
+    On a terminal that is too narrow the ``flexible`` columns are cut, or all if none is; elsewhere
+    nothing is.
+    """
+    if not is_terminal():
+        write_lines(columns, rows)
+        return
     from rich.console import Console  # only where a table is shown
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=bool(flexible))
     for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+        is_rigid = flexible and column not in flexible
+        table.add_column(
+            column,
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if column in flexible else None,
+            max_width=MOST_RIGID if is_rigid else None,
+        )
     for row in rows:
-        table.add_row(*["" if cell is None else escape(cell) for cell in row])
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        table.add_row(*[escape(cell) for cell in row])
+    Console().print(table)
+
+
+def write_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table as one line for each row, with nothing cut off."""
+    cells = [list(columns), *[[plain(cell) for cell in row] for row in rows]]
+    widths = [min(MOST_PADDED, max(map(len, column))) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(padded).rstrip())
+
+
+def plain(cell: Any) -> str:
+    """Return text without control characters."""
+    text = "" if cell is None else str(cell)
+    return "".join(at if at.isprintable() else " " for at in text)
 
 
 def escape(cell: Any) -> str:
     """Return text that a terminal shows as it is: no markup, no control characters."""
     from rich.markup import escape as escape_markup
 
-    text = "".join(at if at.isprintable() else " " for at in str(cell))
-    return escape_markup(text)
+    return escape_markup(plain(cell))
 
 
 def local_time(moment: int | None) -> str | None:
@@ -49,6 +85,14 @@ def local_time(moment: int | None) -> str | None:
         return None
     known = _to_datetime(moment)
     return known.astimezone().strftime("%Y-%m-%d %H:%M:%S") if known else str(moment)
+
+
+def short_time(moment: str | None) -> str | None:
+    """Return of a local time the time if it is today, else the date."""
+    if moment is None:
+        return None
+    date, _, time = moment.partition(" ")
+    return time if date == datetime.now().astimezone().strftime("%Y-%m-%d") else date
 
 
 def iso_time(moment: int | None) -> str | None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL, RATE
 from coserver_consumer.cli.output import who, write_json, write_table
 from coserver_consumer.job import State
@@ -15,7 +16,7 @@ Counts = dict[str, dict[State, int]]
 Rules = dict[str, dict[str, str]]  # by queue and kind of rule
 
 
-@click.group()
+@click.group(short_help="List queues, pause them, set how many jobs run.")
 def queues() -> None:
     """List queues, make them known, pause them, and set how many of their jobs run."""
 
@@ -63,7 +64,7 @@ def add_queue(context: click.Context, *, name: str) -> None:
 
 
 @queues.command("set", short_help="Set how many jobs of a queue run.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_queue)
 @click.option(
     "--running", type=NUMBER_OR_ALL, metavar="N", help="At most so many run at once, or `all`."
 )
@@ -105,7 +106,7 @@ def set_rules(
 
 
 @queues.command("pause", short_help="Let no job of queues begin.")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_queue)
 @access_options
 @click.pass_context
 def pause_queues(context: click.Context, *, names: tuple[str, ...]) -> None:
@@ -119,7 +120,7 @@ def pause_queues(context: click.Context, *, names: tuple[str, ...]) -> None:
 
 
 @queues.command("resume", short_help="Let jobs of paused queues begin again.")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_queue)
 @access_options
 @click.pass_context
 def resume_queues(context: click.Context, *, names: tuple[str, ...]) -> None:

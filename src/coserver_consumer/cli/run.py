@@ -10,12 +10,23 @@ from typing import Any
 import click
 
 from coserver_consumer.cli.access import access_options, find_access
+from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.config import load_settings_apart
 from coserver_consumer.settings import Settings
 
 # --database is an option of every command; a secret would be seen in the list of processes.
 NOT_HERE = {"database", "secret"}
-METAVARS = {"int": "NUMBER", "float": "NUMBER", "Path": "FILE", "tuple[str, ...]": "NAME,NAME"}
+QUEUES = {"queues", "zodb_queues"}
+METAVARS = {"int": "NUMBER", "float": "SECONDS", "Path": "FILE", "tuple[str, ...]": "NAME"}
+UNITS = {
+    "http_allow": "URL",
+    "keep_days": "DAYS",
+    "log_level": "debug|info|warning|error",
+    "max_memory": "BYTES",
+    "max_payload": "BYTES",
+    "max_result": "BYTES",
+    "zope_url": "URL",
+}
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,12 +40,23 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _make_option(setting: Field[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     kind = str(setting.type).removesuffix(" | None")
     default = setting.default
+    is_list = kind == "tuple[str, ...]"
     shown = ",".join(default) if isinstance(default, tuple) else default
     return click.option(
         f"--{setting.name.replace('_', '-')}",
-        metavar=METAVARS.get(kind, "TEXT"),
+        metavar=UNITS.get(setting.name) or METAVARS.get(kind, "TEXT"),
+        multiple=is_list,
+        callback=_join if is_list else None,
+        shell_complete=complete_queue if setting.name in QUEUES else None,
         help=setting.metadata["description"] + (f"  [{shown}]" if shown else ""),
     )
+
+
+def _join(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> str | None:
+    """Return the values with commas between them, which no name has; None if there are none."""
+    return ",".join(values) if values else None
 
 
 @click.command(short_help="Run a consumer until a signal stops it.")
@@ -45,7 +67,9 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     """Run a consumer until a signal stops it.
 
     It starts worker processes, each with so many threads, and others where they end; with
-    --processes 0 there is only this one. Times are in seconds, sizes in bytes.
+    --processes 0 there is only this one. Each option is a setting: what isn't given here comes
+    from the environment or the TOML file. An option for several names or addresses may be given
+    several times, or once with commas.
 
     \b
     SIGTERM, SIGINT  take no new jobs, let those that run end within the grace time,
@@ -59,6 +83,7 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     Examples:
       coserver run --config /etc/coserver.toml
       coserver run --queues mail,default --processes 2 --threads 8
+      coserver run --queues 'daily mail' --queues default
     """
     access = find_access(context)
 

@@ -11,7 +11,7 @@ from coserver_consumer.cli.access import access_options, find_access
 PATIENT = store.Timeouts(statement=3600)  # to index a large table takes a while
 
 
-@click.command()
+@click.command(short_help="Make the tables in the database.")
 @access_options
 @click.pass_context
 def init(context: click.Context) -> None:
@@ -24,7 +24,7 @@ def init(context: click.Context) -> None:
     _bring_up_to_date(context)
 
 
-@click.command()
+@click.command(short_help="Bring the tables up to date.")
 @access_options
 @click.pass_context
 def upgrade(context: click.Context) -> None:

@@ -11,7 +11,7 @@ from coserver_consumer.tasks.registry import Registry, load_registry
 from coserver_consumer.transports.functions import list_functions
 
 
-@click.command()
+@click.command(short_help="List the tasks that can be run here.")
 @click.option("--zope", "ask_zope", is_flag=True, help="Also list the functions that Zope knows.")
 @json_option
 @access_options

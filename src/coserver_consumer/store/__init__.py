@@ -3,8 +3,9 @@
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
 one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness``, ``batches``,
 ``outlook``, ``claiming``, ``picking``, ``values``, ``limits``, ``ahead``, ``ending``, ``history``,
-``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``, ``queues``,
-``partitions``, ``pruning``, ``calling``, ``misfits``, ``borrowing``.
+``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``,
+``filtering``, ``short_ids``, ``queues``, ``partitions``, ``pruning``, ``calling``, ``misfits``,
+``borrowing``.
 """
 
 from coserver_consumer.store.adding import (
@@ -34,6 +35,7 @@ from coserver_consumer.store.effects import complete, hold_running, lose, revoke
 from coserver_consumer.store.ending import finish
 from coserver_consumer.store.engine import Timeouts, open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage
+from coserver_consumer.store.filtering import Count, count, find
 from coserver_consumer.store.leases import (
     ConsumerInfo,
     Heartbeat,
@@ -81,12 +83,12 @@ from coserver_consumer.store.reading import (
     attempts,
     count_ahead,
     counts,
-    find,
     get,
     get_running,
     held,
     now,
 )
+from coserver_consumer.store.short_ids import find_id, shorten
 from coserver_consumer.store.unresolved import find_dropped, find_unresolved
 from coserver_consumer.store.upgrading import check_schema, upgrade
 
@@ -99,6 +101,7 @@ __all__ = [
     "Claimer",
     "Consumer",
     "ConsumerInfo",
+    "Count",
     "Heartbeat",
     "Limit",
     "Line",
@@ -124,6 +127,7 @@ __all__ = [
     "claim_from",
     "complete",
     "consumers",
+    "count",
     "count_ahead",
     "count_running",
     "count_starts",
@@ -133,6 +137,7 @@ __all__ = [
     "fail_misfits",
     "find",
     "find_dropped",
+    "find_id",
     "find_limit",
     "find_unresolved",
     "finish",
@@ -176,6 +181,7 @@ __all__ = [
     "set_limit",
     "set_max_running",
     "set_rate",
+    "shorten",
     "stage",
     "unknown_queue",
     "unregister",

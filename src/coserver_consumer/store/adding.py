@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, NewJob, State
+from coserver_consumer.options import check_numbers
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.dependencies import attach
@@ -23,8 +24,7 @@ from coserver_consumer.store.uniqueness import insert_keyed
 
 MAX_PAYLOAD = 1_048_576  # bytes
 MOST_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: an emoji
-MAX_PRIORITY = 1_000_000  # minutes of head start: two years
-EARLIEST, LATEST = 10**15, 253_402_300_799_999_999  # 2001-09-09 to the year 9999
+MOST_NESTED = 100  # lists and mappings in each other
 INSERT = sa.insert(schema.job)
 PAGE = 1000  # rows in one statement
 _ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
@@ -182,19 +182,7 @@ def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
     """Raise ``InvalidJob`` for what the database would refuse, or cut, less clearly."""
     if not job.task:
         raise InvalidJob("A job needs the name of a task.")
-    if job.max_attempts < 1:
-        raise InvalidJob(f"max_attempts is {job.max_attempts}; a job needs at least 1.")
-    if abs(job.priority) > MAX_PRIORITY:
-        raise InvalidJob(
-            f"priority is {job.priority}; it goes from -{MAX_PRIORITY} to {MAX_PRIORITY}."
-        )
-    if job.timeout is not None and job.timeout <= 0:
-        raise InvalidJob(f"timeout is {job.timeout}; it is in seconds and more than 0.")
-    if job.run_at is not None and not EARLIEST <= job.run_at <= LATEST:
-        raise InvalidJob(
-            f"run_at is {job.run_at}; it is in microseconds since 1970, from {EARLIEST} "
-            f"(in 2001) to {LATEST} (in 9999)."
-        )
+    check_numbers(job)
     _check_relations(job)
     _check_names(job)
     check_size(job, max_payload=max_payload)
@@ -252,9 +240,32 @@ def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD) -> None:
 
 def _to_json(job: NewJob | Job) -> str:
     try:
-        return _ENCODE([job.args, job.origin])
+        text = _ENCODE([job.args, job.origin])
     except (TypeError, ValueError) as error:
         raise InvalidJob(
             f"The arguments of job '{job.title or job.task}' aren't JSON: {error}. "
             "Pass text, numbers, true, false, null, lists and mappings of these."
         ) from error
+    except RecursionError:
+        raise _too_deep(job) from None
+    if text.count("[") + text.count("{") > MOST_NESTED and _depth(job.args) > MOST_NESTED:
+        raise _too_deep(job)
+    return text
+
+
+def _too_deep(job: NewJob | Job) -> InvalidJob:
+    return InvalidJob(
+        f"The arguments of job '{job.title or job.task}' are nested more than {MOST_NESTED} deep. "
+        "Pass them flatter, or as text."
+    )
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists and mappings are in each other."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list | tuple)]:
+        depth += 1
+        level = [
+            item for each in level for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth

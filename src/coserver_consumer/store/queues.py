@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
     """Return the error that says which queues there are and how this one is made."""
     return UnknownQueue(
         f"No queue is called '{name}'; known are: {', '.join(known) or 'none'}. "
-        f"Make it with `coserver queues add {name}`, or by starting a consumer that serves it."
+        f"Make it with `coserver queues add {shlex.quote(name)}`, or by starting a consumer that "
+        "serves it."
     )
 
 

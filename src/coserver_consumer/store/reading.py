@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,47 +30,6 @@ class AttemptError:
     error: str
     traceback: str | None
     at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which jobs ``find`` is to return; an empty field lets all through."""
-
-    states: Sequence[State] = ()
-    queues: Sequence[str] = ()
-    tasks: Sequence[str] = ()
-    owner: str | None = None
-    site: str | None = None
-    text: str | None = None
-    before: str | None = None
-    min_rescues: int | None = None
-
-    def conditions(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        """Return what holds for the wanted rows of a table."""
-        column = table.c
-        found: list[sa.ColumnElement[bool] | None] = [
-            *self._is_in_state(table),
-            column.queue.in_(self.queues) if self.queues else None,
-            column.task.in_(self.tasks) if self.tasks else None,
-            None if self.owner is None else column.owner == self.owner,
-            None if self.site is None else column.site == self.site,
-            _contains(table, self.text) if self.text else None,
-            None if self.before is None else column.id < self.before,
-            None if self.min_rescues is None else _is_poisoned(table, self.min_rescues),
-        ]
-        return [condition for condition in found if condition is not None]
-
-    def _is_in_state(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        """Return conditions, and that an index has what is asked for: SQLite doesn't see it.
-
-        The jobs of a site or an owner have indexes of their own.
-        """
-        if not self.states:
-            return []
-        wanted = table.c.state.in_([state.value for state in self.states])
-        if table is schema.job or State.COMPLETED in self.states or self.site or self.owner:
-            return [wanted]
-        return [wanted, table.c.state != sa.literal_column(f"'{State.COMPLETED.value}'")]
 
 
 def now(connection: Connection) -> int:
@@ -120,45 +78,6 @@ def held(connection: Connection, consumer_id: str) -> list[Job]:
         schema.job.c.consumer == consumer_id, is_state(State.RUNNING)
     )
     return [to_job(row) for row in connection.execute(query)]
-
-
-def find(
-    connection: Connection,
-    *,
-    states: Sequence[State] = (),
-    queues: Sequence[str] = (),
-    tasks: Sequence[str] = (),
-    owner: str | None = None,
-    site: str | None = None,
-    text: str | None = None,
-    limit: int = 50,
-    before: str | None = None,
-    min_rescues: int | None = None,
-) -> list[Job]:
-    """Return up to ``limit`` jobs, live and ended, the newest first.
-
-    ``text`` is looked for in titles, tasks and ids; ``before`` is the id of the last job of the
-    page before. ``min_rescues``: those that failed after so many deaths of their consumers.
-    """
-    wanted = Filter(
-        states=states,
-        queues=queues,
-        tasks=tasks,
-        owner=owner,
-        site=site,
-        text=text,
-        before=before,
-        min_rescues=min_rescues,
-    )
-    tables = [(schema.job, live_columns(), True), (schema.history, history_columns(), False)]
-    rows: list[Job] = []
-    for table, columns, is_live in tables:
-        if states and is_live not in {state.is_live for state in states}:
-            continue
-        query = sa.select(*columns).where(*wanted.conditions(table))
-        newest = query.order_by(table.c.id.desc()).limit(limit)
-        rows += [to_job(row) for row in connection.execute(newest)]
-    return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
 
 
 def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[State, int]]:
@@ -212,12 +131,3 @@ def _get(
 ) -> Job | None:
     row = connection.execute(sa.select(*columns).where(table.c.id == job_id)).one_or_none()
     return to_job(row) if row else None
-
-
-def _is_poisoned(table: sa.Table, rescues: int) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.state == State.FAILED.value, table.c.rescues >= rescues)
-
-
-def _contains(table: sa.Table, text: str) -> sa.ColumnElement[bool]:
-    columns = [table.c.title, table.c.task, sa.cast(table.c.id, sa.String)]
-    return sa.or_(*[column.icontains(text, autoescape=True) for column in columns])

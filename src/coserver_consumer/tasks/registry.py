@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+from coserver_consumer import exception_text
 from coserver_consumer.errors import ConfigurationError, InvalidTask, UnknownTask
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
@@ -61,6 +63,24 @@ def load_registry(context: TaskContext, found: Iterable[EntryPoint] | None = Non
     return Registry(tasks=tasks, left_out=left_out)
 
 
+def installed_names() -> frozenset[str]:
+    """Return the names of all tasks that are installed here, without loading any."""
+    return frozenset(entry_points(group=GROUP).names)
+
+
+def is_signed(name: str) -> bool:
+    """Return True if an installed task of that name runs only jobs with the secret's signature."""
+    plugins = [_import(point) for point in entry_points(group=GROUP, name=name)]
+    return any(getattr(plugin, "is_signed", False) for plugin in plugins)
+
+
+def _import(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (Exception, SystemExit) as error:
+        raise _cannot_load(point, error) from error
+
+
 def _load(point: EntryPoint, context: TaskContext) -> Task:
     try:
         return make_task(point.name, point.load(), context)
@@ -68,11 +88,13 @@ def _load(point: EntryPoint, context: TaskContext) -> Task:
         raise
     except InvalidTask as error:
         raise InvalidTask(f"{error} ({_describe(point)})") from None
-    except Exception as error:
-        raise InvalidTask(
-            f"Task '{point.name}' can't be loaded: {type(error).__name__}: {error} "
-            f"({_describe(point)})"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise _cannot_load(point, error) from error
+
+
+def _cannot_load(point: EntryPoint, error: BaseException) -> InvalidTask:
+    said = exception_text.describe(error)
+    return InvalidTask(f"Task '{point.name}' can't be loaded: {said} ({_describe(point)})")
 
 
 def _check_names(points: list[EntryPoint]) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.enlisting import Options, Work, enlist, make
+from collective.coserver.due import with_moment
+from collective.coserver.enlisting import Work, enlist, make
 from collective.coserver.functions import eager, registry
 from collective.coserver.functions.calls import find_content, write_arguments
 from collective.coserver.functions.run_as import SYSTEM, to_owner
 from collective.coserver.origin import find_site
 from coserver_consumer.errors import InvalidTask
 from coserver_consumer.job import NewJob
+from coserver_consumer.options import JobOptions, read_options
 from coserver_consumer.retry import PLAIN, Backoff, Kind, RetryPolicy
 
 
@@ -25,7 +27,7 @@ class Task:
     """A function with the options of its jobs. To call it is to call the function, here and now."""
 
     function: Callable[..., Any]
-    said: Options
+    said: JobOptions
     run_as: str | None = None
     retry: RetryPolicy = PLAIN
 
@@ -44,7 +46,7 @@ class Task:
     def options(self, **changes: Any) -> Task:
         """Return the task with other options: those of ``@task`` that speak of one job."""
         run_as = changes.pop("run_as", self.run_as)
-        return replace(self, said=replace(self.said, **changes), run_as=run_as)
+        return replace(self, said=self.said.change(**with_moment(changes)), run_as=run_as)
 
     def delay(self, *args: Any, **kwargs: Any) -> str:
         """Queue a call with the current transaction; return the job's id.
@@ -85,7 +87,7 @@ def task(
     Raises ``InvalidTask`` for a function that couldn't be found again by its name, and for a policy
     that is wrong.
     """
-    said = Options(**options)
+    said = read_options(with_moment(options))
     retry = RetryPolicy(backoff=_to_backoff(backoff), on=retry_on, never=never_retry_on)
 
     def decorate(function: Callable[..., Any]) -> Task:

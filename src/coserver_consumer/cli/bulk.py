@@ -1,0 +1,66 @@
+"""Changes of many jobs: page by page, each page a transaction, and no job spoils the others'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from coserver_consumer import store
+from coserver_consumer.complaint import find_complaint
+from coserver_consumer.errors import CoserverError
+
+PAGE = 200  # jobs that are changed in a transaction
+
+Act = Callable[[Connection, str], object]
+"""Changes the job of an id; raises ``CoserverError`` before it has changed anything."""
+
+
+class Done(NamedTuple):
+    """What came of one job: what ``Act`` returned, or why it wasn't changed."""
+
+    job_id: str
+    answer: object = None
+    refusal: str | None = None
+
+
+def change_all(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Done]:
+    """Change the jobs that are wanted, the newest first; yield what came of each.
+
+    None is met twice, whatever state it is in afterwards, and none that is queued meanwhile.
+    """
+    before = wanted.get("before")
+    while page := _find_page(engine, wanted | {"before": before}):
+        yield from _change_page(engine, page, act)
+        before = page[-1]
+
+
+def _find_page(engine: Engine, wanted: dict[str, Any]) -> list[str]:
+    found = store.read(engine, lambda connection: store.find(connection, limit=PAGE, **wanted))
+    return [job.id for job in found]
+
+
+def _change_page(engine: Engine, job_ids: Sequence[str], act: Act) -> list[Done]:
+    """Change jobs in one transaction; if the database refuses it, each in its own."""
+
+    def work(connection: Connection) -> list[Done]:
+        return [_change(connection, job_id, act) for job_id in job_ids]
+
+    try:
+        return store.write(engine, work)
+    except SQLAlchemyError as error:
+        if store.is_outage(error):
+            raise
+        if len(job_ids) > 1:
+            return [done for job_id in job_ids for done in _change_page(engine, [job_id], act)]
+        said = find_complaint(error)
+        return [Done(job_ids[0], refusal=said.line if said else str(error))]
+
+
+def _change(connection: Connection, job_id: str, act: Act) -> Done:
+    try:
+        return Done(job_id, act(connection, job_id))
+    except CoserverError as error:
+        return Done(job_id, refusal=str(error))

@@ -1,0 +1,226 @@
+"""``coserver jobs retry`` and ``cancel``: of some jobs by their ids, or of many by filters."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import click
+from sqlalchemy import Connection, Engine
+
+from coserver_consumer import store
+from coserver_consumer.cli.access import access_options, find_access, json_option
+from coserver_consumer.cli.bulk import Act, Done, change_all
+from coserver_consumer.cli.completion import complete_job
+from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
+from coserver_consumer.cli.output import who, write_json, write_table
+from coserver_consumer.job import State
+from coserver_consumer.store import Count
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CANCELLABLE = (State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING)
+TOLD = 10  # refusals that are written out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is done to jobs. ``states``: to those in these states, unless others are asked for."""
+
+    verb: str
+    act: Act
+    describe: Callable[[object], str]
+    states: Sequence[State]
+
+
+def change_options(command: Command) -> Command:
+    """Add what ``retry`` and ``cancel`` have in common."""
+    options: tuple[Callable[[Command], Command], ...] = (
+        access_options,
+        json_option,
+        click.option("--dry-run", is_flag=True, help="With filters: only count the jobs."),
+        click.option("--yes", is_flag=True, help="With filters: don't ask."),
+        filter_options,
+        click.argument("job_ids", metavar="[ID]...", nargs=-1, shell_complete=complete_job),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.command("retry", short_help="Run ended jobs again, scheduled ones now.")
+@change_options
+@click.pass_context
+def retry_jobs(context: click.Context, /, **given: Any) -> None:
+    """Run ended jobs again, with all their attempts before them, or scheduled ones now.
+
+    The jobs are named by their ids, of which the beginning or the end is enough: then either all
+    are changed or, with exit code 1 or 3, none. Or options say which, as for `jobs list`, in
+    whatever number: without --state those that failed. They are counted, you are asked, and they
+    are changed page by page. Of those that can't be, the reason is told; the exit code is 1 then.
+
+    \b
+    Examples:
+      coserver jobs retry 89abcdef
+      coserver jobs retry --queue mail --ended-since 2h
+      coserver jobs retry --state failed --state cancelled --task http --dry-run
+    """
+
+    def act(connection: Connection, job_id: str) -> None:
+        store.retry(connection, job_id, by=who())
+
+    change = Change(
+        verb="Run again",
+        act=act,
+        describe=lambda _: "ready to run again",
+        states=[State.FAILED],
+    )
+    _run(context, change, given)
+
+
+@click.command("cancel", short_help="Cancel jobs that wait or run.")
+@click.option(
+    "--kill", is_flag=True, help="Don't wait for running jobs: end the processes that run them."
+)
+@change_options
+@click.pass_context
+def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
+    """Cancel jobs: those that wait at once, those that run when their task looks up next.
+
+    With --kill a running job isn't waited for: at its next heartbeat the consumer replaces the
+    process that runs it, and gives the other jobs of that process back. A job that Zope runs for
+    the consumer over HTTP goes on there, but can't commit.
+
+    The jobs are named by their ids, of which the beginning or the end is enough: then either all
+    are changed or, with exit code 1 or 3, none. Or options say which, as for `jobs list`, in
+    whatever number: without --state those that wait or run. They are counted, you are asked, and
+    they are changed page by page. Of those that can't be, the reason is told; the exit code is 1
+    then.
+
+    \b
+    Examples:
+      coserver jobs cancel 89abcdef
+      coserver jobs cancel --kill 89abcdef
+      coserver jobs cancel --queue mail --state scheduled --yes
+    """
+
+    def act(connection: Connection, job_id: str) -> State:
+        return store.cancel(connection, job_id, by=who(), kill=kill)
+
+    change = Change(
+        verb="Cancel",
+        act=act,
+        describe=lambda state: "cancelled" if state is State.CANCELLED else "asked to stop",
+        states=CANCELLABLE,
+    )
+    _run(context, change, given)
+
+
+def _run(context: click.Context, change: Change, given: dict[str, Any]) -> None:
+    """Change the jobs that are named, or those that the filters let through."""
+    job_ids, is_sure = given.pop("job_ids"), given.pop("yes")
+    as_json, is_dry = given.pop("as_json"), given.pop("dry_run")
+    chosen = cast("Chosen", given)
+    if job_ids and any(chosen.values()):
+        raise click.UsageError("Name jobs by their ids or by options, not by both.")
+    if not job_ids and not any(chosen.values()):
+        raise click.UsageError("Say which jobs: by their ids, or by options such as --state.")
+    access = find_access(context)
+    max_rescues = access.load().max_rescues
+    with access.open() as engine:
+        if job_ids:
+            _write(change, _change_named(engine, change, job_ids), as_json=as_json)
+            return
+        wanted, counts = store.read(engine, lambda c: _count(c, change, chosen, max_rescues))
+        if is_dry or not counts:
+            _write_counts(counts, as_json=as_json)
+            return
+        _make_sure(change, counts, is_sure=is_sure)
+        done = _change_many(engine, change, wanted, counts)
+    _write(change, done, as_json=as_json)
+    if any(each.refusal for each in done):
+        context.exit(1)
+
+
+def _change_named(engine: Engine, change: Change, said: Sequence[str]) -> list[Done]:
+    """Change all of these jobs, or none."""
+
+    def work(connection: Connection) -> list[Done]:
+        job_ids = [store.find_id(connection, each) for each in said]
+        return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
+
+    return store.write(engine, work)
+
+
+def _count(
+    connection: Connection, change: Change, chosen: Chosen, max_rescues: int
+) -> tuple[dict[str, Any], list[Count]]:
+    wanted = make_wanted(connection, chosen, max_rescues)
+    wanted["states"] = wanted["states"] or change.states
+    return wanted, store.count(connection, **wanted)
+
+
+def _make_sure(change: Change, counts: list[Count], *, is_sure: bool) -> None:
+    """Ask whoever sits there; from a script it must be said beforehand."""
+    if is_sure:
+        return
+    number = _sum(counts)
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{number} jobs would be changed: say --yes to change them, --dry-run to count them."
+        )
+    _write_counts(counts, as_json=False)
+    click.confirm(f"{change.verb}: {number} jobs?", abort=True)
+
+
+def _change_many(
+    engine: Engine, change: Change, wanted: dict[str, Any], counts: list[Count]
+) -> list[Done]:
+    done = []
+    with click.progressbar(
+        length=_sum(counts), label=change.verb, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        for each in change_all(engine, wanted, change.act):
+            done.append(each)
+            bar.update(1)
+    return done
+
+
+def _sum(counts: list[Count]) -> int:
+    return sum(count.number for count in counts)
+
+
+def _write_counts(counts: list[Count], *, as_json: bool) -> None:
+    if as_json:
+        write_json([count._asdict() for count in counts])
+    elif counts:
+        write_table(["STATE", "QUEUE", "TASK", "JOBS"], counts)
+    else:
+        click.echo("No jobs.")
+
+
+def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
+    """Say what came of the jobs: of few each by its id, of many how many."""
+    changed = [each for each in done if not each.refusal]
+    refused = [each for each in done if each.refusal]
+    if as_json:
+        write_json(
+            {
+                "changed": {each.job_id: change.describe(each.answer) for each in changed},
+                "refused": {each.job_id: each.refusal for each in refused},
+            }
+        )
+        return
+    if len(changed) <= TOLD:
+        for each in changed:
+            click.echo(f"Job {each.job_id} is {change.describe(each.answer)}.")
+    else:
+        for what, number in Counter(change.describe(each.answer) for each in changed).items():
+            click.echo(f"{number} jobs are {what}.")
+    for each in refused[:TOLD]:
+        click.echo(each.refusal, err=True)
+    if refused:
+        click.echo(f"{len(refused)} of {len(done)} jobs weren't changed.", err=True)

@@ -1,0 +1,109 @@
+"""The options that say which jobs are meant: the same for lists and for changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, TypeVar
+
+import click
+from sqlalchemy import Connection
+
+from coserver_consumer import store
+from coserver_consumer.cli.completion import complete_queue, complete_task
+from coserver_consumer.cli.times import SINCE
+from coserver_consumer.job import State
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Chosen(TypedDict):
+    """What was given for each of the options."""
+
+    states: tuple[str, ...]
+    queues: tuple[str, ...]
+    tasks: tuple[str, ...]
+    owner: str | None
+    site: str | None
+    text: str | None
+    since: datetime | timedelta | None
+    ended_since: datetime | timedelta | None
+    quarantined: bool
+
+
+OPTIONS = (
+    click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice([state.value for state in State]),
+        help="Only in this state.",
+    ),
+    click.option(
+        "--queue",
+        "queues",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_queue,
+        help="Only of this queue.",
+    ),
+    click.option(
+        "--task",
+        "tasks",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_task,
+        help="Only of this task.",
+    ),
+    click.option("--owner", metavar="USER", help="Only those that run as this Plone user."),
+    click.option("--site", metavar="PATH", help="Only of the Plone site with this path."),
+    click.option("--text", help="Only with this text in title, task or id."),
+    click.option(
+        "--since",
+        type=SINCE,
+        metavar="TIME",
+        help="Only those queued since then: 90s, 30m, 2h, 1d ago, or 2030-01-31T08:00.",
+    ),
+    click.option(
+        "--ended-since", type=SINCE, metavar="TIME", help="Only those that have ended since then."
+    ),
+    click.option(
+        "--quarantined",
+        is_flag=True,
+        help="Only those that failed since they killed their consumers.",
+    ),
+)
+
+
+def filter_options(command: Command) -> Command:
+    """Add the options to a command, which gets them as ``Chosen``."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_wanted(connection: Connection, chosen: Chosen, max_rescues: int) -> dict[str, Any]:
+    """Return what was chosen for ``store.find`` and ``store.count``."""
+    now = store.now(connection)
+    return {
+        "states": [State(state) for state in chosen["states"]],
+        "queues": chosen["queues"],
+        "tasks": chosen["tasks"],
+        "owner": chosen["owner"],
+        "site": chosen["site"],
+        "text": chosen["text"],
+        "since": _to_microseconds(chosen["since"], now),
+        "ended_since": _to_microseconds(chosen["ended_since"], now),
+        "min_rescues": max_rescues if chosen["quarantined"] else None,
+    }
+
+
+def _to_microseconds(said: datetime | timedelta | None, now: int) -> int | None:
+    """Return the moment in microseconds since the epoch; a span ends ``now``."""
+    match said:
+        case datetime():
+            return round(said.timestamp() * store.SECOND)
+        case timedelta():
+            return now - round(said.total_seconds() * store.SECOND)
+        case None:
+            return None

@@ -1,0 +1,54 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
+SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+
+
+class Moment(click.ParamType[datetime]):
+    """A date and time in ISO 8601; local time if it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Return the moment with its zone."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value).astimezone()
+        except ValueError:
+            self.fail(f"{value!r} isn't a time such as 2030-01-31T08:00.", param, ctx)
+
+
+class Since(click.ParamType[datetime | timedelta]):
+    """A span back from now, such as ``90s``, ``2h`` or ``1d``, or a ``Moment``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime | timedelta:
+        """Return the moment, or the span for whoever knows the time."""
+        if isinstance(value, datetime | timedelta):
+            return value
+        if span := SPAN.fullmatch(value):
+            return self._to_span(value, float(span[1]) * UNITS[span[2]], param, ctx)
+        try:
+            return datetime.fromisoformat(value).astimezone()
+        except ValueError:
+            self.fail(f"{value!r} is neither a span such as 90s, 2h, 1d nor a time.", param, ctx)
+
+    def _to_span(self, value: str, seconds: float, param: Any, ctx: Any) -> timedelta:
+        try:
+            return timedelta(seconds=seconds)
+        except OverflowError:
+            self.fail(f"{value!r} is too long.", param, ctx)
+
+
+MOMENT = Moment()
+SINCE = Since()

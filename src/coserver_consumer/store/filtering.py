@@ -1,0 +1,128 @@
+"""Jobs by what people say of them: lists of them, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.job import Job, State
+from coserver_consumer.store import schema
+from coserver_consumer.store.clock import SECOND
+from coserver_consumer.store.rows import history_columns, live_columns, to_job
+
+DAY = 86_400 * SECOND
+MILLISECOND = SECOND // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which jobs are wanted; an empty field lets all through.
+
+    ``text`` is looked for in titles, tasks and ids; ``before`` is the id of the last job of the
+    page before. ``since``: queued then or later, ``ended_since``: ended then or later, both in
+    microseconds since the epoch. ``min_rescues``: failed after so many deaths of their consumers.
+    """
+
+    states: Sequence[State] = ()
+    queues: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    owner: str | None = None
+    site: str | None = None
+    text: str | None = None
+    before: str | None = None
+    since: int | None = None
+    ended_since: int | None = None
+    min_rescues: int | None = None
+
+    def tables(self) -> Iterator[sa.Table]:
+        """Yield the tables that may have such jobs."""
+        kinds = {state.is_live for state in self.states} or {True, False}
+        if True in kinds and self.ended_since is None:
+            yield schema.job
+        if False in kinds:
+            yield schema.history
+
+    def conditions(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        """Return what holds for the wanted rows of a table."""
+        column = table.c
+        found: list[sa.ColumnElement[bool] | None] = [
+            *self._is_in_state(table),
+            column.queue.in_(self.queues) if self.queues else None,
+            column.task.in_(self.tasks) if self.tasks else None,
+            None if self.owner is None else column.owner == self.owner,
+            None if self.site is None else column.site == self.site,
+            _contains(table, self.text) if self.text else None,
+            None if self.before is None else column.id < self.before,
+            None if self.since is None else _was_made(table, self.since),
+            None if self.ended_since is None else column.ended_at >= self.ended_since,
+            None if self.min_rescues is None else _is_poisoned(table, self.min_rescues),
+        ]
+        return [condition for condition in found if condition is not None]
+
+    def _is_in_state(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        """Return conditions, and that an index has what is asked for: SQLite doesn't see it.
+
+        The jobs of a site or an owner have indexes of their own.
+        """
+        if not self.states:
+            return []
+        wanted = table.c.state.in_([state.value for state in self.states])
+        if table is schema.job or State.COMPLETED in self.states or self.site or self.owner:
+            return [wanted]
+        return [wanted, table.c.state != sa.literal_column(f"'{State.COMPLETED.value}'")]
+
+
+class Count(NamedTuple):
+    """How many jobs of one task a queue has in a state."""
+
+    state: State
+    queue: str
+    task: str
+    number: int
+
+
+def find(connection: Connection, *, limit: int = 50, **wanted: Any) -> list[Job]:
+    """Return up to ``limit`` jobs, live and ended, the newest first; see ``Filter``."""
+    which = Filter(**wanted)
+    rows: list[Job] = []
+    for table in which.tables():
+        columns = live_columns() if table is schema.job else history_columns()
+        query = sa.select(*columns).where(*which.conditions(table))
+        newest = query.order_by(table.c.id.desc()).limit(limit)
+        rows += [to_job(row) for row in connection.execute(newest)]
+    return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
+
+
+def count(connection: Connection, **wanted: Any) -> list[Count]:
+    """Return how many such jobs there are, live and ended, by state, queue and task."""
+    which = Filter(**wanted)
+    found: list[Count] = []
+    for table in which.tables():
+        parts = (table.c.state, table.c.queue, table.c.task)
+        query = sa.select(*parts, sa.func.count()).where(*which.conditions(table)).group_by(*parts)
+        for state, queue, task, number in connection.execute(query):
+            found.append(Count(State(state), queue, task, number))
+    return sorted(found)
+
+
+def _was_made(table: sa.Table, since: int) -> sa.ColumnElement[bool]:
+    """Look at ids as well, which have an index and begin with the time of whoever made them.
+
+    That one's clock may be wrong by up to a day.
+    """
+    first = f"{max(since - DAY, 0) // MILLISECOND:012x}"
+    lowest = f"{first[:8]}-{first[8:]}-0000-0000-000000000000"
+    return sa.and_(table.c.id >= lowest, table.c.created_at >= since)
+
+
+def _is_poisoned(table: sa.Table, rescues: int) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.state == State.FAILED.value, table.c.rescues >= rescues)
+
+
+def _contains(table: sa.Table, text: str) -> sa.ColumnElement[bool]:
+    columns = [table.c.title, table.c.task, sa.cast(table.c.id, sa.String)]
+    return sa.or_(*[column.icontains(text, autoescape=True) for column in columns])

@@ -1,0 +1,67 @@
+"""Ids as people type them: their beginning or their end is enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from coserver_consumer.errors import AmbiguousId, JobNotFound
+from coserver_consumer.store import schema
+from coserver_consumer.store.reading import is_id
+
+SHOWN = 8  # characters of the end: they are random, while the beginning is the time
+FEWEST = 4  # characters that are looked for
+MOST = 10  # ids that a message names
+DIGITS = 32
+HEX = re.compile(r"[0-9a-f]+")
+
+
+def shorten(job_id: str) -> str:
+    """Return so much of an id as tells it from those of other jobs, but for a rare chance."""
+    return job_id[-SHOWN:]
+
+
+def find_id(connection: Connection, said: str) -> str:
+    """Return the whole id of the job whose id begins or ends with what was said.
+
+    An id that is whole is returned as it is, whether there is such a job or not. Raises
+    ``JobNotFound`` and ``AmbiguousId``.
+    """
+    text = said.strip().lower()
+    if is_id(text):
+        return text
+    digits = text.replace("-", "")
+    if len(digits) < FEWEST or len(digits) > DIGITS or not HEX.fullmatch(digits):
+        raise JobNotFound(
+            f"No job has the id {said}: it is a UUID, or {FEWEST} or more characters of its "
+            "beginning or its end."
+        )
+    found = sorted(set(_find_like(connection, digits)))
+    match found:
+        case []:
+            raise JobNotFound(f"No job has an id that begins or ends with {said}.")
+        case [job_id]:
+            return job_id
+        case _:
+            more = " and others" if len(found) > MOST else ""
+            listed = ", ".join(found[:MOST])
+            raise AmbiguousId(f"Several jobs have ids like {said}: {listed}{more}. Say more of it.")
+
+
+def _find_like(connection: Connection, digits: str) -> Iterator[str]:
+    lowest, highest = (_to_id(digits.ljust(DIGITS, filler)) for filler in "0f")
+    end = _to_id(digits.rjust(DIGITS, " ")).lstrip(" -")
+    for table in (schema.job, schema.history):
+        column = table.c.id
+        ends = sa.cast(column, sa.String(36)).like(f"%{end}")
+        for condition in (column.between(lowest, highest), ends):
+            query = sa.select(column).where(condition).limit(MOST + 1)
+            yield from connection.execute(query).scalars()
+
+
+def _to_id(digits: str) -> str:
+    parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
+    return "-".join(parts)
