@@ -14,6 +14,7 @@ from coserver_consumer.outcome import (
     Cancelled,
     Completed,
     Failed,
+    NotTried,
     Outcome,
     Released,
     Snoozed,
@@ -25,7 +26,7 @@ from coserver_consumer.signing import verify
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 
-OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released)
+OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released, NotTried)
 DONE = Completed()
 
 

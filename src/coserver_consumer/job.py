@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 import uuid_utils
 
+from coserver_consumer.texts import make_line
+
 MAX_ATTEMPTS = 5  # of a job that nobody says more of
+LONGEST_NAME = 100  # characters of a task in the name of a job
 
 
 class State(StrEnum):
@@ -166,5 +169,9 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a person reads: the title, or the task."""
-        return self.title or self.task
+        """What a person reads, as one line: the title, or the task."""
+        return make_line(self.title or self.task)
+
+    def __repr__(self) -> str:
+        """Name the job; what it holds is nobody's who reads a log or a traceback."""
+        return f"<Job {self.id} {self.state}: {make_line(str(self.task), LONGEST_NAME)}>"

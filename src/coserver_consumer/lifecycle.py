@@ -11,7 +11,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, assert_never
 
 from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.outcome import Cancelled, Completed, Failed, Outcome, Released, Snoozed
+from coserver_consumer.outcome import (
+    Cancelled,
+    Completed,
+    Failed,
+    NotTried,
+    Outcome,
+    Released,
+    Snoozed,
+)
 from coserver_consumer.retry import PLAIN, Backoff, RetryPolicy
 
 
@@ -20,8 +28,8 @@ class Ending(NamedTuple):
 
     ``state`` is a state of the history, or READY / SCHEDULED for a job that comes back after
     ``delay`` seconds. ``counted`` False takes back the attempt that the claim counted.
-    ``error`` and ``traceback`` become a row of ``coserver_error``. ``is_written``: the store has
-    it already.
+    ``error`` and ``traceback`` become a row of ``coserver_error``; ``note`` is for the log only.
+    ``is_written``: the store has it already.
     """
 
     key: RunKey
@@ -32,6 +40,7 @@ class Ending(NamedTuple):
     delay: float = 0
     counted: bool = True
     is_written: bool = False
+    note: str | None = None
 
 
 def complete(job: Job, result: Any = None, *, is_written: bool = False) -> Ending:
@@ -70,6 +79,17 @@ def release(job: Job) -> Ending:
     return Ending(key=job.key, state=State.READY, counted=False)
 
 
+def postpone(job: Job, hindered: NotTried) -> Ending:
+    """The job wasn't tried, and is looked at again later."""
+    return Ending(
+        key=job.key,
+        state=State.SCHEDULED,
+        delay=hindered.delay,
+        counted=False,
+        note=hindered.reason,
+    )
+
+
 def overran(job: Job) -> Failed:
     """The job didn't heed its timeout, and its process had to be killed."""
     return Failed(
@@ -101,6 +121,8 @@ def conclude(
             return cancel(job, outcome.reason)
         case Released():
             return release(job)
+        case NotTried():
+            return postpone(job, outcome)
         case _:
             assert_never(outcome)
 

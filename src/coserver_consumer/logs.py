@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from coserver_consumer.exception_text import format_traceback, words
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
+from coserver_consumer.texts import make_line, make_lines
 from coserver_consumer.verdict import Mark, Verdict
 
 log = logging.getLogger("coserver")
@@ -24,10 +25,19 @@ CANNOT_MAKE_PARTITIONS = (
 LONGEST = 500  # characters of an error in a line
 
 
+class Formatter(logging.Formatter):
+    """Writes a record so that nothing in it can be taken for another record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record without control characters, its further lines indented."""
+        return make_lines(super().format(record), indent="  ")
+
+
 def configure(level: str, who: str = "") -> None:
     """Write lines of this level and above to standard error, each with ``who`` if given."""
-    line = FORMAT.format(who=f"[{who}] " if who else "")
-    logging.basicConfig(stream=sys.stderr, format=line, level=level.upper(), force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter(FORMAT.format(who=f"[{who}] " if who else "")))
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs URLs
 
 
@@ -144,7 +154,7 @@ def claimed(jobs: Iterable[Job]) -> None:
 def ended(job: Job, ending: Ending, seconds: float) -> None:
     """The database knows how an attempt ended."""
     failed = ending.error is not None and ending.state is not State.CANCELLED
-    level = logging.WARNING if failed else logging.INFO
+    level = logging.WARNING if failed or ending.note else logging.INFO
     if not log.isEnabledFor(level):
         return
     how, what_follows = _describe(ending)
@@ -294,8 +304,7 @@ def loop_failed(name: str, error: BaseException) -> None:
 
 def shorten(text: str | None) -> str:
     """Return the text as one line that isn't too long for a log."""
-    line = " ".join((text or "").split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    return make_line(text or "", LONGEST)
 
 
 def _attempt(job: Job) -> str:
@@ -305,6 +314,8 @@ def _attempt(job: Job) -> str:
 def _describe(ending: Ending) -> tuple[str, str]:
     """Return how the attempt ended, and what follows from it."""
     match ending:
+        case Ending(state=State.SCHEDULED, note=str(note), delay=delay):
+            return "wasn't tried", f", is looked at again in {delay:g} s: {shorten(note)}"
         case Ending(state=State.SCHEDULED, error=None, delay=delay):
             return "snoozed", f", goes on in {delay:g} s"
         case Ending(state=State.SCHEDULED, delay=delay):

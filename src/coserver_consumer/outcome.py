@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from coserver_consumer.exception_text import describe, format_traceback
@@ -58,4 +59,27 @@ class Released:
     """The consumer gives the job back unfinished (it stops); the attempt isn't counted."""
 
 
-Outcome = Completed | Failed | Snoozed | Cancelled | Released
+class Obstacle(StrEnum):
+    """What kept a job from being tried."""
+
+    SECRET = "secret"  # noqa: S105  Zope and this consumer don't have the same
+    CLOCK = "clock"  # their clocks disagree, or the request was under way for too long
+    DATABASE = "database"  # Zope can't read the queue
+    ZODB = "zodb"  # it hasn't got the transaction that queued the job yet
+    LOST = "lost"  # the run isn't the current one where Zope looks
+    FOREIGN = "foreign"  # who answered isn't a Zope with the add-on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTried:
+    """Nothing was tried, since ``obstacle`` stood in the way; no attempt is counted.
+
+    ``delay`` (seconds) is how long to wait before the job is looked at again.
+    """
+
+    obstacle: Obstacle
+    reason: str
+    delay: float = 10
+
+
+Outcome = Completed | Failed | Snoozed | Cancelled | Released | NotTried

@@ -10,17 +10,12 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
-from coserver_consumer.outcome import Completed, Failed, Outcome
-from coserver_consumer.telling import MEDIA_TYPE, hear
+from coserver_consumer.outcome import Completed, Failed
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
 PASSING = frozenset({408, 425, 429})
-LOGIN_FORMS = frozenset(
-    {"require_login", "login", "login_form", "failsafe_login", "failsafe_login_form"}
-)
 LONGEST_WAIT = 86_400.0  # seconds; a Retry-After of years isn't heeded
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/xhtml")
 EXCERPT = 2_000  # characters of an error page
@@ -58,28 +53,11 @@ class Reply:
         return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def conclude_zope(reply: Reply, *, request: str, hosts: frozenset[str], limit: int) -> Outcome:
-    """Return what Zope's answer means.
+def conclude_reply(reply: Reply, *, request: str, limit: int) -> Completed | Failed:
+    """Return what an answer means by its status; a redirect is no success.
 
-    ``request`` names the request to people; ``hosts`` are the site's names, so that a redirect
-    away from it is told from one that ends a form; ``limit`` is the size of the result as JSON.
-    An answer that tells the outcome in words outweighs its status.
+    ``request`` names the request to people; ``limit`` is the size of the result as JSON.
     """
-    if reply.content_type.startswith(MEDIA_TYPE) and (told := hear(reply.body)):
-        return told
-    if reply.status not in REDIRECTS:
-        return conclude_reply(reply, request=request, limit=limit)
-    location = urlsplit(reply.headers.get("location", ""))
-    if location.path.rstrip("/").rpartition("/")[2].removeprefix("@@") in LOGIN_FORMS:
-        return Failed(error=f"{request} was sent to the login form: not allowed.", retry=False)
-    if location.hostname and location.hostname not in hosts:
-        error = f"{request} was sent to another site, {location.hostname}."
-        return Failed(error=error, retry=False)
-    return Completed(result=make_result(reply, limit=limit))
-
-
-def conclude_reply(reply: Reply, *, request: str, limit: int) -> Outcome:
-    """Return what an answer means that isn't a redirect within Zope."""
     if HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
         return Completed(result=make_result(reply, limit=limit))
     is_passing = reply.status in PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR

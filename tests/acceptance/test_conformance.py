@@ -150,7 +150,26 @@ def test_an_exception_fails_the_attempt_and_undoes_it(
     job_id = installation.queue("@@test-raise", params={"error": "value"}, max_attempts=2)
     job = jobs.wait_ended(job_id)
     assert (job.state, job.attempt) == (State.FAILED, 2)
-    assert "500" in job.error
+    assert job.error == "ValueError: This was meant to be raised: Grüße."
+    assert description_of(installation) != "written by what raised"
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("doom", "its transaction was doomed"),
+        ("redirect", "raised Redirect to /elsewhere"),
+        ("conflict", "ConflictError: "),
+    ],
+)
+def test_a_view_whose_work_zope_undoes_is_not_completed(
+    installation: Installation, jobs: Jobs, how: str, error: str
+) -> None:
+    """Whatever status it would have answered with: it is tried again, then it has failed."""
+    job_id = installation.queue("@@test-raise", params={"error": how}, max_attempts=2)
+    job = jobs.wait_ended(job_id)
+    assert (job.state, job.attempt) == (State.FAILED, 2)
+    assert error in job.error
     assert description_of(installation) != "written by what raised"
 
 
@@ -160,7 +179,8 @@ def test_unauthorized_fails_the_job_at_once(installation: Installation, jobs: Jo
         job_id = installation.queue("@@test-raise", by=login, params={"error": "unauthorized"})
         job = jobs.wait_ended(job_id)
         assert (job.state, job.attempt) == (State.FAILED, 1)
-        assert "not allowed" in job.error or "401" in job.error
+        assert "401 Unauthorized: This was meant to be raised: Grüße. (as " in job.error
+        assert ("'carl' of /Plone/acl_users" if login.session.auth else "Anonymous") in job.error
 
 
 def test_what_is_not_found_fails_the_job_at_once(installation: Installation, jobs: Jobs) -> None:
@@ -177,6 +197,16 @@ def test_a_redirect_within_the_site_completes_the_job(
     """As it ends a form; it isn't followed."""
     job_id = installation.queue("@@test-redirect", params={"to": f"{installation.url}/no-such"})
     assert jobs.wait_completed(job_id).result["status"] == 302
+
+
+def test_a_redirect_to_zope_itself_is_one_within_the_site(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """Also where people know the site by another address."""
+    public = installation.admin_behind_proxy("https://www.example.com")
+    for to in (f"{installation.job_zope_url}/Plone", "https://www.example.com/x", "/x"):
+        job_id = installation.queue("@@test-redirect", by=public, params={"to": to})
+        assert jobs.wait_completed(job_id).result["status"] == 302
 
 
 def test_a_redirect_elsewhere_fails_the_job(installation: Installation, jobs: Jobs) -> None:

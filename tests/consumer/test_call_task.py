@@ -11,7 +11,7 @@ from coserver_consumer.signing import read_token
 from coserver_consumer.tasks.call import Call
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.telling import MEDIA_TYPE, tell
-from support.http_server import Answer, serve
+from support.http_server import Answer, ran, serve
 
 SECRET = "0123456789abcdef0123456789abcdef"
 ARGS = {"function": "shop.orders.ship", "args": ["secret of the shop"], "kwargs": {}}
@@ -40,8 +40,8 @@ def run(make_job):
 )
 def test_zope_is_asked_at_the_jobs_site_and_finds_the_arguments_itself(run, site, target):
     """They are in the store, signed, and don't travel twice."""
-    with serve(lambda _: answer(Completed(result=3))) as server:
-        assert run(server, site=site) == Completed(result=3)
+    with serve(lambda call: ran(call, secret=SECRET)) as server:
+        assert run(server, site=site) == Completed(is_written=True)
     [call] = server.calls
     assert (call.method, call.target, call.body) == ("POST", target, b"")
     claims = read_token(call.headers["authorization"].split()[1], secret=SECRET)

@@ -16,7 +16,7 @@ from coserver_consumer.settings import Settings
 from coserver_consumer.transports.http import HttpTransport
 from coserver_consumer.transports.instances import Instances
 from demo.ports import free_port
-from support.http_server import Answer, serve
+from support.http_server import Answer, ran, serve
 from support.waiting import wait_for
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -41,9 +41,9 @@ def test_the_least_busy_instance_is_asked(make_transport, make_job):
     """Four requests at once are two for each of two."""
     gate = Event()
 
-    def answer(_call):
+    def answer(call):
         gate.wait(30)
-        return Answer()
+        return ran(call, secret=SECRET)
 
     job = make_job(args={"path": "/x"})
     with serve(answer) as one, serve(answer) as two, ThreadPoolExecutor(4) as pool:
@@ -61,7 +61,7 @@ def test_a_job_goes_to_another_instance_if_no_connection_can_be_made(
 ):
     """It isn't the job's fault: no attempt fails. The log says it once."""
     away = nowhere()
-    with serve(lambda _: Answer()) as server:
+    with serve(lambda call: ran(call, secret=SECRET)) as server:
         transport = make_transport(away, server.url)
         for _ in range(10):
             assert isinstance(transport.send(make_job(args={"path": "/x"})), Completed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.transports.target import make_target
+from coserver_consumer.headers import RESERVED
+from coserver_consumer.transports.target import MAX_HEAD, make_target
 
 
 @pytest.fixture
@@ -46,9 +47,19 @@ def test_params_leave_a_payload_alone(target):
     assert (request.target, request.body) == ("/Plone/@@import?a=1", b"{}")
 
 
-def test_a_path_is_quoted(target):
-    """A physical path has no percent escapes of its own."""
-    assert target("/Plone/a b/50%/\u00e4").target == "/Plone/a%20b/50%25/%C3%A4"
+@pytest.mark.parametrize("path", ["/Plone/a b/50%25/\u00e4", "/Plone/a%20b/50%25/%C3%A4"])
+def test_a_path_is_quoted(target, path):
+    """People read it as it is."""
+    request = target(path)
+    assert request.target == "/Plone/a%20b/50%25/%C3%A4"
+    assert request.path == "/Plone/a b/50%/\u00e4"
+
+
+def test_a_quoted_question_mark_begins_no_query(target):
+    """Not where somebody typed it into what became a step of the path."""
+    request = target("/Plone/what%3Fx=1/@@view?y=2")
+    assert request.target == "/Plone/what%3Fx=1/@@view?y=2"
+    assert request.path == "/Plone/what?x=1/@@view"
 
 
 @pytest.mark.parametrize(
@@ -114,14 +125,31 @@ def test_an_anonymous_job_names_no_user(target):
     assert "X-Task-User-Id" not in target(job={"owner": None}).headers
 
 
-@pytest.mark.parametrize(
-    "name", ["Authorization", "cookie", "Host", "Content-Length", "X-Task-User-Id"]
-)
-def test_a_job_cannot_speak_for_the_transport(target, name):
-    """These headers are the transport's, or describe a connection that isn't the job's."""
-    headers = target(headers={name: "forged", "Accept": "text/html"}).headers
-    assert "forged" not in headers.values()
-    assert headers["Accept"] == "text/html"
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "X-Task-User-Id", "X-Forwarded-For"])
+def test_a_job_cannot_speak_for_the_consumer(target, name):
+    """Nor is it dropped in silence."""
+    with pytest.raises(InvalidJob, match=name):
+        target(headers={name: "forged", "Accept": "text/html"})
+    assert target(headers={"Accept": "text/html"}).headers["Accept"] == "text/html"
+
+
+def test_no_message_repeats_a_header(target):
+    """Its value may be a key."""
+    for headers in ({"X-Key": "secret\n"}, ["secret"], {"secret : x": "y"}):
+        with pytest.raises(InvalidJob) as refused:
+            target(headers=headers)
+        assert "secret" not in str(refused.value)
+
+
+def test_a_head_has_its_limit(target):
+    """Web servers have one, and say so less clearly."""
+    fits = {"x": "y" * (MAX_HEAD - 100)}
+    assert target(params=fits).target.endswith("y")
+    with pytest.raises(InvalidJob, match="method POST"):
+        target(params={"x": "y" * MAX_HEAD})
+    with pytest.raises(InvalidJob, match="address and headers"):
+        target(headers={"X-Long": "y" * MAX_HEAD})
+    assert len(target(method="POST", params={"x": "y" * MAX_HEAD}).body) > MAX_HEAD
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from xmlrpc.client import Fault, dumps, loads
 
 import pytest
 
-from coserver_consumer.answer import conclude_answer
+from coserver_consumer.answer import Asked, judge
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.reply import Reply
@@ -19,7 +19,8 @@ from coserver_consumer.xmlrpc_message import write_call
 def conclude(body: bytes, *, status=200, content_type="text/xml", **more):
     """Return what an answer means for a job of the task."""
     reply = Reply(status=status, headers={"content-type": content_type}, body=body, **more)
-    return conclude_answer("xmlrpc", reply, request="POST /x", hosts=frozenset(), limit=300)
+    asked = Asked(task="xmlrpc", name="POST /x", owner="Anonymous", hosts=frozenset(), limit=300)
+    return judge(asked, reply)
 
 
 def answer(value) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import transaction
 from AccessControl import getSecurityManager
 from plone import api
 
@@ -61,6 +62,16 @@ def fail(context: Any) -> None:
 def risk(kind: str) -> None:
     """Raise an exception of that name."""
     raise {"ebb": TimeoutError, "wreck": FileExistsError, "rock": ValueError}[kind](kind)
+
+
+@task(max_attempts=3, backoff=(30, 600), never_retry_on=(TypeError,))
+def spoil(context: Any, how: str) -> str:
+    """Return, though what was written can't be committed."""
+    if how == "doomed":
+        transaction.doom()
+    else:
+        context.unwritable = lambda: None
+    return "returned"
 
 
 @task

@@ -17,6 +17,7 @@ from collective.coserver import queue
 from collective.coserver.publication.start import find_handed_job
 from coserver_consumer.handover import ENDED, IN_PROCESS
 from coserver_consumer.job import RunKey, State, new_id
+from coserver_consumer.telling import hear
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
@@ -70,11 +71,12 @@ def test_a_job_may_do_what_its_owner_may(instance: Instance) -> None:
 
 
 def test_a_job_may_not_do_what_its_owner_may_not(instance: Instance) -> None:
-    """It is sent to the login form, as its owner would be."""
+    """Where its owner would be sent to the login form, the job is told who wasn't allowed what."""
     instance.add_user("jane")
-    answer = instance.queue_and_run("/plone/@@test-tell-managers", login="jane")
-    assert answer.status_code == 302
-    assert "require_login" in answer.headers["Location"]
+    failed = hear(instance.queue_and_run("/plone/@@test-tell-managers", login="jane").content)
+    assert not failed.retry
+    assert failed.error.startswith("GET /plone/@@test-tell-managers was answered 401")
+    assert "as 'jane' of /plone/acl_users" in failed.error
 
 
 def test_a_job_of_a_deleted_user_is_refused(instance: Instance) -> None:
@@ -200,6 +202,16 @@ def test_a_path_may_have_spaces_and_commas(instance: Instance) -> None:
     transaction.commit()
     told = instance.queue_and_run("/plone/a b, c/@@test-tell").json()
     assert told["url"] == f"{instance.url}/plone/a%20b%2C%20c"
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "/VirtualHostBase/https/www.example.com:443/plone/VirtualHostRoot"]
+)
+def test_a_quoted_question_mark_is_part_of_a_step(instance: Instance, prefix: str) -> None:
+    """Whoever typed it doesn't choose another view by it."""
+    at = f"{prefix}/@@test-queue" if prefix else "/plone/@@test-queue"
+    told = instance.queue_and_run("/plone/@@test-steps/what%3Fx=1/50%25/ä?y=2", at=at).json()
+    assert told == {"steps": ["what?x=1", "50%", "ä"], "form": {"y": "2"}}
 
 
 def test_a_job_keeps_the_virtual_host(instance: Instance) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import transaction
 from AccessControl import getSecurityManager
 from plone import api
 from Products.Five.browser import BrowserView
 from Products.Five.browser.metaconfigure import page
-from zope.interface import Interface
+from zExceptions import HTTPServiceUnavailable, Redirect, Unauthorized
+from ZODB.POSException import ConflictError
+from zope.interface import Interface, implementer
+from zope.publisher.interfaces import IPublishTraverse
 from zope.publisher.interfaces.browser import IDefaultBrowserLayer
 
 from collective.coserver import current_job, queue
@@ -59,6 +63,66 @@ class Write(BrowserView):
         return "<html><body><p>written</p></body></html>"
 
 
+class Refuse(LookupError):
+    """An exception of the tests' own."""
+
+
+class End(BrowserView):
+    """Writes, and ends as the parameter says."""
+
+    def __call__(self) -> str:
+        self.context.title = "half done"
+        getattr(self, self.request.form["how"])()
+        return "returned"
+
+    def well(self) -> None:
+        """Return."""
+
+    def doom(self) -> None:
+        """Let nothing be committed."""
+        transaction.doom()
+
+    def send(self) -> None:
+        """Redirect, as a form does at its end."""
+        self.request.response.redirect(self.context.absolute_url())
+
+    def send_to_login(self) -> None:
+        """Redirect to where somebody else may log in."""
+        self.request.response.redirect(f"{self.context.absolute_url()}/login")
+
+    def send_to_zope(self) -> None:
+        """Redirect to the address at which Zope itself was reached."""
+        reached = self.request.environ["HTTP_HOST"]
+        self.request.response.redirect(f"http://{reached}/plone")
+
+    def send_by_raising(self) -> None:
+        """Redirect by an exception, which undoes what was written."""
+        raise Redirect(f"{self.context.absolute_url()}/elsewhere")
+
+    def fail(self) -> None:
+        """Raise, with what must not be seen by everybody."""
+        hidden = "a secret in a local variable"
+        raise Refuse(f"the feed is empty: {len(hidden)}")
+
+    def conflict(self) -> None:
+        """Meet the same conflict in every try."""
+        raise ConflictError("somebody else wrote")
+
+    def not_allowed(self) -> None:
+        """Say no."""
+        raise Unauthorized("Only on Sundays, please.")
+
+    def too_busy(self) -> None:
+        """Say when to come back, by an exception."""
+        busy = HTTPServiceUnavailable("Come back.")
+        busy.setHeader("Retry-After", "70")
+        raise busy
+
+    def unwritable(self) -> None:
+        """Leave behind what can't be committed."""
+        self.context.unwritable = lambda: None
+
+
 class Report(BrowserView):
     """Reports progress, then stops if it was cancelled, then writes."""
 
@@ -67,6 +131,23 @@ class Report(BrowserView):
         self.context.title = "written by a report"
         current_job.check_cancelled()
         return "not cancelled"
+
+
+@implementer(IPublishTraverse)
+class Steps(BrowserView):
+    """Tells which steps of the path came behind it, and its form."""
+
+    def __init__(self, context: Any, request: Any) -> None:
+        super().__init__(context, request)
+        self.steps: list[str] = []
+
+    def publishTraverse(self, request: Any, name: str) -> Steps:  # noqa: N802
+        """Take a step."""
+        self.steps.append(name)
+        return self
+
+    def __call__(self) -> str:
+        return json.dumps({"steps": self.steps, "form": dict(self.request.form)})
 
 
 class Which(BrowserView):
@@ -89,8 +170,10 @@ VIEWS = (
     ("test-tell", Tell, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell-managers", Tell, IDefaultBrowserLayer, "cmf.ManagePortal"),
     ("test-tell-jobs", Tell, IJobRequest, "zope2.Public"),
+    ("test-end", End, IDefaultBrowserLayer, "zope2.Public"),
     ("test-write", Write, IDefaultBrowserLayer, "zope2.Public"),
     ("test-report", Report, IJobRequest, "zope2.Public"),
+    ("test-steps", Steps, IDefaultBrowserLayer, "zope2.Public"),
     ("test-which", Which, IDefaultBrowserLayer, "zope2.Public"),
     ("test-which", WhichForJobs, IJobRequest, "zope2.Public"),
 )

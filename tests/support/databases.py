@@ -27,6 +27,11 @@ SERVERS = {
     "mysql": "mysql+pymysql://root@127.0.0.1:3306/mysql",
 }
 
+CHARSETS = {
+    "postgresql": " ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    "mysql": " CHARACTER SET {}",
+}
+
 
 def asked_for() -> list[str]:
     """Return the kinds of database the tests run on."""
@@ -50,13 +55,16 @@ def only_on(*kinds: str) -> pytest.MarkDecorator:
 
 
 @contextmanager
-def fresh_database(kind: str, directory: Path) -> Iterator[str]:
-    """Yield the URL of an empty database of that kind; it is removed afterwards."""
+def fresh_database(kind: str, directory: Path, *, charset: str = "") -> Iterator[str]:
+    """Yield the URL of an empty database of that kind; it is removed afterwards.
+
+    ``charset`` is the server's name of its character set, if it is to have another than usual.
+    """
     if kind == "sqlite":
         yield f"sqlite:///{directory / f'queue-{uuid.uuid4().hex[:8]}.sqlite'}"
         return
     name = f"coserver_test_{uuid.uuid4().hex[:12]}"
-    _on_server(kind, f"CREATE DATABASE {name}")
+    _on_server(kind, f"CREATE DATABASE {name}{CHARSETS[kind].format(charset) if charset else ''}")
     try:
         yield _server(kind).set(database=name).render_as_string(hide_password=False)
     finally:

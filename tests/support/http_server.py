@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from coserver_consumer.handover import ENDED
+from coserver_consumer.signing import read_token
+from coserver_consumer.verdict import run_mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         """Say nothing: the test's output is for the test."""
+
+
+def ran(call: Call, *, secret: str, **answer: Any) -> Answer:
+    """Return the answer of a Zope whose transaction has completed the run that it was sent."""
+    token = call.headers["authorization"].partition(" ")[2]
+    mark = run_mark(*read_token(token, secret=secret).key)
+    return Answer(**answer, headers={ENDED: mark})
 
 
 @contextmanager

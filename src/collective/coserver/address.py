@@ -4,27 +4,59 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from coserver_consumer.errors import InvalidJob
 
 # Steps that would change where the virtual host's address leads.
 TRICKS = re.compile(r"\.\.?|VirtualHostBase|VirtualHostRoot|_vh_.*")
+HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+SLASH = re.compile(r"%2f|%5c", re.IGNORECASE)
+SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
 
 
 def to_path(target: Any, view: str | None) -> str:
-    """Return the physical path, not quoted, with ``view`` and any query string.
+    """Return the physical path, quoted, with ``view`` and any query string.
 
-    ``target`` is a path such as ``/Plone/news/@@v?y=1``, quoted or not, since no id can contain
-    a percent sign; or an object that has a path.
+    ``target`` is a path from Zope's root such as ``/Plone/news/@@v?y=1``, quoted or not, since no
+    id can contain a percent sign; or an object that has a path. What was quoted stays quoted, so
+    that the first ``?`` is where the query begins.
     """
-    path = target if isinstance(target, str) else _path_of(target)
+    if isinstance(target, str):
+        path, query = _split(target)
+    else:
+        path, query = _path_of(target), ""
     if view is not None:
-        path = f"{path.rstrip('/')}/{view.lstrip('/')}"
-    path, question, query = path.partition("?")
-    path = unquote(path)
-    _check(path)
-    return path + question + query
+        more, asked = _split(view)
+        path, query = f"{path}/{more}", "&".join(filter(None, [query, asked]))
+    steps = [step for step in path.split("/") if step]
+    _check(steps, target)
+    return _spell(f"/{'/'.join(steps)}", query)
+
+
+def to_title(path: str) -> str:
+    """Return a path of ``to_path`` as people read it."""
+    quoted, question, query = path.partition("?")
+    return unquote(quoted) + question + query
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the path, not quoted, and the query."""
+    path, _, query = text.partition("?")
+    if not path or HOST.match(path):
+        raise InvalidJob(
+            f"'{text}' isn't a path from Zope's root, such as /Plone/news/@@view. "
+            "Pass '/'.join(context.getPhysicalPath()), or the object and view=."
+        )
+    if SLASH.search(path):
+        raise InvalidJob(
+            f"'{path}' has a quoted slash, which Zope would take for the end of a step. "
+            "Pass what people typed as a parameter, not in the path."
+        )
+    try:
+        return unquote(path, errors="strict"), query
+    except UnicodeDecodeError:
+        raise InvalidJob(f"'{path}' isn't quoted UTF-8.") from None
 
 
 def _path_of(target: Any) -> str:
@@ -34,12 +66,17 @@ def _path_of(target: Any) -> str:
         raise InvalidJob(f"A job needs a path or an object that has one, not {target!r}.") from None
 
 
-def _check(path: str) -> None:
-    if not path.startswith("/") or path.startswith("//"):
-        raise InvalidJob(
-            f"'{path}' isn't a path from Zope's root, such as /Plone/news/@@view. "
-            "Pass '/'.join(context.getPhysicalPath()), or the object and view=."
-        )
-    for step in path.split("/"):
+def _check(steps: list[str], target: Any) -> None:
+    for step in steps:
         if TRICKS.fullmatch(step):
-            raise InvalidJob(f"'{path}' can't be a job's path, because of '{step}' in it.")
+            raise InvalidJob(f"'{target}' can't be a job's path, because of '{step}' in it.")
+        if "\0" in step:
+            raise InvalidJob(f"{target!r} can't be a job's path: it has a NUL character.")
+
+
+def _spell(path: str, query: str) -> str:
+    try:
+        query.encode()
+        return quote(path, safe=SAFE) + (f"?{query}" if query else "")
+    except UnicodeEncodeError:
+        raise InvalidJob(f"{path!r} isn't text that UTF-8 can spell.") from None

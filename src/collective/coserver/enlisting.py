@@ -14,6 +14,7 @@ from collective.coserver.settings import get_settings
 from coserver_consumer import signing, store
 from coserver_consumer.job import NewJob
 from coserver_consumer.options import JobOptions
+from coserver_consumer.transports.target import make_target
 
 TITLE = 200  # characters of a path or name that stands for a title
 
@@ -46,6 +47,8 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
     )
     settings = get_settings()
     store.check_job(job, max_payload=settings.max_payload)
+    if work.task == "view":
+        make_target(job)  # raises for what its consumer couldn't ask
     return signing.sign(job, settings.secret_text)
 
 

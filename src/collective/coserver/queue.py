@@ -10,7 +10,7 @@ from typing import Any
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.address import to_path
+from collective.coserver.address import to_path, to_title
 from collective.coserver.body import CURRENT, Payload, to_body
 from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
@@ -79,7 +79,7 @@ def job(  # noqa: PLR0917  see add
             "params": to_parameters(params),
             "headers": to_headers(headers, request, content_type=body.content_type),
         },
-        title=path,
+        title=to_title(path),
         payload=body.content,
     )
     site = find_site(None if isinstance(url, str) else url)
@@ -100,7 +100,7 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
     work = Work(
         task=XML_RPC,
         args={"path": path, "method": method, "args": written},
-        title=f"{path} {method}",
+        title=f"{to_title(path)} {method}",
     )
     site = find_site(None if isinstance(url, str) else url)
     said = read_options(with_moment(options))

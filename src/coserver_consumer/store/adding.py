@@ -21,6 +21,7 @@ from coserver_consumer.store.reading import is_id
 from coserver_consumer.store.rows import join_names
 from coserver_consumer.store.statement import Statement, parameter
 from coserver_consumer.store.uniqueness import insert_keyed
+from coserver_consumer.texts import is_storable, make_line
 
 MAX_PAYLOAD = 1_048_576  # bytes
 MOST_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: an emoji
@@ -28,6 +29,8 @@ MOST_NESTED = 100  # lists and mappings in each other
 INSERT = sa.insert(schema.job)
 PAGE = 1000  # rows in one statement
 _ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
+JSON_COLUMNS = frozenset({"args", "origin", "evidence"})
+AS_TEXT = JSON_COLUMNS | {"payload"}
 LIMITS = {
     name: schema.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("queue", "task", "owner", "site", "title", "unique_key", "limit_key", "requires")
@@ -94,9 +97,18 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _spell(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row as JSON has it."""
+    """Return the row as JSON has it.
+
+    What is JSON itself goes as text in it: PostgreSQL's functions read a row, and they refuse the
+    escapes of a NUL and of a lone surrogate, which its type keeps to the letter.
+    """
     payload = row["payload"]
-    return row if payload is None else {**row, "payload": payload.hex()}
+    told = {name: _spell_json(row[name]) for name in row.keys() & JSON_COLUMNS}
+    return row | told | {"payload": None if payload is None else payload.hex()}
+
+
+def _spell_json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 @cache
@@ -110,17 +122,21 @@ def _insert_as_json(names: tuple[str, ...]) -> Statement:
         columns = [sa.column(name, _type_in_json(name)) for name in names]
         rows = sa.func.json_to_recordset(sa.cast(parameter("rows", type_=sa.Text), postgresql.JSON))
         found = rows.table_valued(*columns).render_derived(name="told", with_types=True)
-        values = [
-            sa.func.decode(found.c[name], "hex") if name == "payload" else found.c[name]
-            for name in names
-        ]
+        values = [_read(found.c[name], name) for name in names]
         return sa.insert(schema.job).from_select(names, sa.select(*values), include_defaults=False)
 
     return Statement(build)
 
 
+def _read(told: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+    """Return the column's value for what ``_spell`` has made of it."""
+    if name in JSON_COLUMNS:
+        return sa.cast(told, postgresql.JSON)
+    return sa.func.decode(told, "hex") if name == "payload" else told
+
+
 def _type_in_json(name: str) -> Any:
-    return sa.Text() if name == "payload" else schema.job.c[name].type
+    return sa.Text() if name in AS_TEXT else schema.job.c[name].type
 
 
 def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> list[dict[str, Any]]:
@@ -214,10 +230,12 @@ def _check_names(job: NewJob) -> None:
             continue
         if len(text) > LIMITS[name]:
             raise InvalidJob(
-                f"{name} has {len(text)} characters; the limit is {LIMITS[name]}: {text[:40]}..."
+                f"{name} has {len(text)} characters; the limit is {LIMITS[name]}: "
+                f"{make_line(text, 40)}"
             )
-        if "\0" in text:
-            raise InvalidJob(f"{name} has a NUL character, which not every database can hold.")
+        if not is_storable(text):
+            what = "NUL" if "\0" in text else "lone surrogate"
+            raise InvalidJob(f"{name} has a {what}, a character that not every database can hold.")
 
 
 def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD) -> None:

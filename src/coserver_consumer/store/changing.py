@@ -16,6 +16,7 @@ from coserver_consumer.store.reading import get, is_id
 from coserver_consumer.store.settling import end_jobs
 from coserver_consumer.store.sql import is_state, locked
 from coserver_consumer.store.uniqueness import find_holder
+from coserver_consumer.texts import make_storable
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
 RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
@@ -78,7 +79,7 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
         .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
         .values(
             progress=min(1.0, max(0.0, progress)),
-            progress_text=text[:MAX_TEXT] if text else None,
+            progress_text=make_storable(text, MAX_TEXT) if text else None,
         )
     )
     return connection.execute(statement).rowcount == 1

@@ -160,6 +160,7 @@ def _connect_args(address: sa.URL, timeouts: Timeouts) -> dict[str, Any]:
                 "connect_timeout": max(2, round(timeouts.connect)),  # libpq takes 2 and more
                 "tcp_user_timeout": round((timeouts.statement + timeouts.connect) * 1000),
                 "application_name": "coserver",
+                "client_encoding": "utf8",  # or text would come as bytes from SQL_ASCII
             }
         case "mysql":
             patience = max(1, round(timeouts.statement + timeouts.connect))

@@ -15,6 +15,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.rows import KEPT
 from coserver_consumer.store.sql import by_index, locked
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
+from coserver_consumer.texts import make_storable
 
 MAX_RESULT = 65_536  # characters of JSON
 MAX_ERROR = 4_096  # characters
@@ -203,8 +204,5 @@ def write_result(result: Any, limit: int) -> str | None:
 
 
 def cap_error(error: str | None, limit: int = MAX_ERROR) -> str | None:
-    """Return the text, cut to what the store keeps, and without what PostgreSQL can't hold."""
-    if error is None:
-        return None
-    text = error.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    """Return the text as the database can hold it, cut to what the store keeps."""
+    return None if error is None else make_storable(error, limit)

@@ -14,6 +14,7 @@ from coserver_consumer.errors import InvalidJob, UnknownQueue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.texts import make_line
 
 NAME_LENGTH = 190
 
@@ -49,10 +50,11 @@ def queues(connection: Connection) -> list[str]:
 
 def add_queue(connection: Connection, name: str) -> None:
     """Make a queue known; a known one stays as it is."""
-    if not name or len(name) > NAME_LENGTH or name != name.strip() or "," in name:
+    is_plain = name.isprintable() and name == name.strip() and "," not in name
+    if not 0 < len(name) <= NAME_LENGTH or not is_plain:
         raise InvalidJob(
-            f"'{name}' can't name a queue: 1 to {NAME_LENGTH} characters, without commas, "
-            "not beginning or ending with a space."
+            f"'{make_line(name, NAME_LENGTH)}' can't name a queue: 1 to {NAME_LENGTH} printable "
+            "characters, without commas, not beginning or ending with a space."
         )
     if name not in queues(connection):
         connection.execute(sa.insert(schema.queue).values(name=name))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.clock import NewId, Now
 from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0006"  # the Alembic revision that has these tables
+REVISION = "0007"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 

@@ -18,6 +18,7 @@ from coserver_consumer.store.schema import REVISION, VERSION_TABLE
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x636F73657276  # "coserv": PostgreSQL's advisory locks have numbers
 LOCK_PATIENCE = 60  # seconds
+ENCODING = "UTF8"
 
 Revisions = tuple[str | None, str]
 
@@ -29,6 +30,7 @@ def upgrade(engine: Engine) -> Revisions:
     """
     try:
         with engine.begin() as connection, _patience(connection), _turn(connection):
+            check_encoding(connection)
             before = find_revision(connection)
             if before != REVISION:
                 _migrate(connection)
@@ -50,6 +52,23 @@ def check_schema(engine: Engine) -> None:
         raise SchemaError(
             f"The tables in {_address(engine)} are of revision {found}, this version of coserver "
             f"needs {REVISION}; run `coserver upgrade`, or install the newer version."
+        )
+
+
+def check_encoding(connection: Connection) -> None:
+    """Raise ``SchemaError`` for a database of PostgreSQL that can't hold every character.
+
+    On MariaDB and MySQL the tables have a character set of their own.
+    """
+    if family(connection.dialect.name) != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != ENCODING:
+        name = connection.engine.url.database
+        raise SchemaError(
+            f"The database {name} has the encoding {encoding}, in which not every text of a job "
+            f"can be written; coserver needs one with {ENCODING}: "
+            f"CREATE DATABASE ... ENCODING '{ENCODING}' TEMPLATE template0."
         )
 
 

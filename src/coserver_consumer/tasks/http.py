@@ -12,6 +12,7 @@ from urllib3.util import Url
 
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.headers import on_wire, read_headers
 from coserver_consumer.outcome import Failed, Outcome
 from coserver_consumer.reply import REDIRECTS, Reply, conclude_reply
 from coserver_consumer.tasks.allow_list import AllowList
@@ -132,7 +133,11 @@ def _find_body(
 def _clean(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers without those that describe the connection."""
     connection = {"host", "connection", "content-length", "transfer-encoding", "expect"}
-    return {name: str(value) for name, value in headers.items() if name.lower() not in connection}
+    return {
+        name: on_wire(value)
+        for name, value in read_headers(headers).items()
+        if name.lower() not in connection
+    }
 
 
 def _without_body(headers: Mapping[str, str]) -> dict[str, str]:

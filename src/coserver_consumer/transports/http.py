@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from coserver_consumer.answer import understand
 from coserver_consumer.current_job import EndAttempt
 from coserver_consumer.job import Job, RunKey
 from coserver_consumer.outcome import Failed, Outcome
@@ -12,7 +13,7 @@ from coserver_consumer.settings import Settings
 from coserver_consumer.signing import make_token
 from coserver_consumer.transports.instances import Instances
 from coserver_consumer.transports.pool import HttpPool, NoConnection
-from coserver_consumer.transports.run_request import conclude, make_request, name_request
+from coserver_consumer.transports.run_request import make_request, name_request
 from coserver_consumer.transports.target import Target
 
 TOKEN_MARGIN = 30.0  # seconds a token outlives its request
@@ -31,9 +32,7 @@ class HttpTransport:
         """Have Zope run the job, one of a view; return what its answer means."""
         timeout = job.timeout or self._settings.http_timeout
         target = self._signed(make_request(job), job.key, lifetime=timeout + TOKEN_MARGIN)
-        reply = self._ask(target, timeout)
-        zope_urls, limit = self._settings.zope_url, self._settings.max_result
-        return conclude(job, target, reply, zope_urls=zope_urls, limit=limit)
+        return understand(job, self._ask(target, timeout))
 
     def _signed(self, target: Target, key: RunKey, *, lifetime: float) -> Target:
         """Return the request with a token that is good for it alone and for so many seconds."""

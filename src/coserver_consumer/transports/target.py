@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job
+from coserver_consumer.headers import on_wire, read_headers, refuse_reserved
+from coserver_consumer.job import Job, NewJob
 
 T = TypeVar("T")
 
@@ -18,23 +19,8 @@ FORM_METHODS = frozenset({"POST", "PUT", "PATCH"})
 FORM = "application/x-www-form-urlencoded"
 PORTS = {"http": 80, "https": 443}
 PATH_SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
-# What only the transport says; a job's own headers never speak for it.
-RESERVED = frozenset(
-    {
-        "accept-language",
-        "authorization",
-        "connection",
-        "content-length",
-        "cookie",
-        "expect",
-        "host",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    }
-)
+MAX_HEAD = 65_536  # bytes of address and headers: web servers take a quarter of a MiB, and a token
+# of the run repeats the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +34,16 @@ class Target:
     body: bytes | None
 
 
-def make_target(job: Job) -> Target:
-    """Return the request for a job; raise ``InvalidJob`` naming the argument that is wrong."""
+def make_target(job: Job | NewJob) -> Target:
+    """Return the request for a job; raise ``InvalidJob`` naming the argument that is wrong.
+
+    The job's path is quoted, so that its first ``?`` is where the query begins.
+    """
     method = _find(job.args, "method", str, "GET").upper()
     if method not in METHODS:
         raise InvalidJob(f"Method {method!r} is none of {', '.join(sorted(METHODS))}.")
-    path, _, query = _find_path(job.args).partition("?")
+    quoted, _, query = _find_path(job.args).partition("?")
+    path = unquote(quoted)
     params = urlencode(_find(job.args, "params", dict, {}), doseq=True)
     headers = _own_headers(_find(job.args, "headers", dict, {}))
     body = job.payload
@@ -65,7 +55,18 @@ def make_target(job: Job) -> Target:
     target = quote(_through_virtual_host(path, job.origin), safe=PATH_SAFE)
     if query:
         target += f"?{_quote_query(query)}"
+    _check_head(target, headers)
     return Target(method=method, target=target, path=path, headers=headers | _told(job), body=body)
+
+
+def _check_head(target: str, headers: Mapping[str, str]) -> None:
+    size = len(target) + sum(len(name) + len(value) for name, value in headers.items())
+    if size > MAX_HEAD:
+        raise InvalidJob(
+            f"The address and headers of the job's request have {size} bytes; the limit is "
+            f"{MAX_HEAD}. Send parameters with the method POST, which puts them into the body, "
+            "or pass the path or UID of what holds the data."
+        )
 
 
 def _quote_query(query: str) -> str:
@@ -86,30 +87,24 @@ def _find(args: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
     if value is None:
         return default
     if not isinstance(value, kind):
-        raise InvalidJob(f"The argument '{name}' is {value!r}, wanted a {kind.__name__}.")
+        raise InvalidJob(
+            f"The argument '{name}' is of type {type(value).__name__}, wanted {kind.__name__}."
+        )
     return value
 
 
 def _own_headers(headers: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: _on_wire(str(value))
-        for name, value in headers.items()
-        if name.lower() not in RESERVED and not name.lower().startswith("x-task-")
-    }
+    refuse_reserved(headers)
+    return {name: on_wire(value) for name, value in read_headers(headers).items()}
 
 
-def _told(job: Job) -> dict[str, str]:
+def _told(job: Job | NewJob) -> dict[str, str]:
     """Return what the consumer says of the job; ``X-Task-...`` as collective.taskqueue did."""
-    headers = {"X-Task-Id": job.id, "X-Task-Queue": _on_wire(job.queue)}
+    headers = {"X-Task-Id": job.id, "X-Task-Queue": on_wire(job.queue)}
     if job.owner is not None:
-        headers["X-Task-User-Id"] = _on_wire(job.owner)
+        headers["X-Task-User-Id"] = on_wire(job.owner)
     language = (job.origin or {}).get("language")
     return headers | ({"Accept-Language": language} if language else {})
-
-
-def _on_wire(text: str) -> str:
-    """Spell text so that http.client, which writes headers as Latin-1, writes UTF-8."""
-    return text.encode("utf-8").decode("latin-1")
 
 
 def _through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:

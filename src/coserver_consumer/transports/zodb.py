@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
+from coserver_consumer.answer import understand
 from coserver_consumer.errors import ConfigurationError, CoserverError, StartAgain, ZopeUnavailable
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.settings import Settings
-from coserver_consumer.transports.run_request import conclude, make_request
+from coserver_consumer.transports.run_request import make_request
 from coserver_consumer.transports.wsgi import Application, ask, make_environ
 from coserver_consumer.verdict import Question, Verdict
 
@@ -45,14 +46,13 @@ class ZodbTransport:
         Zope is handed the job as it was claimed, whatever its request looks like.
         """
         self.open()
-        zope_urls, limit = self._settings.zope_url, self._settings.max_result
-        target = make_request(request)
-        environ = make_environ(target, server_url=zope_urls[0]) | {IN_PROCESS: job}
+        server_url, limit = self._settings.zope_url[0], self._settings.max_result
+        environ = make_environ(make_request(request), server_url=server_url) | {IN_PROCESS: job}
         try:
             reply = ask(self._published, environ, max_body=limit)
         finally:
             _clear_thread()
-        return conclude(job, target, reply, zope_urls=zope_urls, limit=limit)
+        return understand(job, reply)
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what the ZODB says of transactions whose process died."""

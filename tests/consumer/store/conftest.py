@@ -63,6 +63,20 @@ def queue(engine: Engine) -> Queue:
 
 
 @pytest.fixture
+def make_queue() -> Iterator[Callable[[str], Queue]]:
+    """A function that returns the store on the database of a URL."""
+    engines: list[Engine] = []
+
+    def make(url: str) -> Queue:
+        engines.append(store.open_engine(url))
+        return Queue(engines[-1])
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
 def hasty(database_url: str) -> Iterator[Engine]:
     """An engine whose transactions may stand still for a second only."""
     engine = store.open_engine(database_url, timeouts=store.Timeouts(statement=1))

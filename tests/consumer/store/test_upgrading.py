@@ -272,3 +272,41 @@ def test_partitions_become_one_table_again(old_engine):
     assert read_history(old_engine) == before
     assert store.upgrade(old_engine) == ("0004", schema.REVISION)
     assert read_history(old_engine) == before
+
+
+@pytest.fixture
+def loose_engine(empty_database_url):
+    """An engine on tables of the revision before bounds, with rows that are out of them."""
+    engine = store.open_engine(empty_database_url)
+    migrate(engine, "0006")
+    large = {"x": "x" * 70_000}
+    rows = [
+        {"title": "origin", "origin": large},
+        {"title": "progress", "progress": 7.5},
+        {"title": "waits", "waits_for": -5, "failed_parents": -1},
+        {"title": "times", "cancel_at": 5, "deadline_at": -1},
+        {"title": "tid", "tid": -1},
+    ]
+    with engine.begin() as connection:
+        for row in rows:
+            connection.execute(
+                sa.insert(schema.job).values(task="t", unique_key=row["title"], **row)
+            )
+        connection.execute(sa.update(schema.queue).values(rate_number=-1, rate_period=-5.0))
+    yield engine
+    engine.dispose()
+
+
+def test_rows_out_of_bounds_are_mended(loose_engine):
+    """They are few, and no reason not to upgrade; one that can't be mended fails with words."""
+    assert store.upgrade(loose_engine) == ("0006", schema.REVISION)
+    found = {job.title: job for job in store.read(loose_engine, lambda c: store.find(c, limit=9))}
+    assert found["origin"].origin == "had more than 65536 bytes"
+    assert found["progress"].progress is None
+    assert (found["waits"].waits_for, found["waits"].failed_parents) == (0, 0)
+    assert (found["times"].cancel_at, found["times"].deadline_at) == (None, None)
+    assert found["tid"].tid is None
+    claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
+    assert len(store.write(loose_engine, lambda c: store.claim(c, **claimed))) == 1
+    migrate(loose_engine, "0006")
+    assert store.upgrade(loose_engine) == ("0006", schema.REVISION)

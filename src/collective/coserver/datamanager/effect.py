@@ -23,7 +23,8 @@ class Effect:
 
     ``conclude`` says what the attempt has come to. Only a completed one ends here: a view that
     sets an error status and returns commits as well, but its job isn't done. ``ended`` is called
-    when the store has it as completed.
+    when the store has it as completed. ``outcome`` is what the attempt has come to, None before the
+    vote and if there was none.
     """
 
     def __init__(
@@ -35,33 +36,33 @@ class Effect:
         self.key = key
         self._conclude = conclude
         self._ended = ended
-        self._outcome: Outcome | None = None
-        self._has_ended = False
+        self.outcome: Outcome | None = None
+        self.has_ended = False
 
     def complete(self, connection: Connection) -> None:
         """End the job: it changed no ZODB."""
-        outcome = self._conclude()
-        if isinstance(outcome, Completed):
-            self._require(self._end(connection, outcome, state=State.RUNNING))
+        self.outcome = self._conclude()
+        if isinstance(self.outcome, Completed):
+            self._require(self._end(connection, self.outcome, state=State.RUNNING))
         else:
             self._require(store.hold_running(connection, self.key))
 
     def vote(self, connection: Connection, evidence: dict[str, Any]) -> None:
         """Let nobody else end the job until the ZODB has decided."""
-        self._outcome = self._conclude()
-        if isinstance(self._outcome, Completed):
+        self.outcome = self._conclude()
+        if isinstance(self.outcome, Completed):
             self._require(store.vote(connection, self.key, evidence=evidence))
         else:
             self._require(store.hold_running(connection, self.key))
 
     def finish(self, connection: Connection) -> None:
         """End the job: the ZODB has committed its work."""
-        if isinstance(self._outcome, Completed):
-            self._end(connection, self._outcome, state=State.FINISHING)
+        if isinstance(self.outcome, Completed):
+            self._end(connection, self.outcome, state=State.FINISHING)
 
     def confirm(self) -> None:
         """Say that the job has ended, if what was written is committed now and did that."""
-        if self._has_ended:
+        if self.has_ended:
             self._ended()
 
     def _end(self, connection: Connection, outcome: Completed, *, state: State) -> bool:
@@ -69,7 +70,7 @@ class Effect:
         is_done = store.complete(
             connection, self.key, outcome.result, state=state, max_result=limit
         )
-        self._has_ended = is_done
+        self.has_ended = is_done
         return is_done
 
     def _require(self, is_current: bool) -> None:  # noqa: FBT001  the answer of the store

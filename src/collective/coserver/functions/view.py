@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
-from dataclasses import replace
 from typing import Any
 
 from Products.Five import BrowserView
@@ -15,13 +13,12 @@ from collective.coserver.functions.calls import read_arguments, write
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.origin import find_site
 from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.failure import judge_function
 from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer.codec import fit
-from coserver_consumer.errors import InvalidJob, ObjectGone
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.retry import RetryPolicy
+from coserver_consumer.outcome import Completed
 from coserver_consumer.telling import MEDIA_TYPE, tell
 
 logger = logging.getLogger("collective.coserver")
@@ -43,8 +40,7 @@ class Call(BrowserView):
             raise  # the job ends itself, or the publisher begins the request again
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
-            policy = registry.find_policy(job.args["function"])
-            refuse(self.request, Told(500, to_failure(error, job, policy)))
+            refuse(self.request, Told(500, judge_function(error, job)))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
         return tell(Completed(result=fit(result, get_settings().max_result - MARGIN)))
 
@@ -55,16 +51,3 @@ def call(job: Job) -> Any:
     args, kwargs = read_arguments(job.args)
     with acting_as(job.args.get("run_as"), find_site()):
         return write(task(*args, **kwargs), name="The result")
-
-
-def to_failure(error: Exception, job: Job, policy: RetryPolicy) -> Failed:
-    """Return what an exception means; the end of its traceback is kept, as much as fits.
-
-    The function's policy is known here only, so what follows from it is told to the consumer.
-    """
-    if isinstance(error, InvalidJob | ObjectGone):
-        return Failed(error=str(error), retry=False)
-    failure = Failed.because_of(error, retry=policy.allows(error))
-    wait = policy.wait(job.attempt, random=random.random) if failure.retry else None
-    most = get_settings().max_result // 4
-    return replace(failure, traceback=(failure.traceback or "")[-most:], wait=wait)

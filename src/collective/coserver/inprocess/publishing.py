@@ -13,12 +13,13 @@ from ZPublisher.httpexceptions import HTTPExceptionHandler
 from ZPublisher.WSGIPublisher import publish_module
 
 from collective.coserver.settings import get_settings
+from coserver_consumer.answer import understand
 from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.tasks import call, xmlrpc
-from coserver_consumer.transports.run_request import conclude, make_request
+from coserver_consumer.transports.run_request import make_request
 from coserver_consumer.transports.wsgi import ask, make_environ
 
 
@@ -45,7 +46,7 @@ def _send(job: Job, request: Job) -> Outcome:
     environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
     with _keeping_state():
         reply = ask(HTTPExceptionHandler(publish_module), environ, max_body=settings.max_result)
-    return conclude(job, target, reply, zope_urls=[url], limit=settings.max_result)
+    return understand(job, reply)
 
 
 def _without_host(job: Job) -> Job:

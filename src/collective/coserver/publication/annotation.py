@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from coserver_consumer.job import Job
 
-NAME = "_coserver_job"
+KEY = "coserver.admitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What the WSGI environment holds of the job; it isn't to be seen where that is shown."""
+
+    job: Job = field(repr=False)
 
 
 def set_job(request: Any, job: Job) -> None:
     """Note that the request runs the job."""
-    setattr(request, NAME, job)
+    request.environ[KEY] = Admitted(job)
 
 
 def get_job(request: Any) -> Job | None:
     """Return the job that the request runs, None for everybody else's requests.
 
-    An attribute of the request object: ``request.get`` and ``request[...]`` would look into the
-    form as well.
+    It stands in the WSGI environment, where a client can only put text: ``request.get`` would look
+    into the form as well. Copies of the environment have it too, so that a request which is cloned
+    within the job, as by ``plone.subrequest``, is the job's.
     """
-    job = vars(request).get(NAME) if request is not None else None
-    return job if isinstance(job, Job) else None
+    found = request.environ.get(KEY) if request is not None else None
+    return found.job if isinstance(found, Admitted) else None

@@ -1,23 +1,26 @@
-"""The request of a job is about to commit: its commit is the end of the job."""
+"""The request of a job ends: with its commit the job, or its consumer is told why not."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from zope.component import adapter
 from ZPublisher.interfaces import IPubBeforeCommit
+from ZPublisher.pubevents import PubFailure, PubSuccess
 
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.failure import describe_request, tell_failure, to_failure
 from collective.coserver.settings import get_settings
-from coserver_consumer.answer import conclude_answer
+from coserver_consumer.answer import judge
 from coserver_consumer.handover import ENDED
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.outcome import Completed, Failed
 from coserver_consumer.reply import Reply
 from coserver_consumer.verdict import run_mark
+
+NAME = "_coserver_effect"
 
 
 @adapter(IPubBeforeCommit)
@@ -25,25 +28,55 @@ def end_job(event: IPubBeforeCommit) -> None:
     """Join the end of the job to the transaction, by what the response is at its vote."""
     request = event.request
     job = get_job(request)
-    if job is not None:
-        join_effect(
-            Effect(
-                job.key,
-                conclude=lambda: conclude(job, request),
-                ended=lambda: request.response.setHeader(ENDED, run_mark(*job.key)),
-            )
+    if job is None:
+        return
+    effect = Effect(
+        job.key,
+        conclude=lambda: judge(describe_request(job, request), to_reply(request.response)),
+        ended=lambda: request.response.setHeader(ENDED, run_mark(*job.key)),
+    )
+    setattr(request, NAME, effect)
+    join_effect(effect)
+
+
+@adapter(PubSuccess)
+def tell_end(event: PubSuccess) -> None:
+    """Tell the consumer of a job that didn't end with its request why that is so.
+
+    It is a subscriber for the class, which the publisher calls after those for the interface.
+    """
+    request = event.request
+    job = get_job(request)
+    effect: Effect | None = vars(request).get(NAME)
+    if job is not None and not (effect and effect.has_ended):
+        tell_failure(request, job, explain(job, request, effect), status=request.response.status)
+
+
+@adapter(PubFailure)
+def tell_error(event: PubFailure) -> None:
+    """Tell the consumer which exception ended the attempt, unless the publisher tries again."""
+    job = get_job(event.request)
+    if job is None or event.retry:
+        return
+    error = event.exc_info[1]
+    failure = to_failure(error, job, event.request)
+    tell_failure(event.request, job, failure, status=getattr(error, "status", 500))
+
+
+def explain(job: Job, request: Any, effect: Effect | None) -> Failed:
+    """Return why an attempt whose view has returned is none that completes the job."""
+    outcome = None if effect is None else effect.outcome
+    if isinstance(outcome, Failed):
+        return outcome
+    name = describe_request(job, request).name
+    if isinstance(outcome, Completed):
+        return Failed(
+            error=f"{name} has committed its work, but the queue's database couldn't be told. "
+            "The resolver completes the job."
         )
-
-
-def conclude(job: Job, request: Any) -> Outcome:
-    """Return what the response means, as the consumer will understand it."""
-    addresses = (request["SERVER_URL"], (job.origin or {}).get("server_url") or "")
-    return conclude_answer(
-        job.task,
-        to_reply(request.response),
-        request=job.name,
-        hosts=frozenset(filter(None, (urlsplit(address).hostname for address in addresses))),
-        limit=get_settings().max_result,
+    return Failed(
+        error=f"{name} returned, but its transaction was doomed (transaction.doom()) or aborted, "
+        "so nothing of its work is there."
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from zExceptions import HTTPException
 
-from coserver_consumer.outcome import Failed, Snoozed
+from collective.coserver.settings import get_settings
+from coserver_consumer.outcome import Cancelled, Failed, NotTried, Snoozed
 from coserver_consumer.telling import MEDIA_TYPE, tell
 
 
@@ -39,8 +40,8 @@ class NotNow(Refused):
 class Told(Refused):
     """How the attempt ends, in words: the consumer takes it as it is. Nothing is committed."""
 
-    def __init__(self, status: int, outcome: Failed | Snoozed) -> None:
-        super().__init__(status, tell(outcome))
+    def __init__(self, status: int, outcome: Failed | Snoozed | Cancelled | NotTried) -> None:
+        super().__init__(status, tell(outcome, limit=get_settings().max_result))
         self.setHeader("content-type", MEDIA_TYPE)
 
 

@@ -4,9 +4,12 @@ import json
 from base64 import b64encode
 from hashlib import sha256
 
+import transaction
 from AccessControl import Unauthorized
 from plone import api
 from Products.Five import BrowserView
+from zExceptions import Redirect as RaisedRedirect
+from ZODB.POSException import ConflictError
 
 from collective.coserver import current_job
 from collective.coserver.interfaces import IJobRequest
@@ -84,13 +87,23 @@ class Redirect(BrowserView):
 
 
 class Raise(BrowserView):
-    """Raises what it is told, after it has written."""
+    """Raises what it is told, after it has written, or dooms its transaction."""
 
     def __call__(self) -> str:
-        """Never answer."""
+        """Answer only if it is doomed."""
         self.context.description = "written by what raised"
-        error = {"unauthorized": Unauthorized, "value": ValueError}[self.request.form["error"]]
-        raise error("This was meant to be raised: Grüße.")
+        match self.request.form["error"]:
+            case "unauthorized":
+                raise Unauthorized("This was meant to be raised: Grüße.")
+            case "redirect":
+                raise RaisedRedirect("/elsewhere")
+            case "conflict":
+                raise ConflictError
+            case "doom":
+                transaction.doom()
+                return "returned"
+            case _:
+                raise ValueError("This was meant to be raised: Grüße.")
 
 
 class Work(BrowserView):

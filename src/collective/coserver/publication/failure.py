@@ -1,0 +1,98 @@
+"""What an exception means for the job in whose request it was raised."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import replace
+from traceback import format_exception
+from types import TracebackType
+from typing import Any, NoReturn
+
+from zExceptions import HTTPException
+
+from collective.coserver.datamanager.effect import LostRun
+from collective.coserver.functions import registry
+from collective.coserver.publication.refusal import Told, refuse
+from collective.coserver.settings import get_settings
+from coserver_consumer.answer import CALL, Asked, describe, judge
+from coserver_consumer.errors import InvalidJob, ObjectGone
+from coserver_consumer.job import Job
+from coserver_consumer.outcome import Failed, NotTried, Obstacle
+from coserver_consumer.reply import Reply
+
+logger = logging.getLogger("collective.coserver")
+
+FAULT = 500  # the status of an exception that is no answer
+ERRORS = range(400, 600)  # statuses
+
+
+def describe_request(job: Job, request: Any) -> Asked:
+    """Return the job's request as its answer is judged by it.
+
+    The site is known by its public address and by the one at which the consumer reached Zope.
+    """
+    scheme = request.environ.get("wsgi.url_scheme", "http")
+    reached = f"{scheme}://{request.environ.get('HTTP_HOST', '')}"
+    limit = get_settings().max_result
+    return describe(job, addresses=(request["SERVER_URL"], reached), limit=limit)
+
+
+def to_failure(error: BaseException, job: Job, request: Any) -> Failed | NotTried:
+    """Return what an exception means that ended the attempt."""
+    if isinstance(error, LostRun):
+        return NotTried(obstacle=Obstacle.LOST, reason=str(error))
+    if isinstance(error, HTTPException) and error.getStatus() != FAULT:
+        return _judge_answer(error, describe_request(job, request))
+    if job.task != CALL:
+        return replace(Failed.because_of(error), traceback=_format(error))
+    return judge_function(error, job)
+
+
+def judge_function(error: BaseException, job: Job) -> Failed:
+    """Return what an exception means in a function, whose policy is known here only."""
+    if isinstance(error, InvalidJob | ObjectGone):
+        return Failed(error=str(error), retry=False)
+    policy = registry.find_policy(job.args["function"])
+    failure = Failed.because_of(error, retry=policy.allows(error))
+    wait = policy.wait(job.attempt, random=random.random) if failure.retry else None
+    return replace(failure, traceback=_format(error), wait=wait)
+
+
+def tell_failure(request: Any, job: Job, failure: Failed | NotTried, *, status: int) -> NoReturn:
+    """Answer with the failure in words, and log it with the job's id."""
+    what = failure.error if isinstance(failure, Failed) else failure.reason
+    logger.error("Job %s (%s), attempt %s: %s", job.id, job.name, job.attempt, what)
+    refuse(request, Told(status if status in ERRORS else FAULT, failure))
+
+
+def _judge_answer(error: HTTPException, asked: Asked) -> Failed:
+    """Return what an exception means that is an answer, such as NotFound or Redirect."""
+    headers = {name.lower(): value for name, value in getattr(error, "headers", {}).items()}
+    plain = {"content-type": "text/plain; charset=utf-8"}
+    reply = Reply(status=error.getStatus(), headers=headers | plain, body=str(error).encode())
+    outcome = judge(asked, reply)
+    if isinstance(outcome, Failed):
+        return outcome
+    to = f" to {headers['location']}" if "location" in headers else ""
+    return Failed(
+        error=f"{asked.name} raised {type(error).__name__}{to}: so Zope undid its work. "
+        "Return the answer instead of raising it."
+    )
+
+
+def _format(error: BaseException) -> str:
+    """Return the traceback without the publisher's frames before the job's own."""
+    return "".join(format_exception(type(error), error, _skip(error.__traceback__)))
+
+
+def _skip(traceback: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from where the publisher calls something else."""
+    found = traceback
+    while found is not None and _is_publisher(found):
+        found = found.tb_next
+    return found or traceback
+
+
+def _is_publisher(traceback: TracebackType) -> bool:
+    return str(traceback.tb_frame.f_globals.get("__name__")).startswith("ZPublisher.")

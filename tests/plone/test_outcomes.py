@@ -1,0 +1,124 @@
+"""What Zope did with a job, and that the queue says exactly that."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+import transaction
+from plone.app.testing import TEST_USER_ID, setRoles
+
+from collective.coserver import queue
+from collective.coserver.inprocess.consumer import InProcessConsumer
+from coserver_consumer import store
+from coserver_consumer.job import Job, State
+from tests.plone import functions
+
+COMPLETED, FAILED, SCHEDULED = State.COMPLETED, State.FAILED, State.SCHEDULED
+
+
+@pytest.fixture
+def site(functional: Any, _views: None) -> Any:
+    """The site, with a manager logged in."""
+    setRoles(functional["portal"], TEST_USER_ID, ["Manager"])
+    functional["portal"].title = "untouched"
+    transaction.commit()
+    return functional["portal"]
+
+
+def run_one(consumer: InProcessConsumer) -> Job:
+    """Run the only job there is, once; return it with its last error."""
+    (job,) = consumer.run()
+    return job
+
+
+def last_failure(consumer: InProcessConsumer, job: Job) -> store.AttemptError:
+    """Return what went wrong in the job's last attempt."""
+    from collective.coserver.engine import read
+
+    failures = read(lambda connection: store.attempts(connection, job.id))
+    return failures[-1]
+
+
+ENDS = [
+    ("well", COMPLETED, None),
+    ("send", COMPLETED, None),
+    ("send_to_zope", COMPLETED, None),
+    ("doom", SCHEDULED, "its transaction was doomed"),
+    ("send_by_raising", SCHEDULED, "raised Redirect to http://localhost"),
+    ("fail", SCHEDULED, "Refuse: the feed is empty: 28"),
+    ("conflict", SCHEDULED, "ConflictError: somebody else wrote"),
+    ("too_busy", SCHEDULED, "503 Service Unavailable: Come back."),
+    ("unwritable", SCHEDULED, "TypeError: cannot pickle 'function' object"),
+    ("not_allowed", FAILED, "401 Unauthorized: Only on Sundays, please. (as 'test_user_1_' of"),
+    ("send_to_login", FAILED, "isn't allowed for 'test_user_1_' of /plone/acl_users"),
+]
+
+
+@pytest.mark.parametrize(("how", "state", "error"), ENDS)
+def test_a_job_is_completed_if_and_only_if_its_work_is_committed(
+    coserver_jobs: InProcessConsumer, site: Any, how: str, state: State, error: str | None
+) -> None:
+    """All else is a failed attempt that says what happened."""
+    queue.add(site, view="@@test-end", params={"how": how})
+    job = run_one(coserver_jobs)
+    assert job.state is state
+    if error is None:
+        assert site.title == "half done"
+    else:
+        assert error in last_failure(coserver_jobs, job).error
+        assert site.title == ("half done" if how == "send_to_login" else "untouched")
+
+
+def test_the_attempts_of_a_doomed_job_come_to_an_end(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """Each is counted, and the last fails the job."""
+    queue.add(site, view="@@test-end", params={"how": "doom"}, max_attempts=2)
+    coserver_jobs.run()
+    (job,) = coserver_jobs.run(scheduled=True)
+    assert (job.state, job.attempt) == (FAILED, 2)
+    assert "transaction.doom()" in job.error
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "error"),
+    [
+        ("doomed", SCHEDULED, "Function tests.plone.functions.spoil returned, but its transaction"),
+        ("unwritable", FAILED, "TypeError: cannot pickle 'function' object"),
+    ],
+)
+def test_a_function_that_returned_is_not_completed_before_it_is_committed(
+    coserver_jobs: InProcessConsumer, site: Any, how: str, state: State, error: str
+) -> None:
+    """What its commit raises is the function's failure, and its policy says what follows."""
+    functions.spoil.delay(site, how)
+    job = run_one(coserver_jobs)
+    assert job.state is state
+    assert error in last_failure(coserver_jobs, job).error
+    assert not hasattr(site, "unwritable")
+
+
+def test_a_failing_view_leaves_its_traceback_with_the_job(
+    coserver_jobs: InProcessConsumer, site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the view on, without the values of variables; Zope's log names the job."""
+    queue.add(site, view="@@test-end", params={"how": "fail"})
+    with caplog.at_level(logging.ERROR, logger="collective.coserver"):
+        job = run_one(coserver_jobs)
+    traceback = last_failure(coserver_jobs, job).traceback
+    assert 'raise Refuse(f"the feed is empty' in traceback
+    assert traceback.endswith("Refuse: the feed is empty: 28\n")
+    assert "ZPublisher" not in traceback
+    assert f"Job {job.id} (/plone/@@test-end), attempt 1: Refuse: the feed is empty" in caplog.text
+
+
+def test_a_server_that_is_too_busy_says_when_to_come_back(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """Also by an exception."""
+    queue.add(site, view="@@test-end", params={"how": "too_busy"})
+    job = run_one(coserver_jobs)
+    waits = (job.run_at - last_failure(coserver_jobs, job).at) / store.SECOND
+    assert waits >= 70
