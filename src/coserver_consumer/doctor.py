@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from urllib3 import PoolManager, Timeout
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from coserver_consumer import store
@@ -23,6 +23,7 @@ from coserver_consumer.errors import (
 from coserver_consumer.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
+from coserver_consumer.transports.deadline import DeadlinePoolManager
 
 MOST_DRIFT = 2.0  # seconds; tokens of runs allow 5
 ZOPE_TIMEOUT = 5.0  # seconds
@@ -155,7 +156,7 @@ def _check_transport(settings: Settings) -> Finding:
 
 def _check_zope(url: str) -> Finding:
     """Ask Zope for anything at all: every answer but a server's fault shows that it is there."""
-    pool = PoolManager(retries=False, timeout=Timeout(ZOPE_TIMEOUT))
+    pool = DeadlinePoolManager(retries=False, timeout=Timeout(ZOPE_TIMEOUT))
     try:
         status = pool.request("GET", f"{url}/", redirect=False).status
     except HTTPError as error:

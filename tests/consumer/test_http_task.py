@@ -201,6 +201,19 @@ def test_an_answer_that_does_not_come_in_time_is_a_failure_that_is_tried_again(c
     assert "no answer within 0.2 s" in outcome.error
 
 
+def test_the_time_of_a_job_is_for_all_of_its_redirects(call):
+    """One that dallies at each of them doesn't get more of it."""
+
+    def dally(_call):
+        Event().wait(0.15)
+        return Answer(status=302, headers={"Location": "/"})
+
+    with serve(dally) as server:
+        outcome = call([server], url=server.url, timeout=0.5)
+    assert "no answer within" in outcome.error
+    assert outcome.retry
+
+
 def test_a_large_answer_is_cut(call):
     """The result says so."""
     with serve(lambda _: Answer(body=b"x" * 1_000_000)) as server:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from coserver_consumer.handover import ENDED
@@ -27,18 +30,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is answered. ``breaks``: the connection is closed after half of the body."""
+    """What is answered. ``breaks``: the connection is closed after half of the body.
+
+    ``drips``: all that is sent at once; then comes one byte after another, for ever.
+    """
 
     status: int = 200
     body: bytes = b"hello"
     headers: dict[str, str] | None = None
     breaks: bool = False
+    drips: bytes | None = None
 
 
 class Server(ThreadingHTTPServer):
     """Answers each request as ``answer`` says."""
 
     daemon_threads = True
+    scheme = "http"
 
     def __init__(self, answer: Callable[[Call], Answer]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -48,7 +56,7 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The server's address."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -74,6 +82,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, answer: Answer) -> None:
         """Send an answer."""
+        if answer.drips is not None:
+            self.drip(answer.drips)
+            return
         self.send_response(answer.status)
         for name, value in ({"Content-Type": "text/plain"} | (answer.headers or {})).items():
             self.send_header(name, value)
@@ -85,6 +96,15 @@ class Handler(BaseHTTPRequestHandler):
         elif self.command != "HEAD":
             self.wfile.write(answer.body)
 
+    def drip(self, begun: bytes) -> None:
+        """Send byte after byte until the client goes."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.write(begun)
+            while True:
+                self.wfile.write(b"1")
+                time.sleep(0.02)
+
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         """Say nothing: the test's output is for the test."""
 
@@ -94,6 +114,20 @@ def ran(call: Call, *, secret: str, **answer: Any) -> Answer:
     token = call.headers["authorization"].partition(" ")[2]
     mark = run_mark(*read_token(token, secret=secret).key)
     return Answer(**answer, headers={ENDED: mark})
+
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")  # of 127.0.0.1, good until 2126
+
+
+@contextmanager
+def serve_tls(answer: Callable[[Call], Answer]) -> Iterator[Server]:
+    """Run a server with TLS, whose certificate ``CERTIFICATE`` has signed, and yield it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with serve(answer) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.scheme = "https"
+        yield server
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from coserver_consumer.transports.pool import HttpPool
 ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 MOST_REDIRECTS = 5
+SHORTEST = 0.001  # seconds for a request after redirects that have taken all the time
 KEEP_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
 # The headers that go along to another host: none of them is ever a key.
 HARMLESS_HEADERS = frozenset(
@@ -65,6 +67,7 @@ class Http:
     def run(self, job: CurrentJob) -> Outcome:
         """Call the URL and return what its answer means."""
         call = make_call(job.args, job.payload)
+        end = time.monotonic() + (job.job.timeout or self._timeout)
         for _ in range(MOST_REDIRECTS + 1):
             url = self._allowed.check(call.url)
             request = f"{call.method} {url.scheme}://{url.netloc}{url.path or '/'}"
@@ -74,7 +77,7 @@ class Http:
                 request=request,
                 headers=call.headers,
                 body=call.body,
-                timeout=job.job.timeout or self._timeout,
+                timeout=max(end - time.monotonic(), SHORTEST),
             )
             if reply.status not in REDIRECTS or "location" not in reply.headers:
                 return conclude_reply(reply, request=request, limit=self._limit)

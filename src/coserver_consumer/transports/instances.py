@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from threading import Lock
 
-from urllib3 import PoolManager, Timeout
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from coserver_consumer import logs
 from coserver_consumer.loop import Loop
+from coserver_consumer.transports.deadline import DeadlinePoolManager
 
 PROBE_EVERY = 5.0  # seconds
 PROBE_TIMEOUT = 5.0  # seconds
@@ -88,7 +89,7 @@ class Probe:
     """Asks an instance for anything at all."""
 
     def __init__(self) -> None:
-        self._pool = PoolManager(num_pools=1, retries=False, timeout=Timeout(PROBE_TIMEOUT))
+        self._pool = DeadlinePoolManager(num_pools=1, retries=False, timeout=Timeout(PROBE_TIMEOUT))
 
     def answers(self, url: str) -> bool:
         """Return True if something answers there that isn't a server's fault."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -18,6 +18,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 from coserver_consumer.current_job import EndAttempt
 from coserver_consumer.outcome import Failed
 from coserver_consumer.reply import Reply
+from coserver_consumer.transports.deadline import DeadlinePoolManager
 
 CONNECT_TIMEOUT = 10.0  # seconds
 CHUNK = 65_536  # bytes
@@ -38,7 +39,7 @@ class HttpPool:
     """
 
     def __init__(self, *, size: int, max_body: int) -> None:
-        self._manager = PoolManager(num_pools=20, maxsize=size, retries=False)
+        self._manager = DeadlinePoolManager(num_pools=20, maxsize=size, retries=False)
         self._max_body = max_body
 
     def ask(
@@ -53,6 +54,7 @@ class HttpPool:
     ) -> Reply:
         """Send one request and return the answer, its body cut at ``max_body`` bytes.
 
+        ``timeout`` seconds are for all of it, from the connection to the end of the answer.
         ``request`` names the request to people. Ends the attempt, to be tried again, if there is
         no whole answer within ``timeout`` seconds; raises ``NoConnection`` if that is the reason.
         """
@@ -82,7 +84,7 @@ class HttpPool:
             redirect=False,
             preload_content=False,
             decode_content=True,
-            timeout=Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+            timeout=Timeout(connect=min(CONNECT_TIMEOUT, timeout), total=timeout),
         )
         try:
             content, is_cut = self._read(response, end)
@@ -113,5 +115,5 @@ def _explain(error: HTTPError, timeout: float) -> str:
     if isinstance(error, ConnectTimeoutError):
         return "no connection in time"
     if isinstance(error, HTTPTimeout):
-        return f"no answer within {timeout:g} s"
+        return f"no answer within {round(timeout, 2):g} s"
     return f"the connection broke: {type(error).__name__}"

@@ -7,6 +7,7 @@ from urllib3.exceptions import HTTPError
 
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import seal
+from coserver_consumer.transports.deadline import DeadlinePoolManager
 
 TIMEOUT = Timeout(connect=10, read=300)  # seconds; a walk over a long night takes a while
 OK = 200
@@ -14,7 +15,7 @@ OK = 200
 
 def make_pool() -> PoolManager:
     """Return a pool for one thread that asks one instance."""
-    return PoolManager(num_pools=1, maxsize=1, retries=False)
+    return DeadlinePoolManager(num_pools=1, maxsize=1, retries=False)
 
 
 def name_instances(settings: Settings) -> str:
