@@ -60,6 +60,10 @@ class Settings:
     zodb_queues: tuple[str, ...] = setting(
         "The queues whose jobs run in that Zope; all if none is named.", default=()
     )
+    public_url: str | None = setting(
+        "The address under which visitors see the site, for jobs that scripts in Zope queue.",
+        default=None,
+    )
     http_timeout: float = setting(
         "How long a job without a timeout may wait for an answer.", default=300.0, gt=0
     )

@@ -81,6 +81,18 @@ class _Rules(BaseSettings):
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_check_address(each.rstrip("/")) for each in value)
 
+    @field_validator("public_url", check_fields=False)
+    @classmethod
+    def _is_seen(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        said = f"{parts.scheme}://{parts.hostname}"
+        is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+        if parts.scheme not in ("http", "https") or not is_plain or not value.startswith(said):
+            raise ValueError("an address such as https://www.example.com")
+        return value.rstrip("/")
+
     @field_validator("secret", check_fields=False)
     @classmethod
     def _is_long_enough(cls, value: str | None) -> str | None:

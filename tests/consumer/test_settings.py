@@ -197,3 +197,21 @@ def test_a_fault_found_by_another_process_is_the_same_error():
 def test_the_reference_describes_every_setting(setting):
     """The page would be forgotten otherwise."""
     assert f"`{setting.name}`" in REFERENCE.read_text()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "www.example.com",
+        "ftp://example.com",
+        "https://",
+        "https://a:b@example.com",
+        "https://x/?y=1",
+    ],
+)
+def test_a_public_address_is_one_that_browsers_take(address):
+    """Scheme, host, and a path if the site has one there."""
+    assert "wanted an address such as https://www.example.com" in fault(
+        database=URL, public_url=address
+    )
+    assert load_settings(database=URL, public_url="https://x.de/y/").public_url == "https://x.de/y"

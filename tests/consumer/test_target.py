@@ -93,14 +93,20 @@ ORIGIN = {"server_url": "https://www.example.com", "root": "/Plone", "prefix": [
             ORIGIN | {"server_url": "http://[::1]:8080"},
             "/VirtualHostBase/http/[::1]:8080/Plone/VirtualHostRoot/news/@@import",
         ),
-        (ORIGIN | {"root": "/Plo"}, "/Plone/news/@@import"),
-        (ORIGIN | {"root": "/Other"}, "/Plone/news/@@import"),
+        *(
+            (
+                ORIGIN | {"root": root},
+                "/VirtualHostBase/https/www.example.com:443/VirtualHostRoot/Plone/news/@@import",
+            )
+            for root in ("/Plo", "/Other", "/Plone/news/en")
+        ),
+        (ORIGIN | {"server_url": ""}, "/Plone/news/@@import"),
         ({"language": "de"}, "/Plone/news/@@import"),
         (None, "/Plone/news/@@import"),
     ],
 )
 def test_the_virtual_host_of_the_queuing_request_is_restored(target, origin, expected):
-    """Links that the job writes are then the public ones; a path outside stays as it is."""
+    """Links that the job writes are then the public ones, also of a path that lies outside."""
     request = target("/Plone/news/@@import", job={"origin": origin})
     assert request.target.replace("%5B", "[").replace("%5D", "]") == expected
     assert request.path == "/Plone/news/@@import"

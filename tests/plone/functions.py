@@ -38,6 +38,12 @@ def whoami() -> dict[str, Any]:
     }
 
 
+@task
+def locate(context: Any) -> str:
+    """Return the address of an object."""
+    return context.absolute_url()
+
+
 @task(run_as="system")
 def rule() -> str:
     """Tell the name of the user as whom it runs, and whether that user may do all."""

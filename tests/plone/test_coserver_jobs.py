@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
+from collective.coserver.enlisting import enlist
 from collective.coserver.inprocess.consumer import InProcessConsumer
+from collective.coserver.settings import get_settings
+from coserver_consumer import signing
 from coserver_consumer.errors import InvalidJob, JobNotFound, ObjectGone
 from coserver_consumer.job import State
 from tests.plone import functions
@@ -121,3 +125,16 @@ def test_an_object_that_is_deleted_meanwhile(coserver_jobs: InProcessConsumer, s
     assert queue.get(doomed).state is State.FAILED
     with pytest.raises(ObjectGone, match="/plone/page"):
         queue.result(job_id)
+
+
+def test_links_are_the_queuing_request_s(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """Though the test's Zope has no VirtualHostMonster: also of a virtual root within the site."""
+    folder = api.content.create(site, "Folder", "de")
+    job = functions.locate.job(folder)
+    assert job.origin["server_url"] == ""
+    there = {"server_url": "https://www.example.de", "root": "/plone/de", "prefix": ["_vh_a"]}
+    moved = replace(job, origin={**job.origin, **there})
+    enlist(signing.sign(moved, get_settings().secret_text))
+    plain = functions.locate.delay(folder)
+    results = {ended.id: ended.result for ended in coserver_jobs.run()}
+    assert results == {job.id: "https://www.example.de/a", plain: folder.absolute_url()}

@@ -17,6 +17,7 @@ from collective.coserver import queue
 from collective.coserver.publication.start import find_handed_job
 from coserver_consumer.handover import ENDED, IN_PROCESS
 from coserver_consumer.job import RunKey, State, new_id
+from coserver_consumer.outcome import Completed
 from coserver_consumer.telling import hear
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
@@ -219,6 +220,37 @@ def test_a_job_keeps_the_virtual_host(instance: Instance) -> None:
     at = "/VirtualHostBase/https/www.example.com:443/plone/VirtualHostRoot/_vh_intern/@@test-queue"
     told = instance.queue_and_run(FOR_JOBS, at=at).json()
     assert told["url"] == "https://www.example.com/intern"
+
+
+LANGUAGES_OWN = "/VirtualHostBase/https/www.example.de:443/plone/de/VirtualHostRoot/_vh_intern"
+
+
+@pytest.fixture
+def folder(instance: Instance) -> Any:
+    """A folder of the site that has a domain of its own."""
+    with api.env.adopt_roles(["Manager"]):
+        instance.portal.invokeFactory("Folder", "de")
+    transaction.commit()
+    return instance.portal["de"]
+
+
+def test_a_function_keeps_the_virtual_host_of_a_folder(instance: Instance, folder: Any) -> None:
+    """A language has its own domain; the function is reached above it."""
+    instance.browse(f"{LANGUAGES_OWN}/@@test-locate").raise_for_status()
+    outcome = hear(instance.run(instance.claim()).content)
+    assert outcome == Completed(result="https://www.example.de/intern")
+
+
+def test_a_view_of_the_site_keeps_the_virtual_host_of_a_folder(
+    instance: Instance, folder: Any
+) -> None:
+    """What lies beside the virtual root has the address that the queuing request gives it."""
+    told = instance.queue_and_run(FOR_JOBS, at=f"{LANGUAGES_OWN}/@@test-queue").json()
+    assert told["url"] == "https://www.example.de/intern"
+    inside = instance.queue_and_run(
+        "/plone/de/@@test-tell-jobs", at=f"{LANGUAGES_OWN}/@@test-queue"
+    )
+    assert inside.json()["url"] == "https://www.example.de/intern"
 
 
 def test_a_job_of_a_job_keeps_the_virtual_host(instance: Instance) -> None:

@@ -14,8 +14,9 @@ from DateTime import DateTime
 from plone import api
 from plone.app.testing import TEST_USER_ID
 from sqlalchemy import Engine
+from Testing.makerequest import makerequest
 from zope.component.hooks import setSite
-from zope.globalrequest import setRequest
+from zope.globalrequest import getRequest, setRequest
 
 from collective.coserver import queue
 from coserver_consumer import signing, store
@@ -290,6 +291,26 @@ def test_a_job_of_a_script_belongs_to_the_user_it_logged_in(functional: Any, job
     assert (job.owner, job.site) == ("admin", "/plone")
     assert job.origin["user_folder"] == "/acl_users"
     assert (job.origin["server_url"], job.origin["root"]) == ("", "")
+
+
+def test_a_request_that_nobody_sent_has_no_address(functional: Any, jobs: Jobs) -> None:
+    """As in ``zconsole run``: links would begin with http://nohost."""
+    setRequest(makerequest(functional["app"].aq_base).REQUEST)
+    assert getRequest()["SERVER_URL"] == "http://nohost"
+    job = commit(queue.add(functional["portal"], view="@@view"))
+    assert (job.origin["server_url"], job.origin["root"]) == ("", "")
+
+
+def test_a_script_s_jobs_have_the_public_address(
+    functional: Any, jobs: Jobs, environment: pytest.MonkeyPatch
+) -> None:
+    """The setting says where visitors see the site."""
+    environment.setenv("COSERVER_PUBLIC_URL", "https://www.example.com/intern/")
+    forget_settings()
+    setRequest(makerequest(functional["app"].aq_base).REQUEST)
+    job = commit(queue.add(functional["portal"], view="@@view"))
+    assert job.origin["server_url"] == "https://www.example.com"
+    assert (job.origin["root"], job.origin["prefix"]) == ("/plone", ["_vh_intern"])
 
 
 def test_a_script_without_user_and_site_queues_as_anonymous(functional: Any, jobs: Jobs) -> None:

@@ -19,6 +19,7 @@ from zope.publisher.interfaces.browser import IDefaultBrowserLayer
 from collective.coserver import current_job, queue
 from collective.coserver.i18n import _
 from collective.coserver.interfaces import IJobRequest
+from tests.plone import functions
 
 
 class Queue(BrowserView):
@@ -28,6 +29,13 @@ class Queue(BrowserView):
         job_id = queue.add(**json.loads(self.request.form["options"]))
         self.request.response.setHeader("X-Left", self.request.stdin.read().decode())
         return job_id
+
+
+class Locate(BrowserView):
+    """Queues a function that returns the address of the object."""
+
+    def __call__(self) -> str:
+        return functions.locate.delay(self.context)
 
 
 class Tell(BrowserView):
@@ -167,6 +175,7 @@ class WhichForJobs(Which):
 
 VIEWS = (
     ("test-queue", Queue, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-locate", Locate, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell", Tell, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell-managers", Tell, IDefaultBrowserLayer, "cmf.ManagePortal"),
     ("test-tell-jobs", Tell, IJobRequest, "zope2.Public"),

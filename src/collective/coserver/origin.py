@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from Acquisition import aq_chain
 from plone.base.interfaces import IPloneSiteRoot
 from zope.component.hooks import getSite
 
 from collective.coserver.owner import Owner
+from collective.coserver.sent import is_sent
+from collective.coserver.settings import get_settings
+
+HIDDEN = "_vh_"  # before a step that visitors see and Zope's folders don't have
 
 
 def find_site(context: Any = None) -> Any:
@@ -26,24 +31,46 @@ def site_path(site: Any) -> str | None:
 def to_origin(owner: Owner, *, site: Any, request: Any) -> dict[str, Any]:
     """Return the origin as JSON: user folder, language, virtual host and skin.
 
-    Without a request, in a script, the job's links bear the address at which its consumer
-    reaches Zope.
+    Where nobody has sent a request, in a script, the job's links begin with the setting
+    ``public_url``, or with the address at which its consumer reaches Zope.
     """
     return {
         "user_folder": owner.folder,
         "language": None if request is None else request.get("LANGUAGE"),
         "skin": None if site is None else site.getCurrentSkinName(),
-        **_virtual_host(request),
+        **(_virtual_host(request) if is_sent(request) else _public_host(site)),
     }
 
 
+def restore_virtual_root(origin: Mapping[str, Any], request: Any) -> None:
+    """Have the request build links as the queuing one did, wherever the path that it took began.
+
+    A function's job, and a view above the virtual root, are reached from Zope's root.
+    """
+    if origin.get("server_url"):
+        request["VirtualRootPhysicalPath"] = tuple((origin.get("root") or "").split("/"))
+        names = origin.get("prefix") or ()
+        request._script[:] = [quote(name.removeprefix(HIDDEN)) for name in names]  # noqa: SLF001
+
+
 def _virtual_host(request: Any) -> dict[str, Any]:
-    if request is None:
-        return {"server_url": "", "root": "", "prefix": []}
     return {
         "server_url": request["SERVER_URL"],
         "root": "/".join(request.get("VirtualRootPhysicalPath", ("",))),
-        "prefix": [f"_vh_{name}" for name in _prefix(request)],
+        "prefix": [f"{HIDDEN}{name}" for name in _prefix(request)],
+    }
+
+
+def _public_host(site: Any) -> dict[str, Any]:
+    """Return the host that the settings name, whose root is the site."""
+    address = get_settings().public_url
+    if address is None:
+        return {"server_url": "", "root": "", "prefix": []}
+    parts = urlsplit(address)
+    return {
+        "server_url": f"{parts.scheme}://{parts.netloc}",
+        "root": site_path(site) or "",
+        "prefix": [f"{HIDDEN}{name}" for name in parts.path.split("/") if name],
     }
 
 

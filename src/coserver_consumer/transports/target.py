@@ -111,13 +111,15 @@ def _through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:
     """Return the path that makes Zope build the links of the queuing request.
 
     Zope's VirtualHostMonster: /VirtualHostBase/scheme/host:port/root/VirtualHostRoot/_vh_x/rest.
+    A path that isn't below the virtual root is reached from Zope's root, and the add-on sets the
+    virtual root once Zope is there.
     """
     server = urlsplit((origin or {}).get("server_url") or "")
     if not origin or not server.hostname:
         return path
     root = (origin.get("root") or "").rstrip("/")
     if path != root and not path.startswith(root + "/"):
-        return path
+        root = ""
     host = f"[{server.hostname}]" if ":" in server.hostname else server.hostname
     base = f"/VirtualHostBase/{server.scheme}/{host}:{server.port or PORTS[server.scheme]}{root}"
     prefix = "".join(f"/{part}" for part in origin.get("prefix") or ())

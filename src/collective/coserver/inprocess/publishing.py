@@ -41,12 +41,18 @@ def run_xmlrpc(current: CurrentJob) -> Outcome:
 def _send(job: Job, request: Job) -> Outcome:
     """Have Zope run the job, and return what its answer means."""
     settings = get_settings()
-    url = (job.origin or {}).get("server_url") or "http://localhost"
+    url = (job.origin or {}).get("server_url") or _current_address()
     target = make_request(_without_host(request))
     environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
     with _keeping_state():
         reply = ask(HTTPExceptionHandler(publish_module), environ, max_body=settings.max_result)
     return understand(job, reply)
+
+
+def _current_address() -> str:
+    """Return the address of the test's own request, as which a layer makes one up."""
+    request = getRequest()
+    return "http://localhost" if request is None else str(request["SERVER_URL"])
 
 
 def _without_host(job: Job) -> Job:

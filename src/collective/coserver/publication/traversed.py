@@ -8,7 +8,7 @@ from AccessControl import getSecurityManager
 from zope.component import adapter
 from ZPublisher.interfaces import IPubAfterTraversal
 
-from collective.coserver.origin import find_site
+from collective.coserver.origin import find_site, restore_virtual_root
 from collective.coserver.owner import owner_of, owner_of_job
 from collective.coserver.publication.annotation import get_job
 from collective.coserver.publication.refusal import NotAdmitted, refuse
@@ -17,13 +17,17 @@ from coserver_consumer.job import Job
 
 @adapter(IPubAfterTraversal)
 def prepare_job(event: IPubAfterTraversal) -> None:
-    """Hold a job's request to its owner, then restore the language and skin it was queued with."""
+    """Hold a job's request to its owner, then restore what it was queued with.
+
+    That is the virtual host, the language and the skin.
+    """
     request = event.request
     job = get_job(request)
     if job is None:
         return
     require_owner(job, request)
     origin = job.origin or {}
+    restore_virtual_root(origin, request)
     restore_language(origin.get("language"), request)
     restore_skin(origin.get("skin"), request)
 
