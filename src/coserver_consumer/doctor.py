@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +21,10 @@ from coserver_consumer.errors import (
     SchemaError,
     StoreUnavailable,
 )
+from coserver_consumer.hazards import find_hazards
+from coserver_consumer.job import State
 from coserver_consumer.settings import Settings
+from coserver_consumer.store import Consumer, Count
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.transports.deadline import DeadlinePoolManager
@@ -47,8 +51,11 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield a finding for each check, in the order in which one would mend them."""
+def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
+    """Yield a finding for each check, in the order in which one would mend them.
+
+    ``file`` is where the settings came from.
+    """
     engine = store.open_engine(settings.database)
     try:
         yield (schema := _check_schema(engine))
@@ -57,6 +64,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     finally:
         engine.dispose()
     yield _check_secret(settings)
+    for hazard in find_hazards(settings, file):
+        yield _warning(*hazard)
     yield _check_tasks(settings)
     yield _check_transport(settings)
     if settings.zope_conf is None or settings.zodb_queues:
@@ -83,7 +92,7 @@ def _check_store(connection: Connection, settings: Settings) -> list[Finding]:
     return [
         _check_clock(connection),
         _check_consumers(connection, settings.dead_after),
-        _check_queues(connection),
+        *_check_work(connection, settings.dead_after),
     ]
 
 
@@ -111,13 +120,36 @@ def _check_consumers(connection: Connection, dead_after: float) -> Finding:
     return _good("consumers", f"{len(consumers)} alive")
 
 
-def _check_queues(connection: Connection) -> Finding:
-    served = {name for each in store.consumers(connection) for name in each.queues}
-    left = [name for name in store.queues(connection) if name not in served]
+def _check_work(connection: Connection, dead_after: float) -> Iterator[Finding]:
+    """Look for queues and for jobs that no consumer would take."""
+    alive = [each for each in store.consumers(connection) if not each.is_dead(dead_after)]
+    yield _check_queues(store.queues(connection), alive)
+    if alive:
+        yield _check_jobs(store.count(connection, states=[State.READY]), alive)
+
+
+def _check_queues(known: list[str], alive: list[Consumer]) -> Finding:
+    served = {name for each in alive for name in each.queues}
+    left = [name for name in known if name not in served]
     if served and left:
         advice = "Name them in the setting queues of a consumer."
         return _warning("queues", f"nobody serves {', '.join(left)}", advice)
-    return _good("queues", ", ".join(store.queues(connection)))
+    return _good("queues", ", ".join(known))
+
+
+def _check_jobs(ready: list[Count], alive: list[Consumer]) -> Finding:
+    """See whether each job that is ready has a consumer of its queue that knows its task."""
+    known = {(queue, task) for each in alive for queue in each.queues for task in each.tasks}
+    served = {queue for queue, _ in known}
+    left = [of for of in ready if of.queue in served and (of.queue, of.task) not in known]
+    if not left:
+        return _good("jobs", f"{sum(of.number for of in ready)} are ready to run")
+    listed = "; ".join(f"{of.number} jobs in {of.queue} want: {of.task}" for of in left)
+    return _warning(
+        "jobs",
+        f"no living consumer knows what {listed}",
+        "Install the task's plugin where a consumer runs, or cancel them; see `coserver tasks`.",
+    )
 
 
 def _check_secret(settings: Settings) -> Finding:

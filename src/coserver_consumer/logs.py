@@ -46,6 +46,11 @@ def starting(name: str, database: str) -> None:
     log.info("Consumer %s starts on %s", name, database)
 
 
+def hazard(text: str, advice: str) -> None:
+    """Something about the settings works, but shouldn't stay as it is."""
+    log.warning("%s%s. %s", text[0].upper(), text[1:], advice)
+
+
 def task_left_out(name: str, why: str) -> None:
     """A task isn't offered; its jobs wait for another consumer."""
     log.warning("Task %s is off, its jobs wait: %s", name, why)

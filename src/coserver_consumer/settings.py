@@ -7,6 +7,7 @@ Zope and every consumer read the same settings, and a key is spelled the same ev
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.retry import Backoff
 
 SECRET_LENGTH = 32
+PREFIX = "COSERVER_"  # of the settings in the environment
+FILE = Path("coserver.toml")  # in the working directory
 
 
 def setting(description: str, *, default: Any = None, **limits: Any) -> Any:
@@ -148,6 +151,15 @@ class Settings:
     def backoff(self) -> Backoff:
         """How long to wait between attempts."""
         return Backoff(base=self.backoff_base, cap=self.backoff_cap)
+
+
+def find_file(path: Path | None) -> Path | None:
+    """Return the settings file: the one that is named, here or by the environment, or ``FILE``."""
+    if path is not None:
+        return path
+    if named := os.environ.get(PREFIX + "CONFIG"):
+        return Path(named)
+    return FILE if FILE.is_file() else None
 
 
 def _read_secret(file: Path) -> str:

@@ -7,7 +7,6 @@ input, the answer as JSON on standard output.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import tomllib
@@ -21,10 +20,8 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import SECRET_LENGTH, Settings
+from coserver_consumer.settings import FILE, PREFIX, SECRET_LENGTH, Settings, find_file
 
-PREFIX = "COSERVER_"
-FILE = Path("coserver.toml")
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 WANTED = {
     "int_parsing": "a whole number",
@@ -146,7 +143,7 @@ def _make_model() -> type[_Rules]:
 def check_settings(path: Path | None, flags: Found) -> Found:
     """Return a checked value for every setting; raise ``ConfigurationError`` for a wrong one."""
     model = _make_model()
-    file = _find_file(path)
+    file = find_file(path)
     sources = {
         "the flags": _spell_keys({k: v for k, v in flags.items() if v is not None}),
         "the environment": EnvSettingsSource(model)(),
@@ -159,14 +156,6 @@ def check_settings(path: Path | None, flags: Found) -> Found:
         return model(**found).model_dump()
     except ValidationError as error:
         raise ConfigurationError(_explain(error, sources)) from None
-
-
-def _find_file(path: Path | None) -> Path | None:
-    if path is not None:
-        return path
-    if named := os.environ.get(PREFIX + "CONFIG"):
-        return Path(named)
-    return FILE if FILE.is_file() else None
 
 
 def _read_toml(file: Path) -> Found:

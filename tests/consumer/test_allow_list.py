@@ -104,7 +104,9 @@ def test_an_empty_list_allows_nothing():
         AllowList([]).check("http://127.0.0.1/")
 
 
-@pytest.mark.parametrize("entry", ["", "ftp://a", "http://u@a", "a/path", "http://a?b", "a:b"])
+@pytest.mark.parametrize(
+    "entry", ["", "ftp://a", "http://u@a", "a/path", "http://a?b", "a:b", "*", "*.example.com"]
+)
 def test_an_entry_that_says_nothing_clear_is_refused(entry):
     """An entry that never matches, or matches too much, must be seen at the start."""
     with pytest.raises(ConfigurationError, match="http_allow"):

@@ -17,17 +17,18 @@ from coserver_consumer.job import State
 from coserver_consumer.lifecycle import retry
 from coserver_consumer.outcome import Failed
 from demo.ports import free_port
+from support.consumers import register
 from support.databases import day_partitions, fresh_database
 
 COSERVER = Path(sys.executable).with_name("coserver")
 NO_SUCH_JOB = "01980cf2-53a1-7000-8000-0123456789ab"
 
 
-def call_process(url, *arguments):
+def call_process(url, *arguments, **environment):
     """Run ``coserver`` in a process of its own."""
     return subprocess.run(
         [COSERVER, *arguments],
-        env=os.environ | {"COSERVER_DATABASE": url},
+        env=os.environ | {"COSERVER_DATABASE": url} | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -163,11 +164,11 @@ def test_a_job_may_have_any_option(sqlite_url, sqlite_client, call, tmp_path):
 def test_the_tasks_are_listed_and_what_they_miss(sqlite_url, call, ask):
     """Without the secret a consumer can't run what runs in Zope."""
     listed = ask(sqlite_url, "tasks")
-    assert "http" in listed["on"]
+    assert "'http_allow' is missing" in listed["off"]["http"]
     assert "'secret' is missing" in listed["off"]["call"]
-    secret = {"COSERVER_SECRET": "s" * 32}
-    said = call(sqlite_url, "tasks", **secret).stdout
-    assert [line.split() for line in said.splitlines()][1] == ["call", "on"]
+    given = {"COSERVER_SECRET": "s" * 32, "COSERVER_HTTP_ALLOW": "example.com"}
+    said = call(sqlite_url, "tasks", **given).stdout
+    assert [line.split() for line in said.splitlines()][1:3] == [["call", "on"], ["http", "on"]]
 
 
 def test_functions_can_only_be_listed_while_zope_answers(sqlite_url, call):
@@ -263,6 +264,30 @@ def test_the_doctor_finds_what_is_missing_and_says_what_to_do(sqlite_url, call, 
     findings = {each["name"]: each for each in ask(sqlite_url, "doctor")}
     assert findings["clock"]["verdict"] == "good"
     assert findings["secret"]["verdict"] == "warning"
+
+
+def test_the_doctor_tells_of_jobs_that_nobody_would_run(database_url, client, engine, ask):
+    """Of queues that no living consumer serves, and of tasks that none knows."""
+    register(engine, task="thumb", name="dead", silence=3600)
+    register(engine, task="mail.send", queues=("mail",))
+    store.write(engine, lambda connection: store.add_queue(connection, "mail"))
+    client.add_many("mail.sned", [{}] * 3, queue="mail")
+    client.add("mail.send", queue="mail")
+    said = {each["name"]: each["text"] for each in ask(database_url, "doctor")}
+    assert said["queues"] == "nobody serves default"
+    assert said["jobs"] == "no living consumer knows what 3 jobs in mail want: mail.sned"
+
+
+@pytest.mark.parametrize("command", ["doctor", "run"])
+def test_a_weak_secret_is_told(sqlite_url, command, tmp_path):
+    """By the doctor, and by a consumer at its start, which then says that Zope can't be started."""
+    given = {
+        "COSERVER_SECRET": "password1234" * 3,
+        "COSERVER_ZOPE_CONF": str(tmp_path / "none.conf"),
+    }
+    done = call_process(sqlite_url, command, **given)
+    assert "secret repeats itself" in done.stdout + done.stderr
+    assert "openssl rand -hex 32" in done.stdout + done.stderr
 
 
 def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):

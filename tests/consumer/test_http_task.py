@@ -234,7 +234,7 @@ def test_a_large_answer_is_cut(call):
 )
 def test_a_wrong_argument_is_named(call, args, named):
     """It fails at once."""
-    outcome = call([], **args)
+    outcome = call(["http://x"], **args)
     assert isinstance(outcome, InvalidJob)
     assert named in str(outcome)
 

@@ -16,6 +16,7 @@ from coserver_consumer.job import NewJob, State
 from coserver_consumer.lifecycle import complete, fail
 from coserver_consumer.outcome import Failed
 from coserver_consumer.store import schema
+from support.consumers import register
 from support.terminal import run_in_terminal
 
 COSERVER = Path(sys.executable).with_name("coserver")
@@ -246,28 +247,6 @@ def test_jobs_are_found_by_when_they_were_queued_and_have_ended(
 
 
 # Adding
-
-
-def register(engine, *, task, silence=0.0):
-    """Let a consumer be known that has this task and was heard of so many seconds ago."""
-    info = store.ConsumerInfo(
-        id=CONSUMER,
-        name="it",
-        hostname="there",
-        pid=1,
-        version="1",
-        queues=("default",),
-        tasks=(task,),
-        capabilities=(),
-        threads=1,
-    )
-    consumer = schema.consumer.c
-    heard = sa.update(schema.consumer).values(
-        heartbeat_at=consumer.heartbeat_at - round(silence * store.SECOND)
-    )
-    with engine.begin() as connection:
-        store.register(connection, info)
-        connection.execute(heard)
 
 
 def test_a_task_that_nobody_knows_is_refused(sqlite_url, call, ask):

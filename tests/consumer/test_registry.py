@@ -42,8 +42,9 @@ def current(make_job):
 
 
 def test_the_installed_plugins_are_loaded():
-    """The distribution's own entry points; the secret is there, so ``view`` and ``call`` are on."""
-    context = TaskContext(settings=Settings(database="sqlite:///x", secret="s" * 32))
+    """The distribution's own entry points, on with a secret and an allow-list."""
+    settings = Settings(database="sqlite:///x", secret="s" * 32, http_allow=("a",))
+    context = TaskContext(settings=settings)
     registry = load_registry(context)
     assert {"call", "http", "view"} <= set(registry.names)
     assert not registry.left_out
@@ -56,12 +57,13 @@ def test_a_task_that_misses_a_setting_is_left_out():
     registry = load_registry(CONTEXT)
     assert "view" not in registry.names
     assert "'secret' is missing" in registry.left_out["view"]
+    assert "'http_allow' is missing" in registry.left_out["http"]
 
 
 def test_an_unknown_task_is_named_with_those_that_are_known():
     """A message says what to choose from."""
-    registry = load_registry(CONTEXT, [point("http", "coserver_consumer.tasks.http:Http")])
-    with pytest.raises(UnknownTask, match="No task is called 'soap'; this consumer knows: http"):
+    registry = load_registry(CONTEXT, [point("loads", "json:loads")])
+    with pytest.raises(UnknownTask, match="No task is called 'soap'; this consumer knows: loads"):
         registry.get("soap")
 
 

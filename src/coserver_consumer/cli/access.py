@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from coserver_consumer.config import load_settings
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings import Settings, find_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -25,6 +25,11 @@ class Access:
 
     config: Path | None = None
     database: str | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file, if there is one."""
+        return find_file(self.config)
 
     def load(self) -> Settings:
         """Return the settings; raise ``ConfigurationError``."""

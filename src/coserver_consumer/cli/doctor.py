@@ -27,7 +27,8 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
       coserver doctor --config /etc/coserver.toml
     """
     findings = []
-    for finding in examine(find_access(context).load()):
+    access = find_access(context)
+    for finding in examine(access.load(), access.file):
         findings.append(finding)
         if not as_json:
             _write(finding)

@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from coserver_consumer import logs
 from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.config import load_settings_apart
+from coserver_consumer.hazards import find_hazards
 from coserver_consumer.settings import Settings
 
 # --database is an option of every command; a secret would be seen in the list of processes.
@@ -91,6 +93,9 @@ def run(context: click.Context, /, **flags: str | None) -> None:
         return load_settings_apart(access.config, database=access.database, **flags)
 
     settings = load()
+    logs.configure(settings.log_level)
+    for hazard in find_hazards(settings, access.file):
+        logs.hazard(hazard.text, hazard.advice)
     if settings.processes:
         from coserver_consumer import supervisor  # after the settings, which may be wrong
 

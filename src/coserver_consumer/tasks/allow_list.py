@@ -81,6 +81,11 @@ def _parse_entry(text: str) -> Entry:
         raise ConfigurationError(
             f"Setting 'http_allow' is wrong: {text!r} has a path, so it needs http:// or https://."
         )
+    if "*" in url.host:
+        raise ConfigurationError(
+            f"Setting 'http_allow' is wrong: {text!r} has a *, which stands for nothing: name each "
+            "host."
+        )
     return Entry(host=url.host, port=url.port, scheme=url.scheme, path=(url.path or "").rstrip("/"))
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urljoin
 from urllib3.util import Url
 
 from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.errors import InvalidJob
+from coserver_consumer.errors import ConfigurationError, InvalidJob
 from coserver_consumer.headers import on_wire, read_headers
 from coserver_consumer.outcome import Failed, Outcome
 from coserver_consumer.reply import REDIRECTS, Reply, conclude_reply
@@ -54,11 +54,17 @@ class Http:
     """Arguments: ``url``, ``method``, ``params``, ``headers``, and ``json`` or ``body`` (text).
 
     The job's payload is the body if neither is given. Redirects are followed as long as they stay
-    on the list. The result is the answer's status, content type and text.
+    on the list. The result is the answer's status, content type and text. Without a list the task
+    is off: its jobs wait for a consumer that has one.
     """
 
     def __init__(self, context: TaskContext) -> None:
         settings = context.settings
+        if not settings.http_allow:
+            raise ConfigurationError(
+                "Setting 'http_allow' is missing: name the hosts, or the beginnings of URLs, that "
+                "jobs may call."
+            )
         self._allowed = AllowList(settings.http_allow)
         self._timeout = settings.http_timeout
         self._limit = settings.max_result
