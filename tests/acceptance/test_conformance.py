@@ -110,6 +110,27 @@ def test_the_skin_is_that_of_the_queuing_request(installation: Installation, job
     assert answer_of(jobs.wait_completed(other))["skin"] == "Plone Default"
 
 
+def test_content_is_found_where_it_is_now(installation: Installation, jobs: Jobs) -> None:
+    """It was moved since its job was queued, and plone.app.redirector knows it."""
+    made = installation.make_document(delay="3600")
+    place = installation.admin().get("@@test-move-document", how="move", name=made["name"]).text
+    store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
+    job = jobs.wait_completed(made["job_id"])
+    assert job.result["body"] == "published"
+    assert installation.visitor().get(place).status_code == 200
+
+
+def test_what_took_the_place_of_content_is_not_run(installation: Installation, jobs: Jobs) -> None:
+    """The job fails at once, as its content is gone."""
+    made = installation.make_document(delay="3600")
+    place = installation.admin().get("@@test-move-document", how="swap", name=made["name"]).text
+    store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
+    job = jobs.wait_ended(made["job_id"])
+    assert (job.state, job.attempt) == (State.FAILED, 1)
+    assert f"The content that was at /Plone/{place}" in job.error
+    assert "login" in installation.visitor().get(place).url
+
+
 # What comes back
 
 

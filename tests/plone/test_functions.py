@@ -153,12 +153,6 @@ def test_what_cannot_be_queued_is_refused_at_once(
         getattr(functions, function).delay(*args, **kwargs)
 
 
-def test_an_object_without_a_place_is_refused(site: Any, page: Any) -> None:
-    """Nobody could find it again."""
-    with pytest.raises(InvalidJob, match="no place in the site yet"):
-        functions.rename.delay(page.aq_base, "b")
-
-
 def test_an_effect_and_its_job_end_together(instance: Instance, page: Any) -> None:
     """The job is history with the commit of its work, before its consumer has heard of it."""
     job_id = functions.rename.delay(page, "renamed")

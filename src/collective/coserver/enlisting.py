@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from collective.coserver.datamanager import join, join_all
+from collective.coserver.draft import draft
 from collective.coserver.origin import site_path, to_origin
 from collective.coserver.owner import Owner
 from collective.coserver.queues import require_queue
@@ -21,12 +22,16 @@ TITLE = 200  # characters of a path or name that stands for a title
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a job is to do; ``title`` is what it is called if nobody says otherwise."""
+    """What a job is to do; ``title`` is what it is called if nobody says otherwise.
+
+    ``settle`` returns it as it is when the transaction commits, where that may change it.
+    """
 
     task: str
     args: dict[str, Any]
     title: str
     payload: bytes | None = None
+    settle: Callable[[], Work] | None = None
 
 
 def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: Any) -> NewJob:
@@ -43,13 +48,19 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
         owner=owner.id,
         site=site_path(site),
         origin=to_origin(owner, site=site, request=request),
-        **options.as_fields() | {"title": options.title or work.title[:TITLE]},
+        **options.as_fields() | _name(work, options),
     )
+    if settle := work.settle:
+        job = draft(job, lambda: {"args": (now := settle()).args, **_name(now, options)})
     settings = get_settings()
     store.check_job(job, max_payload=settings.max_payload)
     if work.task == "view":
         make_target(job)  # raises for what its consumer couldn't ask
     return signing.sign(job, settings.secret_text)
+
+
+def _name(work: Work, options: JobOptions) -> dict[str, str]:
+    return {"title": options.title or work.title[:TITLE]}
 
 
 def enlist(job: NewJob) -> str:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.address import to_path, to_title
+from collective.coserver.address import to_title
+from collective.coserver.aim import to_aim
 from collective.coserver.body import CURRENT, Payload, to_body
 from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
@@ -69,20 +71,21 @@ def job(  # noqa: PLR0917  see add
     """Return the job that ``add`` would queue, for ``chain`` and ``group``; raise as ``add``."""
     request = getRequest()
     method = _to_method(method)
-    path = to_path(url, view)
+    aim = to_aim(url, view)
     body = to_body(payload, method=method, request=request)
-    work = Work(
-        task="view",
-        args={
-            "path": path,
-            "method": method,
-            "params": to_parameters(params),
-            "headers": to_headers(headers, request, content_type=body.content_type),
-        },
-        title=to_title(path),
-        payload=body.content,
-    )
-    site = find_site(None if isinstance(url, str) else url)
+    more = {
+        "method": method,
+        "params": to_parameters(params),
+        "headers": to_headers(headers, request, content_type=body.content_type),
+    }
+
+    def write(aimed: dict[str, Any]) -> Work:
+        return Work(
+            task="view", args=aimed | more, title=to_title(aimed["path"]), payload=body.content
+        )
+
+    work = replace(write(aim.args), settle=lambda: write(aim.settle()))
+    site = _find_site(url)
     said = read_options(with_moment({"queue": queue, **options}))
     return make(work, said, owner=current_owner(), site=site, request=request)
 
@@ -94,15 +97,15 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
     gives what the method returned. XML-RPC must be on in the Zope that runs the job:
     ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
     """
-    path = to_path(url, None)
-    written = encode(list(args), name=f"The arguments of {method}")
+    aim = to_aim(url, None)
+    more = {"method": method, "args": encode(list(args), name=f"The arguments of {method}")}
     write_call(method, args)  # raises for what XML-RPC can't bear
-    work = Work(
-        task=XML_RPC,
-        args={"path": path, "method": method, "args": written},
-        title=f"{to_title(path)} {method}",
-    )
-    site = find_site(None if isinstance(url, str) else url)
+
+    def write(aimed: dict[str, Any]) -> Work:
+        return Work(task=XML_RPC, args=aimed | more, title=f"{to_title(aimed['path'])} {method}")
+
+    work = replace(write(aim.args), settle=lambda: write(aim.settle()))
+    site = _find_site(url)
     said = read_options(with_moment(options))
     return enlist(make(work, said, owner=current_owner(), site=site, request=getRequest()))
 
@@ -171,6 +174,11 @@ def retry(job_id: str) -> None:
     """
     who = current_owner().id
     write(lambda connection: store.retry(connection, job_id, by=who))
+
+
+def _find_site(url: Any) -> Any:
+    """Return the site of an object, or the current one: an object that is being made has none."""
+    return (None if isinstance(url, str) else find_site(url)) or find_site()
 
 
 def _to_method(name: str) -> str:

@@ -52,7 +52,7 @@ def make_target(job: Job | NewJob) -> Target:
         headers["Content-Type"] = FORM
     else:
         query = "&".join(filter(None, [query, params]))
-    target = quote(_through_virtual_host(path, job.origin), safe=PATH_SAFE)
+    target = quote(through_virtual_host(path, job.origin), safe=PATH_SAFE)
     if query:
         target += f"?{_quote_query(query)}"
     _check_head(target, headers)
@@ -107,7 +107,7 @@ def _told(job: Job | NewJob) -> dict[str, str]:
     return headers | ({"Accept-Language": language} if language else {})
 
 
-def _through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:
+def through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:
     """Return the path that makes Zope build the links of the queuing request.
 
     Zope's VirtualHostMonster: /VirtualHostBase/scheme/host:port/root/VirtualHostRoot/_vh_x/rest.

@@ -12,6 +12,7 @@ from ZODB.Connection import Connection as ZODBConnection
 
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.zodb import find_connection, last_tid
+from collective.coserver.draft import settle
 from collective.coserver.engine import get_engine, naming_outages, write
 from collective.coserver.evidence.marking import mark
 from collective.coserver.settings import get_settings
@@ -60,7 +61,11 @@ class Batch:
         self.has_ended = True
 
     def begin(self, current: ITransaction) -> None:
-        """Mark the ZODB's transaction, and check out an SQL connection that was found alive."""
+        """Mark the ZODB's transaction, and check out an SQL connection that was found alive.
+
+        Nobody changes content any more, so jobs about content learn where it is.
+        """
+        self.jobs[:] = map(settle, self.jobs)
         self._zodb = find_connection(current)
         if self._zodb is not None:
             self._mark(current, self._zodb)

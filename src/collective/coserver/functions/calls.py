@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from collective.coserver.functions import content
+from collective.coserver.functions.content import fill
+from collective.coserver.place import has_path
 from coserver_consumer import codec
 from coserver_consumer.errors import InvalidJob
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def write_arguments(
+def pack_arguments(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the arguments of a call as JSON: ``args`` and ``kwargs``.
+    """Return the arguments of a call, ``args`` and ``kwargs``, for ``fill`` to write as JSON.
 
-    Raises ``InvalidJob`` if the function can't be called with them, or naming the one that can't
-    be written.
+    Objects of the site are still themselves, all else is as it is now. Raises ``InvalidJob`` if
+    the function can't be called with them, or naming the one that can't be written.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -28,34 +30,38 @@ def write_arguments(
     names = _name_positions(bound.signature, len(bound.args))
     return {
         "args": [
-            write(value, name=f"Argument '{name}'")
+            _pack(value, name=f"Argument '{name}'")
             for name, value in zip(names, bound.args, strict=True)
         ],
         "kwargs": {
-            name: write(value, name=f"Argument '{name}'") for name, value in bound.kwargs.items()
+            name: _pack(value, name=f"Argument '{name}'") for name, value in bound.kwargs.items()
         },
     }
 
 
 def read_arguments(written: Mapping[str, Any]) -> Arguments:
-    """Return the arguments that ``write_arguments`` has written; raise ``ObjectGone``."""
+    """Return the arguments that ``fill`` has written; raise ``ObjectGone``."""
     args = tuple(read(value) for value in written["args"])
     return args, {name: read(value) for name, value in written["kwargs"].items()}
 
 
 def find_content(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return the first argument that is an object of the site, None if there is none."""
-    return next(filter(content.is_content, (*args, *kwargs.values())), None)
+    return next(filter(has_path, (*args, *kwargs.values())), None)
 
 
 def write(value: Any, *, name: str) -> Any:
     """Return an argument or result as JSON; raise ``InvalidJob`` naming it."""
-    return codec.encode(value, name=name, pack=content.pack)
+    return fill(_pack(value, name=name), settled=True)
 
 
 def read(written: Any) -> Any:
     """Return the argument or result that ``write`` has written; raise ``ObjectGone``."""
     return codec.decode(written, unpack=content.unpack)
+
+
+def _pack(value: Any, *, name: str) -> Any:
+    return codec.encode(value, name=name, pack=content.pack)
 
 
 def _name_positions(signature: inspect.Signature, count: int) -> Iterator[str]:

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from Acquisition import aq_base
 from plone.app.uuid.utils import uuidToPhysicalPath
 from plone.uuid.interfaces import IUUID
+from Products.ZCatalog.interfaces import ICatalogBrain
 from zope.component.hooks import getSite
 
+from collective.coserver.place import Subject, has_path, note
 from coserver_consumer.errors import InvalidJob, ObjectGone
 
 KIND = "content"
 
 
-def is_content(value: Any) -> bool:
-    """True if the value is an object that has a place below Zope's root."""
-    return hasattr(aq_base(value), "getPhysicalPath")
-
-
 def pack(value: Any) -> tuple[str, Any] | None:
-    """Return the kind and the reference of an object, None for what isn't one.
+    """Return the kind and the subject that an object is, None for what isn't one.
 
-    Raises ``InvalidJob`` for an object that has no place yet.
+    ``fill`` writes what stands for it. Raises ``InvalidJob`` for an entry of the catalog.
     """
-    if not is_content(value):
-        return None
-    steps = value.getPhysicalPath()
-    if steps[0]:
-        raise InvalidJob(f"{value!r} has no place in the site yet; add it to a folder first.")
-    return KIND, {"uid": IUUID(value, None), "path": "/".join(steps)}
+    if ICatalogBrain.providedBy(value):
+        raise InvalidJob(
+            f"{value.getPath()} is an entry of the catalog: pass the object, brain.getObject()."
+        )
+    return (KIND, note(value)) if has_path(value) else None
+
+
+def fill(packed: Any, *, settled: bool) -> Any:
+    """Return what was packed as JSON: an object as where it is now, or was when it was packed.
+
+    Raises ``InvalidJob`` for an object that has no place now, if it is to be ``settled``.
+    """
+    match packed:
+        case Subject():
+            return packed.refer(packed.find() if settled else packed.path)
+        case list():
+            return [fill(item, settled=settled) for item in packed]
+        case dict():
+            return {key: fill(item, settled=settled) for key, item in packed.items()}
+        case _:
+            return packed
 
 
 def unpack(kind: str, reference: dict[str, Any]) -> Any:
@@ -41,7 +52,7 @@ def unpack(kind: str, reference: dict[str, Any]) -> Any:
         raise InvalidJob(f"No kind of value is called {kind!r}.")
     uid, path = reference["uid"], reference["path"]
     found = _find_by_path(uuidToPhysicalPath(uid)) if uid else None
-    if found is None:
+    if found is None or IUUID(found, None) != uid:
         found = _find_by_path(path)
     if found is None or IUUID(found, None) != uid:
         raise ObjectGone(f"The object that was at {path or '/'} (UID {uid}) is gone.")

@@ -13,7 +13,8 @@ from zope.globalrequest import getRequest
 from collective.coserver.due import with_moment
 from collective.coserver.enlisting import Work, enlist, make
 from collective.coserver.functions import eager, registry
-from collective.coserver.functions.calls import find_content, write_arguments
+from collective.coserver.functions.calls import find_content, pack_arguments
+from collective.coserver.functions.content import fill
 from collective.coserver.functions.run_as import SYSTEM, to_owner
 from collective.coserver.origin import find_site
 from coserver_consumer.errors import InvalidTask
@@ -54,15 +55,22 @@ class Task:
         Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
         """
         if calls := eager.current():
-            return calls.make(self, write_arguments(self.function, args, kwargs))
+            packed = pack_arguments(self.function, args, kwargs)
+            return calls.make(self, fill(packed, settled=True))
         return enlist(self.job(*args, **kwargs))
 
     def job(self, *args: Any, **kwargs: Any) -> NewJob:
         """Return the job that ``delay`` would queue, for ``queue.chain`` and ``queue.group``."""
-        written = write_arguments(self.function, args, kwargs)
+        packed = pack_arguments(self.function, args, kwargs)
         rights = {"run_as": SYSTEM} if self.run_as == SYSTEM else {}
-        work = Work(task="call", args={"function": self.name, **written, **rights}, title=self.name)
-        site = find_site(find_content(args, kwargs))
+
+        def write(*, settled: bool) -> Work:
+            written = fill(packed, settled=settled)
+            named = {"function": self.name, **written, **rights}
+            return Work(task="call", args=named, title=self.name)
+
+        work = replace(write(settled=False), settle=lambda: write(settled=True))
+        site = find_site(find_content(args, kwargs)) or find_site()
         owner = to_owner(self.run_as, site)
         return make(work, self.said, owner=owner, site=site, request=getRequest())
 

@@ -15,6 +15,7 @@ from collective.coserver.engine import read
 from collective.coserver.interfaces import IJobRequest
 from collective.coserver.publication.annotation import set_job
 from collective.coserver.publication.freshness import Behind, catch_up
+from collective.coserver.publication.moved import lead_to_content
 from collective.coserver.publication.refusal import NotAdmitted, NotNow, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer import signing, store
@@ -50,6 +51,7 @@ def admit_job(event: IPubStart) -> None:
     except Behind as error:
         refuse(request, NotNow(str(error)))
     set_job(request, job)
+    lead_to_content(request, job)
     mark(request)
 
 

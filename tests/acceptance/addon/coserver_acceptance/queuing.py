@@ -94,6 +94,22 @@ class QueueAmidConflict(BrowserView):
         return json.dumps({"job_id": job_id, "retries": self.request.retry_count})
 
 
+class MoveDocument(BrowserView):
+    """Moves a document into a new folder, or deletes it and makes another of its name."""
+
+    def __call__(self) -> str:
+        """Answer with the path at which the document is, relative to the site."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        name = self.request.form["name"]
+        if self.request.form["how"] == "move":
+            folder = api.content.create(self.context, "Folder", title="Moved")
+            api.content.move(self.context[name], folder)
+            return f"{folder.getId()}/{name}"
+        api.content.delete(self.context[name])
+        api.content.create(self.context, "Document", id=name)
+        return name
+
+
 class MakeDocument(BrowserView):
     """Makes a private document and queues its publication in the same transaction."""
 
@@ -104,5 +120,7 @@ class MakeDocument(BrowserView):
         document = api.content.create(
             self.context, "Document", id=form.get("name"), title="From the harbour"
         )
-        job_id = queue.add(document, view="@@test-publish", queue=form.get("queue", "default"))
+        delay = float(form.get("delay", 0))
+        said = {"queue": form.get("queue", "default"), "delay": delay}
+        job_id = queue.add(document, view="@@test-publish", **said)
         return json.dumps({"job_id": job_id, "name": document.getId()})

@@ -1,0 +1,77 @@
+"""What the request of a job is aimed at: an object and what follows its path, or a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from Products.ZCatalog.interfaces import ICatalogBrain
+
+from collective.coserver.address import to_path
+from collective.coserver.place import Subject, find_content, has_path, is_content, note
+from coserver_consumer.errors import InvalidJob
+
+Args = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """``args`` are those of the job as it would be now; ``rest`` follows the subject's path."""
+
+    args: Args
+    rest: str = ""
+    subject: Subject | None = None
+
+    def settle(self) -> Args:
+        """Return the arguments by where the subject is now; raise ``InvalidJob`` for nowhere.
+
+        Of content that was deleted meanwhile they stay as they are: its job fails as it is gone.
+        """
+        if self.subject is None:
+            return self.args
+        place = self.subject.find()
+        if "content" in self.args and not self.subject.is_at(place):
+            return self.args
+        return {"path": to_path(place + self.rest, None), **_refer(self.subject, place)}
+
+
+def to_aim(url: Any, view: str | None) -> Aim:
+    """Return what a path, an object or an entry of the catalog is aimed at, with its view.
+
+    Raises ``InvalidJob`` for what can't be a job's path.
+    """
+    if isinstance(url, str):
+        return _from_path(to_path(url, view))
+    subject = note(_to_object(url))
+    args = {"path": to_path(subject.path or "/", view), **_refer(subject, subject.path)}
+    return Aim(args=args, rest="" if view is None else f"/{view}", subject=subject)
+
+
+def _from_path(path: str) -> Aim:
+    steps = path.partition("?")[0].split("/")
+    found = find_content("/".join(steps))
+    if found is None:
+        return Aim(args={"path": path})
+    target, number = found
+    rest = path[len("/".join(steps[: number + 1])) :]
+    subject = note(target)
+    return Aim(args={"path": path, **_refer(subject, subject.path)}, rest=rest, subject=subject)
+
+
+def _refer(subject: Subject, place: str | None) -> Args:
+    """Return what says of which content the path is, if it is one's that can be looked up."""
+    if place is None or not is_content(subject.target) or not subject.is_at(place):
+        return {}
+    return {"content": subject.refer(place)}
+
+
+def _to_object(target: Any) -> Any:
+    """Return the object, for an entry of the catalog the one that it stands for."""
+    if not ICatalogBrain.providedBy(target):
+        if has_path(target):
+            return target
+        raise InvalidJob(f"A job needs a path or an object that has one, not {target!r}.")
+    try:
+        return target._unrestrictedGetObject()  # noqa: SLF001  its code chose it, not its user
+    except (AttributeError, KeyError, LookupError) as error:
+        raise InvalidJob(f"The catalog has {target.getPath()}, but no object is there.") from error

@@ -1,0 +1,48 @@
+"""A job about content, which is written anew when its transaction commits.
+
+Until then the content may be renamed, moved, or given the UID that it had elsewhere: Plone adds
+what ``plone.api.content.create`` makes under a temporary id, and renames it in the same
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from collective.coserver.settings import get_settings
+from coserver_consumer import signing, store
+from coserver_consumer.job import NewJob
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(NewJob):
+    """A job as it would be now; ``rewrite`` returns the fields that the commit changes."""
+
+    rewrite: Callable[[], Fields]
+
+
+def draft(job: NewJob, rewrite: Callable[[], Fields]) -> Draft:
+    """Return the job as a draft."""
+    return Draft(**_fields(job), rewrite=rewrite)
+
+
+def settle(job: NewJob) -> NewJob:
+    """Return the job as it is to be written, signed; raise ``InvalidJob`` if it can't be."""
+    if not isinstance(job, Draft):
+        return job
+    known = _fields(job)
+    changes = job.rewrite()
+    written = NewJob(**known | changes)
+    if all(known[name] == value for name, value in changes.items()):
+        return written
+    settings = get_settings()
+    store.check_job(written, max_payload=settings.max_payload)
+    return signing.sign(written, settings.secret_text)
+
+
+def _fields(job: NewJob) -> Fields:
+    return {field.name: getattr(job, field.name) for field in fields(NewJob)}

@@ -1,0 +1,319 @@
+"""Content that a job is about is renamed, moved, replaced, deleted or made late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import transaction
+from plone import api
+from plone.app.redirector.interfaces import IRedirectionStorage
+from plone.app.testing import TEST_USER_ID, setRoles
+from plone.dexterity.utils import addContentToContainer, createContent
+from plone.namedfile.file import NamedBlobFile
+from plone.uuid.interfaces import ATTRIBUTE_NAME
+from zope.component import getGlobalSiteManager, getUtility
+from zope.lifecycleevent.interfaces import IObjectAddedEvent, IObjectCreatedEvent
+
+from collective.coserver import queue
+from collective.coserver.inprocess.consumer import InProcessConsumer
+from coserver_consumer import signing
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.job import Job, State
+from tests.plone import functions
+from tests.plone.instance import Instance
+
+COMPLETED, FAILED = State.COMPLETED, State.FAILED
+
+
+@pytest.fixture
+def site(functional: Any, _views: None) -> Any:
+    """The site, with a manager logged in."""
+    setRoles(functional["portal"], TEST_USER_ID, ["Manager"])
+    transaction.commit()
+    return functional["portal"]
+
+
+@pytest.fixture
+def page(site: Any) -> Any:
+    """A page of the site."""
+    made = api.content.create(site, "Document", "page", title="A page")
+    transaction.commit()
+    return made
+
+
+def by_object(target: Any) -> str:
+    """Queue the view of an object."""
+    return queue.add(target, view="@@test-write?title=written")
+
+
+def by_path(target: Any) -> str:
+    """Queue the path of a view."""
+    return queue.add(f"{'/'.join(target.getPhysicalPath())}/@@test-write?title=written")
+
+
+def by_function(target: Any) -> str:
+    """Queue the call of a function."""
+    return functions.rename.delay(target, "written")
+
+
+WAYS = [by_object, by_path, by_function]
+
+
+@pytest.fixture
+def subscribe() -> Iterator[Callable[..., list[str]]]:
+    """Have an event's subscriber queue a job for each page; the ids are returned."""
+    manager = getGlobalSiteManager()
+    handlers = []
+
+    def subscribe(event: Any, way: Callable[[Any], str]) -> list[str]:
+        queued: list[str] = []
+
+        def handle(said: Any) -> None:
+            if said.object.portal_type == "Document":
+                queued.append(way(said.object))
+
+        manager.registerHandler(handle, [event])
+        handlers.append((handle, event))
+        return queued
+
+    yield subscribe
+    for handle, event in handlers:
+        manager.unregisterHandler(handle, [event])
+
+
+def run_one(consumer: InProcessConsumer) -> Job:
+    """Run the only job there is."""
+    (job,) = consumer.run()
+    return job
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_that_was_renamed_is_found(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, way: Callable
+) -> None:
+    """Where plone.app.redirector would send a browser on, and nobody runs anything."""
+    way(page)
+    transaction.commit()
+    api.content.rename(page, "renamed")
+    assert getUtility(IRedirectionStorage).get("/plone/page") == "/plone/renamed"
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert site.renamed.title == "written"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_that_was_moved_with_its_folder_is_found(
+    coserver_jobs: InProcessConsumer, site: Any, way: Callable
+) -> None:
+    """Also where another is now that was not meant."""
+    folder = api.content.create(site, "Folder", "folder")
+    target = api.content.create(folder, "Document", "page")
+    way(target)
+    transaction.commit()
+    api.content.move(folder, api.content.create(site, "Folder", "archive"))
+    other = api.content.create(api.content.create(site, "Folder", "folder"), "Document", "page")
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert site.archive.folder.page.title == "written"
+    assert other.title != "written"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("successor", [["page"], []])
+def test_content_that_was_deleted_fails_its_job_at_once(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, way: Callable, successor: list[str]
+) -> None:
+    """Another at its place isn't taken for it."""
+    way(page)
+    uid = api.content.get_uuid(page)
+    transaction.commit()
+    api.content.delete(page)
+    others = [api.content.create(site, "Document", name, title="Another") for name in successor]
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (FAILED, 1)
+    assert f"at /plone/page (UID {uid}) is gone" in job.error
+    assert all(other.title == "Another" for other in others)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_gets_its_name_after_its_job(
+    coserver_jobs: InProcessConsumer, site: Any, subscribe: Callable, way: Callable
+) -> None:
+    """As with plone.api, which adds under a temporary id and renames in the same transaction."""
+    queued = subscribe(IObjectAddedEvent, way)
+    made = api.content.create(site, "Document", title="Harbour news")
+    job = run_one(coserver_jobs)
+    assert (job.id, job.state) == (queued[0], COMPLETED)
+    assert made.getPhysicalPath() == ("", "plone", "harbour-news")
+    assert made.title == "written"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_gets_its_old_uid_after_its_job(
+    coserver_jobs: InProcessConsumer, site: Any, subscribe: Callable, way: Callable
+) -> None:
+    """As importers set it."""
+    subscribe(IObjectAddedEvent, way)
+    made = api.content.create(site, "Document", "imported")
+    setattr(made, ATTRIBUTE_NAME, "5e0d0f9a7e3b4b6f8f1f0a2b3c4d5e6f")
+    made.reindexObject(idxs=["UID"])
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert made.title == "written"
+
+
+@pytest.mark.parametrize("way", [by_object, by_function])
+def test_content_has_no_place_when_its_job_is_queued(
+    coserver_jobs: InProcessConsumer, site: Any, subscribe: Callable, way: Callable
+) -> None:
+    """As in a subscriber of IObjectCreatedEvent: it has one when the transaction commits."""
+    subscribe(IObjectCreatedEvent, way)
+    made = createContent("Document", title="Late")  # which notifies of it
+    added = addContentToContainer(site, made)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert (added.title, site.title) == ("written", "Plone site")
+
+
+@pytest.mark.parametrize("way", WAYS[::2])
+def test_content_without_an_id_is_not_taken_for_its_container(
+    coserver_jobs: InProcessConsumer, site: Any, way: Callable
+) -> None:
+    """The add form wraps what it makes in its container while it applies the values."""
+    made = createContent("Document", title="Late").__of__(site)
+    way(made)
+    addContentToContainer(site, made.aq_base)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert (site.late.title, site.title) == ("written", "Plone site")
+
+
+@pytest.mark.parametrize("way", [by_object, by_function])
+@pytest.mark.parametrize("wrap", [lambda made, site: made, lambda made, site: made.__of__(site)])
+def test_content_that_never_gets_a_place_is_refused(
+    coserver_jobs: InProcessConsumer, site: Any, way: Callable, wrap: Callable
+) -> None:
+    """At the latest with the commit, which says where to queue its job."""
+    way(wrap(createContent("Document", title="Never"), site))
+    site.title = "changed"
+    with pytest.raises(InvalidJob, match="subscriber of IObjectAddedEvent"):
+        transaction.commit()
+    transaction.abort()
+    assert site.title == "Plone site"
+    assert coserver_jobs.waiting() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_that_is_deleted_in_the_same_transaction(
+    coserver_jobs: InProcessConsumer, site: Any, subscribe: Callable, way: Callable
+) -> None:
+    """Its job fails as gone; what took its name meanwhile is another."""
+    subscribe(IObjectAddedEvent, way)
+    api.content.delete(api.content.create(site, "Document", "page"))
+    file = api.content.create(site, "File", "page", file=NamedBlobFile(b"x", filename="x.txt"))
+    job = run_one(coserver_jobs)
+    assert (job.state, "is gone" in job.error) == (FAILED, True)
+    assert file.title != "written"
+
+
+def test_an_entry_of_the_catalog_stands_for_its_object(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any
+) -> None:
+    """A function wants the object itself, and says so."""
+    (brain,) = api.content.find(id="page")
+    by_object(brain)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert page.title == "written"
+    with pytest.raises(InvalidJob, match=r"brain.getObject\(\)"):
+        by_function(brain)
+
+
+def test_an_entry_of_the_catalog_without_an_object_is_refused(site: Any, page: Any) -> None:
+    """The catalog may lag behind."""
+    (brain,) = api.content.find(id="page")
+    site._delOb("page")
+    with pytest.raises(InvalidJob, match="no object is there"):
+        by_object(brain)
+
+
+def test_a_savepoint_and_a_rollback_work_as_ever(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any
+) -> None:
+    """Only what is left is written."""
+    kept = by_object(page)
+    savepoint = transaction.savepoint()
+    by_object(site)
+    savepoint.rollback()
+    api.content.rename(page, "renamed")
+    job = run_one(coserver_jobs)
+    assert (job.id, job.state, site.renamed.title) == (kept, COMPLETED, "written")
+
+
+def test_what_the_commit_changes_is_signed(instance: Instance, subscribe: Callable) -> None:
+    """The path, the UID and the title are those of the commit, and the token names that path."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    subscribe(IObjectAddedEvent, by_object)
+    made = api.content.create(instance.portal, "Document", title="Ä ship")
+    transaction.commit()
+    job = instance.claim()
+    path = "/plone/a-ship"
+    assert job.args["path"] == f"{path}/@@test-write?title=written"
+    assert job.args["content"] == {"uid": api.content.get_uuid(made), "path": path}
+    assert job.title == job.args["path"]
+    assert instance.run(job).status_code == 200
+
+
+def test_moved_content_keeps_its_virtual_host(instance: Instance) -> None:
+    """The links that its job makes are the public ones."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    page = api.content.create(instance.portal, "Document", "page")
+    transaction.commit()
+    at = "/VirtualHostBase/https/www.example.com:443/plone/VirtualHostRoot/_vh_intern/@@test-queue"
+    instance.queue("/plone/page/@@test-tell-jobs?x=1", at=at)
+    api.content.rename(page, "a b")
+    transaction.commit()
+    told = instance.run(instance.claim()).json()
+    assert told["url"] == "https://www.example.com/intern/a%20b"
+    assert told["form"] == {"x": "1"}
+
+
+def test_moved_content_is_run_with_its_owner_s_rights_only(instance: Instance) -> None:
+    """It is found whoever may see it, and then asked for as ever."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    instance.add_user("jane")
+    page = api.content.create(instance.portal, "Document", "page")
+    secret = api.content.create(instance.portal, "Folder", "secret")
+    transaction.commit()
+    instance.queue("/plone/page/@@test-tell-managers", login="jane")
+    api.content.move(page, secret)
+    transaction.commit()
+    answer = instance.run(instance.claim())
+    assert answer.status_code == 401
+    assert "jane" in answer.text
+
+
+def test_a_token_for_the_old_place_is_for_that_content(instance: Instance) -> None:
+    """Nobody can have it run something else by moving that there: the job names the content."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    page = api.content.create(instance.portal, "Document", "page")
+    transaction.commit()
+    instance.queue("/plone/page/@@test-tell-jobs")
+    api.content.delete(page)
+    api.content.create(instance.portal, "Document", "page")
+    transaction.commit()
+    answer = instance.run(instance.claim())
+    assert answer.status_code == 410
+    assert "is gone" in answer.text
+
+
+def test_a_forged_content_is_refused(instance: Instance) -> None:
+    """It is part of what is signed."""
+    job = _queue_tell(instance)
+    forged = job._replace(args=job.args | {"content": None})
+    with pytest.raises(Exception, match="signature"):
+        signing.verify(forged, "what Zope and its consumers share in tests")
+
+
+def _queue_tell(instance: Instance) -> Job:
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    api.content.create(instance.portal, "Document", "page")
+    transaction.commit()
+    instance.queue("/plone/page/@@test-tell-jobs")
+    return instance.claim()
