@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from coserver_consumer.exception_text import format_traceback, words
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
-from coserver_consumer.texts import make_line, make_lines
+from coserver_consumer.texts import cut, make_line, make_lines
 from coserver_consumer.verdict import Mark, Verdict
 
 log = logging.getLogger("coserver")
@@ -23,6 +23,7 @@ CANNOT_MAKE_PARTITIONS = (
     "is removed row by row. `coserver init` as the tables' owner, once a week, makes them"
 )
 LONGEST = 500  # characters of an error in a line
+LONGEST_NAME = 100  # characters of a job's title
 
 
 class Formatter(logging.Formatter):
@@ -84,7 +85,7 @@ def stopping_now(signal_name: str) -> None:
 
 def put_down(job: Job) -> None:
     """The process ends because of this job."""
-    log.error("Job %s (%s) hangs or was cancelled; this process ends with it", job.id, job.name)
+    log.error("Job %s hangs or was cancelled; this process ends with it", _name_job(job))
 
 
 def threads(lines: Iterable[str]) -> None:
@@ -153,7 +154,7 @@ def claimed(jobs: Iterable[Job]) -> None:
     """The attempts of these jobs begin."""
     if log.isEnabledFor(logging.DEBUG):
         for job in jobs:
-            log.debug("Job %s started: %s (%s)", job.id, job.name, _attempt(job))
+            log.debug("Job %s started (%s)", _name_job(job), _attempt(job))
 
 
 def ended(job: Job, ending: Ending, seconds: float) -> None:
@@ -166,7 +167,7 @@ def ended(job: Job, ending: Ending, seconds: float) -> None:
     log.log(
         level,
         "Job %s %s in %.1f s (%s)%s%s",
-        job.id,
+        _name_job(job),
         how,
         seconds,
         _attempt(job),
@@ -310,6 +311,11 @@ def loop_failed(name: str, error: BaseException) -> None:
 def shorten(text: str | None) -> str:
     """Return the text as one line that isn't too long for a log."""
     return make_line(text or "", LONGEST)
+
+
+def _name_job(job: Job) -> str:
+    """Return the job's id and what people know it by: its title, or its task."""
+    return f"{job.id} '{cut(job.name, LONGEST_NAME)}'"
 
 
 def _attempt(job: Job) -> str:

@@ -17,7 +17,9 @@ def test_jobs_are_run_and_logged(start_consumer, client, jobs):
     ids = client.add_many("test.echo", [{"n": n} for n in range(10)])
     assert [jobs.wait_completed(job_id).result for job_id in ids] == [{"n": n} for n in range(10)]
     wait_for(
-        lambda: all(f"Job {job_id} completed in" in consumer.output() for job_id in ids),
+        lambda: all(
+            f"Job {job_id} 'test.echo' completed in" in consumer.output() for job_id in ids
+        ),
         what="the log",
     )
     assert consumer.stop() == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from coserver_consumer.cli.output import iso_time, local_time
 from coserver_consumer.cli.timeline import make_timeline
 from coserver_consumer.job import State
@@ -50,6 +52,31 @@ def test_a_job_that_is_due_later(make_job):
     job = make_job(state=State.SCHEDULED, attempt=0, run_at=60 * SECOND)
     assert [moment.what for moment in make_timeline(job, [])] == [
         "created, for queue default",
+        "due",
+    ]
+
+
+@pytest.mark.parametrize("attempt", [0, 2])
+def test_a_job_that_was_given_back(make_job, attempt):
+    """What started last is no attempt, and doesn't bear the number of the one before."""
+    job = make_job(state=State.READY, attempt=attempt, created_at=1, started_at=8)
+    failed = [
+        AttemptError(job_id=job.id, attempt=n, consumer="c", error="no wind", traceback=None, at=n)
+        for n in range(1, attempt + 1)
+    ]
+    [*_, last] = make_timeline(job, failed)
+    assert last.what == "started and given back: not counted as an attempt"
+
+
+def test_a_job_that_is_to_be_tried_again(make_job):
+    """Its last start is that of the attempt that failed."""
+    job = make_job(state=State.SCHEDULED, attempt=2, created_at=1, started_at=6, run_at=9)
+    failed = AttemptError(
+        job_id=job.id, attempt=2, consumer="c", error="no wind", traceback=None, at=7
+    )
+    assert [moment.what for moment in make_timeline(job, [failed])][1:] == [
+        "attempt 2 started",
+        "attempt 2 failed: no wind",
         "due",
     ]
 

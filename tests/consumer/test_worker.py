@@ -300,7 +300,7 @@ def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_be
     bench = make_bench(work)
     [job_id] = bench.add()
     bench.worker.start()
-    wait_for(lambda: f"Job {job_id} completed" in caplog.text, what="the log", within=10)
+    wait_for(lambda: f"Job {job_id} 'test' completed" in caplog.text, what="the log", within=10)
     assert bench.write(store.get, job_id).result == "by itself"
     assert "isn't ours" not in caplog.text
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
@@ -526,6 +526,21 @@ def test_a_late_job_of_a_dead_process_has_the_attempts_of_its_task(engine, polic
     policies = {"test": RetryPolicy(max_attempts=policy)}
     rescue_from(bench.database, SETTINGS, [bench.registration.id], policy=policies.__getitem__)
     assert bench.state(job_id) is state
+
+
+def test_the_log_names_a_job_by_its_title(make_bench, caplog):
+    """As one line, however long it is and whatever it holds."""
+    caplog.set_level(logging.DEBUG)
+    bench = make_bench()
+    [plain] = bench.add(title="Import feed 42")
+    [odd] = bench.add(title=f"Import\n{'x' * 200}")
+    bench.worker.start()
+    wait_for(
+        lambda: f"Job {plain} 'Import feed 42' completed in" in caplog.text,
+        what="the log",
+        within=10,
+    )
+    wait_for(lambda: f"Job {odd} 'Import {'x' * 90}...' completed" in caplog.text, what="the log")
 
 
 class Rogue(logging.Handler):

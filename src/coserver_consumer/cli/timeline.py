@@ -36,8 +36,7 @@ def make_timeline(
     ]
     moments += [Moment(at=line.at, what=f"said: {line.text}") for line in lines]
     if job.started_at is not None:
-        by = f" by consumer {job.consumer}" if job.consumer else ""
-        moments.append(Moment(at=job.started_at, what=f"attempt {job.attempt} started{by}"))
+        moments.append(Moment(at=job.started_at, what=_describe_start(job, attempts)))
     if job.cancel_at is not None:
         moments.append(Moment(at=job.cancel_at, what="asked to stop"))
     if job.ended_at is not None:
@@ -45,6 +44,24 @@ def make_timeline(
     elif job.state is State.SCHEDULED:
         moments.append(Moment(at=job.run_at, what="due"))
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _describe_start(job: Job, attempts: Sequence[AttemptError]) -> str:
+    """Say which attempt it was that started last; one that was given back bears no number."""
+    by = f" by consumer {job.consumer}" if job.consumer else ""
+    if _was_given_back(job, attempts):
+        return f"started{by} and given back: not counted as an attempt"
+    return f"attempt {job.attempt} started{by}"
+
+
+def _was_given_back(job: Job, attempts: Sequence[AttemptError]) -> bool:
+    """Return True if the number of the job's attempt is of an earlier one than started last."""
+    if job.attempt == 0:
+        return True
+    failed = [each.at for each in attempts if each.attempt == job.attempt]
+    if failed and job.started_at is not None:
+        return max(failed) < job.started_at
+    return job.state in {State.READY, State.SCHEDULED, State.BLOCKED}
 
 
 def _describe_end(job: Job) -> str:
