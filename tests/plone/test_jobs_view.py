@@ -15,6 +15,8 @@ from plone import api
 from coserver_consumer import lifecycle, store
 from coserver_consumer.job import State
 from coserver_consumer.outcome import Failed
+from coserver_consumer.retry import Backoff
+from coserver_consumer.telling import hear
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 LIST = "/plone/@@coserver-jobs"
@@ -320,3 +322,20 @@ def test_site_setup_leads_to_the_page(people: Instance) -> None:
     page = look(people, "boss", "/plone/@@overview-controlpanel")
     links = {link.get("href") for link in page.cssselect("a")}
     assert people.url + LIST in links
+
+
+def test_who_may_see_how_a_job_failed(people: Instance) -> None:
+    """That it did and why is for its owner, where it went wrong for managers only."""
+    path = "/plone/@@test-end"
+    answer = people.queue_and_run(path, login="jane", params={"how": "fail"})
+    job = people.jobs.titled(path)[0]
+    ending = lifecycle.conclude(job, hear(answer.content), backoff=Backoff(base=60, cap=60))
+    store.write(people.jobs.engine, lambda connection: store.finish(connection, [ending]))
+    [seen_by_owner], [seen_by_boss] = (
+        look(people, login).cssselect(f"tr[data-job='{job.id}']") for login in ("jane", "boss")
+    )
+    assert seen_by_owner.get("data-state") == "scheduled"
+    assert "Refuse: the feed is empty: 28" in seen_by_owner.text_content()
+    assert "Traceback" not in seen_by_owner.text_content()
+    [traceback] = seen_by_boss.cssselect("details pre")
+    assert "raise Refuse(" in traceback.text_content()

@@ -122,3 +122,14 @@ def test_a_server_that_is_too_busy_says_when_to_come_back(
     job = run_one(coserver_jobs)
     waits = (job.run_at - last_failure(coserver_jobs, job).at) / store.SECOND
     assert waits >= 70
+
+
+def test_the_request_of_a_job_shows_nothing_of_it(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """Zope's error log keeps the request for people to read, with its environment."""
+    queue.add(site, view="@@test-show", title="A job of mine")
+    job = run_one(coserver_jobs)
+    assert "coserver.admitted" in job.result["body"]
+    for hidden in (job.signature, "A job of mine"):
+        assert hidden not in job.result["body"]

@@ -119,6 +119,39 @@ def test_a_job_of_a_site_without_the_add_on_is_refused(instance: Instance) -> No
     assert instance.run(instance.claim()).status_code == 401
 
 
+@pytest.mark.parametrize("url", ["/plone/@@test-tell", "@@test-tell", "/plone/@@test-tell-jobs"])
+def test_a_request_within_a_job_is_the_job_s(instance: Instance, url: str) -> None:
+    """Tiles and themes are asked for by plone.subrequest, as the job's owner, who it was before."""
+    instance.add_user("jane")
+    told = instance.queue_and_run("/plone/@@test-tile", login="jane", params={"url": url}).json()
+    assert (told["user"], told["roles"]) == ("jane", ["Authenticated", "Member"])
+    assert told["job"] is not None
+
+
+def test_a_request_within_a_job_gains_no_rights(instance: Instance) -> None:
+    """What its owner may not see, it isn't shown."""
+    instance.add_user("jane")
+    params = {"url": "/plone/@@test-tell-managers"}
+    instance.queue("/plone/@@test-tile", login="jane", params=params)
+    answer = instance.run(instance.claim())
+    assert '"user"' not in answer.text
+
+
+def test_a_request_within_a_job_leaves_the_user_folder_of_its_owner(instance: Instance) -> None:
+    """At Zope's root the site's jane is nobody."""
+    instance.add_user("jane")
+    params = {"url": "/@@test-tell-anywhere"}
+    told = instance.queue_and_run("/plone/@@test-tile", login="jane", params=params).json()
+    assert told["user"] is None
+
+
+def test_a_request_within_a_visitor_s_job_is_a_visitor_s(instance: Instance) -> None:
+    """Also beside a cookie or password of somebody else: a job bears none."""
+    params = {"url": "/plone/@@test-tell"}
+    told = instance.queue_and_run("/plone/@@test-tile", params=params).json()
+    assert told["user"] is None
+
+
 def test_a_challenge_is_what_it_was(instance: Instance) -> None:
     """A browser without rights still gets the login form."""
     answer = instance.browse("/plone/@@test-tell-managers")

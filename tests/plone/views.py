@@ -8,6 +8,7 @@ from typing import Any
 import transaction
 from AccessControl import getSecurityManager
 from plone import api
+from plone.subrequest import subrequest
 from Products.Five.browser import BrowserView
 from Products.Five.browser.metaconfigure import page
 from zExceptions import HTTPServiceUnavailable, Redirect, Unauthorized
@@ -20,6 +21,13 @@ from collective.coserver import current_job, queue
 from collective.coserver.i18n import _
 from collective.coserver.interfaces import IJobRequest
 from tests.plone import functions
+
+
+class Who(BrowserView):
+    """Tells who it is, also outside of a site."""
+
+    def __call__(self) -> str:
+        return json.dumps({"user": getSecurityManager().getUser().getId()})
 
 
 class Queue(BrowserView):
@@ -60,6 +68,20 @@ class Tell(BrowserView):
             "body": self.request.get("BODY", b"").decode(),
             "request_id": self.request.getHeader("X-Request-Id"),
         }
+
+
+class Show(BrowserView):
+    """Shows the request as Zope's error log keeps it."""
+
+    def __call__(self) -> str:
+        return str(self.request)
+
+
+class Tile(BrowserView):
+    """Asks for another view within its own request, as tiles and themes are put together."""
+
+    def __call__(self) -> str:
+        return subrequest(self.request.form["url"]).getBody().decode()
 
 
 class Write(BrowserView):
@@ -179,6 +201,9 @@ VIEWS = (
     ("test-tell", Tell, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell-managers", Tell, IDefaultBrowserLayer, "cmf.ManagePortal"),
     ("test-tell-jobs", Tell, IJobRequest, "zope2.Public"),
+    ("test-tell-anywhere", Who, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-show", Show, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-tile", Tile, IDefaultBrowserLayer, "zope2.Public"),
     ("test-end", End, IDefaultBrowserLayer, "zope2.Public"),
     ("test-write", Write, IDefaultBrowserLayer, "zope2.Public"),
     ("test-report", Report, IJobRequest, "zope2.Public"),

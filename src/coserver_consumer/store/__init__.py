@@ -86,6 +86,7 @@ from coserver_consumer.store.reading import (
     get,
     get_running,
     held,
+    last_failures,
     now,
 )
 from coserver_consumer.store.short_ids import find_id, shorten
@@ -152,6 +153,7 @@ __all__ = [
     "hold_running",
     "is_one_statement",
     "is_outage",
+    "last_failures",
     "lasting",
     "limits",
     "lines",

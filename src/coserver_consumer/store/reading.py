@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -109,13 +110,25 @@ def count_ahead(connection: Connection, job: Job) -> int:
 
 def attempts(connection: Connection, job_id: str) -> list[AttemptError]:
     """Return what went wrong in the attempts of a job, the first one first."""
+    row = schema.error.c
+    query = _select_failures().where(row.job_id == job_id).order_by(row.id)
+    return [AttemptError(**found) for found in connection.execute(query).mappings()]
+
+
+def last_failures(connection: Connection, job_ids: Collection[str]) -> dict[str, AttemptError]:
+    """Return what went wrong in the last attempt that failed, by the ids of jobs that have one."""
+    if not job_ids:
+        return {}
+    row = schema.error.c
+    last = sa.select(sa.func.max(row.id)).where(row.job_id.in_(job_ids)).group_by(row.job_id)
+    query = _select_failures().where(row.id.in_(last))
+    found = [AttemptError(**found) for found in connection.execute(query).mappings()]
+    return {failure.job_id: failure for failure in found}
+
+
+def _select_failures() -> sa.Select[Any]:
     names = ["job_id", "attempt", "consumer", "error", "traceback", "at"]
-    query = (
-        sa.select(*[schema.error.c[name] for name in names])
-        .where(schema.error.c.job_id == job_id)
-        .order_by(schema.error.c.id)
-    )
-    return [AttemptError(**row) for row in connection.execute(query).mappings()]
+    return sa.select(*[schema.error.c[name] for name in names])
 
 
 def _get_live(connection: Connection, job_id: str) -> Job | None:

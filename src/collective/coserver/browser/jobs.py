@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -25,11 +27,13 @@ from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound, StoreError, WrongState
 from coserver_consumer.job import Job, State
+from coserver_consumer.store import AttemptError
 from coserver_consumer.why import explain
 
 logger = logging.getLogger("collective.coserver")
 
 PAGE = 25  # jobs
+FAILING = frozenset({State.SCHEDULED, State.READY, State.FAILED})
 
 
 class JobsView(BrowserView):
@@ -77,13 +81,15 @@ class JobsView(BrowserView):
         """Return the rows of the page that is asked for."""
         try:
             found = read(lambda connection: store.find(connection, **self._question()))
+            failures = read(lambda connection: store.last_failures(connection, _tried(found)))
         except StoreError:
             logger.exception("The jobs can't be listed.")
             self.is_out_of_reach = True
             return []
         if len(found) > PAGE:
             self.next_page = self._link(before=found[PAGE - 1].id)
-        return [self._make_row(job) for job in found[:PAGE] if self._may_see(job)]
+        visible = [job for job in found[:PAGE] if self._may_see(job)]
+        return [self._make_row(job, failures.get(job.id)) for job in visible]
 
     def link_why(self, row: Row) -> str | None:
         """Return the address of this page with the reason for which a job waits.
@@ -107,11 +113,14 @@ class JobsView(BrowserView):
             self._say(_explain(error), kind="error")
         return self.request.response.redirect(self._link())
 
-    def _make_row(self, job: Job) -> Row:
-        row = Row(job=job)
+    def _make_row(self, job: Job, failure: AttemptError | None) -> Row:
+        """Return the row; how the code failed is for managers, that it did is for its owner too."""
+        error = "" if failure is None else failure.error
+        traceback = failure.traceback if failure is not None and self.is_manager else None
+        row = Row(job=job, last_error=error, traceback=traceback or "")
         if job.id != self._asked_id("why") or not self.is_manager or not row.is_waiting:
             return row
-        return Row(job=job, reason=find_reason(job))
+        return replace(row, reason=find_reason(job))
 
     def _cancel(self, job_id: str) -> Message:
         if queue.cancel(self._find(job_id).id) is State.RUNNING:
@@ -164,6 +173,11 @@ class JobsView(BrowserView):
 
     def _say(self, text: Message, *, kind: str = "info") -> None:
         IStatusMessage(self.request).add(text, type=kind)
+
+
+def _tried(jobs: Sequence[Job]) -> list[str]:
+    """Return the ids of those whose last attempt has failed, as far as one can tell."""
+    return [job.id for job in jobs if job.attempt and job.state in FAILING]
 
 
 def find_reason(job: Job) -> str:

@@ -18,10 +18,16 @@ EXCERPT = 200  # characters of an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the template shows of a job. ``reason``: why it waits, if somebody asked."""
+    """What the template shows of a job.
+
+    ``reason``: why it waits, if somebody asked. ``last_error`` and ``traceback`` are those of its
+    last attempt, if that failed.
+    """
 
     job: Job
     reason: str = ""
+    last_error: str = ""
+    traceback: str = ""
 
     @property
     def state(self) -> Message:
@@ -50,12 +56,12 @@ class Row:
 
     @property
     def note(self) -> str:
-        """Why a job waits, how far a running one is, or what went wrong with one that ended."""
+        """Why a job waits, how far a running one is, or what went wrong with one that was tried."""
         if self.reason:
             return self.reason
         if self.job.state is State.RUNNING and self.job.progress is not None:
             return f"{self.job.progress:.0%} {self.job.progress_text or ''}".rstrip()
-        error = self.job.error or ""
+        error = self.job.error or self.last_error
         return error if len(error) <= EXCERPT else f"{error[:EXCERPT]}…"
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 
 KEY = "coserver.admitted"
@@ -18,7 +19,8 @@ class Admitted:
 
 
 def set_job(request: Any, job: Job) -> None:
-    """Note that the request runs the job."""
+    """Note that the request runs the job, of which its environment shows nothing from now on."""
+    request.environ.pop(IN_PROCESS, None)
     request.environ[KEY] = Admitted(job)
 
 
