@@ -43,6 +43,8 @@ def find_hazards(settings: Settings, file: Path | None = None) -> Iterator[Hazar
             )
     if settings.secret is None and settings.secret_file is not None:
         yield from _look_at(settings.secret_file, "the secret")
+    if settings.database_file is not None:
+        yield from _look_at(settings.database_file, "the database's address")
     if file is not None and (kept := _find_kept(file)):
         yield from _look_at(file, kept)
     if fault := python_fault.find_fault():

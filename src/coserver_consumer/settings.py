@@ -36,6 +36,9 @@ class Settings:
     """Every setting. Times are in seconds, sizes in bytes."""
 
     database: str = secret_setting("The queue's database, as a URL.")
+    database_file: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
+        "A file that holds the database's URL, instead of `database`.", default=None
+    )
     secret: str | None = secret_setting(
         "What Zope and its consumers share, to sign jobs.", default=None
     )

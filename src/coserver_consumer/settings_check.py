@@ -150,7 +150,8 @@ def check_settings(path: Path | None, flags: Found) -> Found:
         str(file): _spell_keys(_read_toml(file)) if file else {},
     }
     found: Found = {}
-    for said in reversed(sources.values()):
+    for name, said in reversed(sources.items()):
+        _read_database(name, said)
         found |= said
     try:
         return model(**found).model_dump()
@@ -165,6 +166,20 @@ def _read_toml(file: Path) -> Found:
         raise ConfigurationError(f"Can't read settings file {file}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"Settings file {file} isn't TOML: {error}.") from None
+
+
+def _read_database(source: str, said: Found) -> None:
+    """Let a source that names the file with the database's URL give the URL as well."""
+    if said.get("database") or not said.get("database_file"):
+        return
+    file = Path(said["database_file"])
+    try:
+        said["database"] = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it isn't text"
+        raise ConfigurationError(
+            f"Setting 'database_file' in {source} is wrong: can't read {file}: {why}."
+        ) from None
 
 
 def _spell_keys(said: Found) -> Found:
@@ -194,7 +209,7 @@ def _explain(error: ValidationError, sources: dict[str, Found]) -> str:
 
 def _show(key: str, value: Any) -> str:
     """Return a wrong value, unless it holds a password or is one."""
-    if key == "secret" or "@" in str(value):
+    if key in ("secret", "database") or "@" in str(value):
         return "something that isn't shown"
     return repr(value)
 

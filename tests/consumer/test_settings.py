@@ -180,6 +180,27 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert "none.toml: No such file" in fault(tmp_path / "none.toml")
 
 
+def test_the_databases_address_may_be_in_a_file(tmp_path, monkeypatch):
+    """So that its password is in no file that others read; the weight is that of who names it."""
+    file = tmp_path / "database"
+    file.write_text("postgresql://queue:hunter2@db/queue\n")
+    write(f'database = "{URL}"')
+    monkeypatch.setenv("COSERVER_DATABASE_FILE", str(file))
+    assert load_settings().database == "postgresql://queue:hunter2@db/queue"
+    assert load_settings(database=URL).database == URL
+
+
+def test_a_file_with_an_address_that_is_none_is_named(tmp_path):
+    """Its text isn't shown."""
+    file = tmp_path / "database"
+    with pytest.raises(ConfigurationError, match=f"can't read {file}: No such file"):
+        load_settings(database_file=file)
+    file.write_text("hunter2")
+    with pytest.raises(ConfigurationError, match="'database' in the flags is wrong") as error:
+        load_settings(database_file=file)
+    assert "hunter2" not in str(error.value)
+
+
 def test_settings_read_by_another_process_are_the_same(tmp_path, monkeypatch):
     """``coserver run`` reads them apart, to be rid of the memory that takes."""
     monkeypatch.setenv("COSERVER_QUEUES", "a,b")

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from zc.buildout import UserError
 
 from collective.coserver.recipe import options as part_options
 from coserver_consumer.settings import Settings
@@ -29,7 +30,6 @@ eggs = click
 
 [consumer]
 recipe = collective.coserver
-database = sqlite:///{directory}/queue.sqlite
 secret-file = var/secret
 {options}
 """
@@ -43,10 +43,14 @@ class Buildout:
         self.script = directory / "bin" / "consumer"
         self.secret = directory / "var" / "secret"
 
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run buildout with these lines in the part; the output is all in ``stdout``."""
-        lines = "\n".join(options)
-        text = CONFIGURATION.format(directory=self.directory, options=lines)
+    def run(self, *options: str, database: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run buildout with these lines in the part; the output is all in ``stdout``.
+
+        ``database``: the part names one, unless a line does.
+        """
+        own = f"database = sqlite:///{self.directory}/queue.sqlite"
+        has_own = database and not any(line.startswith("database =") for line in options)
+        text = CONFIGURATION.format(options="\n".join([own, *options] if has_own else options))
         (self.directory / "buildout.cfg").write_text(text)
         return subprocess.run(
             [BUILDOUT, "-U"],
@@ -57,9 +61,9 @@ class Buildout:
             check=False,
         )
 
-    def build(self, *options: str) -> None:
+    def build(self, *options: str, database: bool = True) -> None:
         """Run buildout, which must succeed."""
-        done = self.run(*options)
+        done = self.run(*options, database=database)
         assert done.returncode == 0, done.stdout
 
     def consumer(self, *arguments: str) -> str:
@@ -149,10 +153,52 @@ def test_the_secret_is_made_once(buildout: Buildout):
 
 
 def test_the_settings_file_is_for_its_owner_only(buildout: Buildout):
-    """A database's URL can hold a password."""
+    """It names what is worth attacking."""
     buildout.build()
     file = buildout.directory / "parts" / "consumer" / "coserver.toml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_secret_in_an_option_is_refused(buildout: Buildout):
+    """Buildout writes options to .installed.cfg, which every user of the machine can read."""
+    done = buildout.run("secret = hunter2-0123456789-abcdefghijklmnop")
+    assert done.returncode == 1
+    assert "with secret-file." in done.stdout
+    assert "hunter2" not in done.stdout
+    installed = buildout.directory / ".installed.cfg"
+    assert not installed.exists() or "hunter2" not in installed.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        ({"database": "postgresql://queue:hunter2@db/queue"}, {}),
+        ({"database": "postgresql://db/queue?user=queue&password=hunter2"}, {}),
+        ({}, {"COSERVER_SECRET": "hunter2-0123456789-abcdefghijklmnop"}),
+        ({}, {"COSERVER_DATABASE": "postgresql://queue:hunter2@db/queue"}),
+        ({}, {"PGPASSWORD": "hunter2"}),
+    ],
+)
+def test_every_place_of_a_secret_is_looked_at(options: dict[str, str], environment: dict[str, str]):
+    """The part's environment stands in the script, which all can read as well."""
+    with pytest.raises(UserError, match="-file") as error:
+        part_options.refuse_secrets("consumer", options, environment)
+    assert "hunter2" not in str(error.value)
+
+
+def test_what_is_no_secret_is_not_refused():
+    """A database that asks for no password, and names of files."""
+    options = {"database": "postgresql://queue@db/queue", "secret-file": "var/secret"}
+    part_options.refuse_secrets("consumer", options, {"COSERVER_NAME": "it"})
+
+
+def test_the_databases_address_may_be_in_a_file(buildout: Buildout):
+    """No file that buildout makes for everybody's eyes has what is in it."""
+    (buildout.directory / "database").write_text(f"sqlite:///{buildout.directory}/hunter2.sqlite\n")
+    buildout.build("database-file = database", database=False)
+    assert "hunter2.sqlite were made" in buildout.consumer("init")
+    for file in (".installed.cfg", "bin/consumer", "parts/consumer/coserver.toml"):
+        assert "hunter2" not in (buildout.directory / file).read_text()
 
 
 def test_the_eggs_are_those_of_the_instance(buildout: Buildout):

@@ -35,9 +35,10 @@ class Consumer:
         self.name = name
         self.options = options
         part_options.refuse_unknown(name, options)
+        self.environment = part_options.read_environment(name, options)
+        part_options.refuse_secrets(name, options, self.environment)
         options["eggs"] = "\n".join(part_options.find_eggs(buildout, options))
         self.settings = part_options.read_settings(options, self.base)
-        self.environment = part_options.read_environment(name, options)
         self.eggs = zc.recipe.egg.Eggs(buildout, name, options)
 
     @property
@@ -63,7 +64,7 @@ class Consumer:
     update = install
 
     def _write_config(self) -> None:
-        """Write the settings for their owner's eyes, since a URL can hold a password."""
+        """Write the settings for their owner's eyes: they name what is worth attacking."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self.config.touch(mode=0o600)
         self.config.write_text(part_options.as_toml(self.settings))

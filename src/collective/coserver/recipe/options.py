@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from zc.buildout import UserError
 
@@ -14,6 +15,8 @@ from coserver_consumer.settings import Settings
 
 DISTRIBUTION = "collective.coserver"
 OWN = {"recipe", "eggs", "instance", "environment-vars"}
+PATHS = ("secret_file", "database_file")
+ANSWER = "put it into a file that only its owner can read, and name that with"
 SETTINGS = {field.name.replace("_", "-"): field.name for field in fields(Settings)}
 
 
@@ -41,9 +44,36 @@ def find_eggs(buildout: Any, options: Mapping[str, str]) -> list[str]:
 def read_settings(options: Mapping[str, str], base: Path) -> dict[str, str]:
     """Return coserver's settings by their names; a path is taken from ``base``."""
     found = {name: options[key].strip() for key, name in SETTINGS.items() if options.get(key)}
-    if "secret_file" in found:
-        found["secret_file"] = str(base / found["secret_file"])
-    return found
+    return found | {name: str(base / found[name]) for name in PATHS if name in found}
+
+
+def refuse_secrets(part: str, options: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Raise ``UserError`` if an option has what is nobody else's business.
+
+    Buildout writes all options to .installed.cfg and the environment to the script, and every user
+    of the machine can read both.
+    """
+    said = {**options, **environment}
+    for key in ("secret", "COSERVER_SECRET"):
+        if said.get(key):
+            raise UserError(
+                f"Part {part}: {key} would stand in .installed.cfg, for every user of this machine "
+                f"to read: {ANSWER} secret-file."
+            )
+    for key, value in said.items():
+        if "password" in key.lower() or _has_password(value):
+            raise UserError(
+                f"Part {part}: {key} has a password, which would stand in .installed.cfg, for "
+                f"every user of this machine to read: {ANSWER} database-file, which holds the "
+                "database's whole URL."
+            )
+
+
+def _has_password(text: str) -> bool:
+    try:
+        return bool(urlsplit(text.strip()).password) or "password=" in text.lower()
+    except ValueError:
+        return False
 
 
 def read_environment(part: str, options: Mapping[str, str]) -> dict[str, str]:
