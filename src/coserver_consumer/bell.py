@@ -22,6 +22,17 @@ _bells: WeakKeyDictionary[Engine, Bell] = WeakKeyDictionary()
 _making = Lock()
 
 
+def _begin_as_child() -> None:
+    """Make bells anew in a forked process: nobody is left there to free a lock that was taken."""
+    global _making  # noqa: PLW0603  a lock can't be emptied
+    _making = Lock()
+    _bells.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_as_child)
+
+
 class Bell:
     """Calls for one engine's queues from a thread of its own; use ``find_bell``."""
 
@@ -30,7 +41,7 @@ class Bell:
         self._news = Condition()
         self._queues: set[str] = set()
         self._is_calling = False
-        self._pid = 0  # of the process that has the thread: one that was forked hasn't
+        self._has_thread = False
 
     def ring(self, queues: Iterable[str]) -> None:
         """Have the consumers of these queues called; return at once."""
@@ -38,8 +49,8 @@ class Bell:
             self._queues.update(queues)
             if not self._queues:
                 return
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
+            if not self._has_thread:
+                self._has_thread = True
                 Thread(target=self._serve, name="bell", daemon=True).start()
             self._news.notify()
 
@@ -61,7 +72,7 @@ class Bell:
         """Return what was rung for; nothing if this thread isn't needed any more."""
         with self._news:
             if not self._news.wait_for(lambda: self._queues, LINGERS):
-                self._pid = 0
+                self._has_thread = False
                 return set()
             queues, self._queues = self._queues, set()
             self._is_calling = True

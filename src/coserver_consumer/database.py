@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -15,6 +15,7 @@ from coserver_consumer.errors import StoreUnavailable
 T = TypeVar("T")
 
 SETTLING = 0.5  # seconds; so long a server that goes down may still answer some and refuse others
+PERSISTING = 60.0  # seconds after which a thread that was refused, and asks no more, is forgotten
 
 
 class Database:
@@ -22,6 +23,9 @@ class Database:
 
     What is over late says nothing of now. A failure is news only if it began after the last outage,
     and an answer ends an outage only if it was asked for well after the last failure.
+
+    A database may refuse some things and do others: it reads and doesn't write, or one table is
+    locked. Such an outage is over when each thread that was refused has had an answer.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -30,10 +34,11 @@ class Database:
         self._away_since: float | None = None
         self._failed_at = 0.0
         self._back_since = time.monotonic()
+        self._refused: dict[tuple[int, bool], float] = {}  # when, by thread and if it wrote
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do as ``store.write``; raise ``StoreUnavailable`` while nobody answers."""
-        return self._do(lambda: store.write(self._engine, work))
+        return self._do(lambda: store.write(self._engine, work), writes=True)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Do as ``store.read``; raise ``StoreUnavailable`` while nobody answers."""
@@ -57,17 +62,17 @@ class Database:
         """Return the queues that were called for; raise ``StoreUnavailable`` if the line broke."""
         return self._do(lambda: set(store.hear(connection, patience=patience)))
 
-    def _do(self, transaction: Callable[[], T]) -> T:
+    def _do(self, transaction: Callable[[], T], *, writes: bool = False) -> T:
         begun = time.monotonic()
         try:
             result = transaction()
         except Exception as error:
             if not store.is_outage(error):
                 raise
-            self._note_outage(error, begun)
-            raise StoreUnavailable(_reason(error)) from error
+            self._note_outage(error, begun, writes=writes)
+            raise StoreUnavailable(store.describe(error)) from error
         if self._away_since is not None:
-            self._note_answer(begun)
+            self._note_answer(begun, writes=writes)
         return result
 
     @property
@@ -76,25 +81,30 @@ class Database:
         with self._lock:
             return 0.0 if self._away_since else time.monotonic() - self._back_since
 
-    def _note_outage(self, error: Exception, begun: float) -> None:
+    def _note_outage(self, error: Exception, begun: float, *, writes: bool) -> None:
         with self._lock:
             self._failed_at = time.monotonic()
+            if store.is_refusal(error):
+                self._refused[get_ident(), writes] = self._failed_at
             is_news = self._away_since is None and begun >= self._back_since
             if is_news:
                 self._away_since = self._failed_at
         if is_news:
-            logs.database_away(_reason(error))
+            logs.database_away(store.describe(error))
 
-    def _note_answer(self, begun: float) -> None:
+    def _note_answer(self, begun: float, *, writes: bool) -> None:
         with self._lock:
             since = self._away_since
-            if since is None or begun < self._failed_at + SETTLING:
+            is_early = begun < self._failed_at + SETTLING
+            if since is None or self._is_refusing(writes=writes) or is_early:
                 return
             self._away_since, self._back_since = None, time.monotonic()
             seconds = self._back_since - since
         logs.database_back(seconds)
 
-
-def _reason(error: Exception) -> str:
-    """Return the driver's words; SQLAlchemy's would show the statement and its parameters."""
-    return str(getattr(error, "orig", None) or error)
+    def _is_refusing(self, *, writes: bool) -> bool:
+        """Return True while another thread is refused; this one has just had an answer."""
+        self._refused.pop((get_ident(), writes), None)
+        now = time.monotonic()
+        self._refused = {asked: at for asked, at in self._refused.items() if now - at < PERSISTING}
+        return bool(self._refused)

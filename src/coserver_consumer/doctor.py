@@ -74,7 +74,7 @@ def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
 
 
 def _check_schema(engine: Engine) -> Finding:
-    address = engine.url.render_as_string(hide_password=True)
+    address = store.show_address(engine)
     try:
         store.check_schema(engine)
     except StoreUnavailable as error:
@@ -83,8 +83,9 @@ def _check_schema(engine: Engine) -> Finding:
     except SchemaError as error:
         return _bad("schema", str(error), "Run `coserver init` or `coserver upgrade`.")
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", error))
-        return _bad("database", f"{address}: {said}", "Correct its address and its rights.")
+        return _bad(
+            "database", f"{address}: {store.describe(error)}", "Correct its address and its rights."
+        )
     return _good("database", f"{address} answers, its tables are up to date")
 
 

@@ -62,7 +62,7 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     engine = store.open_engine(
         settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
     )
-    logs.starting(settings.name, engine.url.render_as_string(hide_password=True))
+    logs.starting(settings.name, store.show_address(engine))
     store.check_schema(engine)
     return WorkerProcess(opening, engine, commands, tell).run()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
+from coserver_consumer import Client, store
 from coserver_consumer.config import load_settings, load_settings_apart
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import Settings
@@ -236,3 +238,41 @@ def test_a_public_address_is_one_that_browsers_take(address):
         database=URL, public_url=address
     )
     assert load_settings(database=URL, public_url="https://x.de/y/").public_url == "https://x.de/y"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/jane:hush@host/db",
+        "postgresql:/jane:hush/db",
+        "postgresql//jane:hush@host/db",
+        "jane:hush",
+    ],
+)
+def test_an_address_that_is_none_is_not_repeated(url):
+    """Any part of it may be the password."""
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(database=url)
+    assert "database" in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql:/jane:hush@host/db", "postgresql://jane:hush@host:port/db", "hush"]
+)
+def test_nor_does_a_client_repeat_it(url):
+    """The traceback says nothing of it either."""
+    with pytest.raises(ConfigurationError) as refused:
+        Client(url)
+    assert "hush" not in "".join(format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://jane:hush@host/db", "postgresql://jane@host/db?password=hush&sslpassword=hush"],
+)
+def test_an_address_is_shown_without_its_passwords(url):
+    """Wherever they stand in it."""
+    shown = store.show_address(store.open_engine(url))
+    assert "hush" not in shown
+    assert "jane" in shown

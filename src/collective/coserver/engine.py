@@ -68,7 +68,7 @@ def naming_outages(engine: Engine) -> Iterator[None]:
     except SQLAlchemyError as error:
         if not store.is_outage(error):
             raise
-        address = engine.url.render_as_string(hide_password=True)
+        address = store.show_address(engine)
         raise StoreUnavailable(f"The queue's database {address} can't be reached.") from error
 
 

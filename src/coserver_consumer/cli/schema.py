@@ -42,7 +42,7 @@ def upgrade(context: click.Context) -> None:
 def _bring_up_to_date(context: click.Context) -> None:
     settings = find_access(context).load()
     engine = store.open_engine(settings.database, timeouts=PATIENT)
-    address = engine.url.render_as_string(hide_password=True)
+    address = store.show_address(engine)
     try:
         before, after = store.upgrade(engine)
         _make_partitions(engine, settings.keep_days)

@@ -17,6 +17,7 @@ from coserver_consumer.store.adding import (
     is_one_statement,
     stage,
 )
+from coserver_consumer.store.address import show_address
 from coserver_consumer.store.ahead import begin, set_aside
 from coserver_consumer.store.batches import (
     NOWHERE,
@@ -33,8 +34,8 @@ from coserver_consumer.store.clock import SECOND
 from coserver_consumer.store.dependencies import Parent, parents
 from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.ending import finish
-from coserver_consumer.store.engine import Timeouts, open_engine, prepare, read, write
-from coserver_consumer.store.faults import is_outage
+from coserver_consumer.store.engine import open_engine, prepare, read, write
+from coserver_consumer.store.faults import is_outage, is_refusal
 from coserver_consumer.store.filtering import Count, count, find
 from coserver_consumer.store.leases import (
     ConsumerInfo,
@@ -89,6 +90,8 @@ from coserver_consumer.store.reading import (
     last_failures,
     now,
 )
+from coserver_consumer.store.redaction import describe
+from coserver_consumer.store.sessions import Timeouts
 from coserver_consumer.store.short_ids import find_id, shorten
 from coserver_consumer.store.unresolved import find_dropped, find_unresolved
 from coserver_consumer.store.upgrading import check_schema, upgrade
@@ -133,6 +136,7 @@ __all__ = [
     "count_running",
     "count_starts",
     "counts",
+    "describe",
     "drop",
     "drop_old_partition",
     "fail_misfits",
@@ -153,6 +157,7 @@ __all__ = [
     "hold_running",
     "is_one_statement",
     "is_outage",
+    "is_refusal",
     "last_failures",
     "lasting",
     "limits",
@@ -184,6 +189,7 @@ __all__ = [
     "set_max_running",
     "set_rate",
     "shorten",
+    "show_address",
     "stage",
     "unknown_queue",
     "unregister",

@@ -12,6 +12,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import NullPool
 
 from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.store.address import show_address
+from coserver_consumer.store.redaction import keep_values_out
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def check_driver(engine: Engine, connection: Any) -> None:
     given = type(connection)
     raise ConfigurationError(
         f"A connection of {given.__module__}.{given.__qualname__} can't be used with a client of "
-        f"{engine.url.render_as_string(hide_password=True)}: it must be SQLAlchemy's or one of "
+        f"{show_address(engine)}: it must be SQLAlchemy's or one of "
         f"the driver {engine.dialect.driver}."
     )
 
@@ -43,13 +45,15 @@ def _engine_on(engine: Engine, connection: DBAPIConnection) -> Engine:
     options: dict[str, Any] = {}
     if engine.dialect.driver == "psycopg":
         options["use_native_hstore"] = False  # it would be looked for at each use
-    return sa.create_engine(
+    made = sa.create_engine(
         engine.url,
         creator=lambda: _Borrowed(connection),
         poolclass=NullPool,
         hide_parameters=True,
         **options,
     )
+    keep_values_out(made)
+    return made
 
 
 class _Borrowed:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -17,20 +16,16 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.store.address import read_address
 from coserver_consumer.store.clock import family
 from coserver_consumer.store.faults import is_transient
+from coserver_consumer.store.forking import leave_to_parent
 from coserver_consumer.store.liveness import watch
-from coserver_consumer.store.types import load_json, read_text
+from coserver_consumer.store.redaction import keep_values_out
+from coserver_consumer.store.sessions import DEFAULTS, Sessions, Timeouts
 
 T = TypeVar("T")
 
-DRIVERS = {
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-}
-PLANS_FOR_ROUNDS = ("SET enable_seqscan = off", "SET plan_cache_mode = force_generic_plan")
 TRIES = 6
 FIRST_PAUSE = 0.02  # seconds; doubled from try to try, with jitter
 
@@ -38,20 +33,23 @@ _prepared: WeakSet[Engine] = WeakSet()
 _preparing = Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long the database may keep us waiting, in seconds."""
+def _begin_as_child() -> None:
+    """Let a forked process make connections of its own; nobody is left to free a taken lock."""
+    global _preparing  # noqa: PLW0603  a lock can't be emptied
+    _preparing = Lock()
+    for engine in _prepared:
+        leave_to_parent(engine)
 
-    connect: float = 5
-    lock: float = 5
-    statement: float = 30
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_as_child)
 
 
 def open_engine(
     url: str,
     *,
     pool_size: int = 5,
-    timeouts: Timeouts = Timeouts(),
+    timeouts: Timeouts = DEFAULTS,
     for_rounds: bool = False,
 ) -> Engine:
     """Return an engine on ``url``; nothing is connected yet.
@@ -59,7 +57,7 @@ def open_engine(
     ``for_rounds``: it serves a consumer's claims and endings, which touch few rows of large tables.
     PostgreSQL's guess from statistics that lag behind is then kept from reading them whole.
     """
-    address = _with_driver(url)
+    address = read_address(url)
     try:
         engine = sa.create_engine(
             address,
@@ -84,9 +82,10 @@ def prepare(
     with _preparing:
         if engine not in _prepared:
             name = family(engine.dialect.name)
-            sessions = _Sessions(name, timeouts or Timeouts(), for_rounds=for_rounds)
+            sessions = Sessions(name, timeouts or DEFAULTS, for_rounds=for_rounds)
             event.listen(engine, "connect", sessions.connect)
             watch(engine)
+            keep_values_out(engine)
             if sessions.family == "sqlite":
                 event.listen(engine, "begin", _begin_sqlite)
             _prepared.add(engine)
@@ -135,18 +134,6 @@ def _transaction(engine: Engine, *, in_one: bool) -> Iterator[Connection]:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _with_driver(url: str) -> sa.URL:
-    try:
-        address = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise ConfigurationError(
-            "The database's address isn't a URL; it looks like "
-            "postgresql://user@host/name, mysql://user@host/name or sqlite:///path."
-        ) from error
-    driver = DRIVERS.get(address.drivername)
-    return address.set(drivername=driver) if driver else address
-
-
 def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
     extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(family(address.get_backend_name()))
     how = f"pip install 'collective.coserver[{extra}]'" if extra else "install its driver"
@@ -185,79 +172,6 @@ def _pool(address: sa.URL, size: int) -> dict[str, Any]:
             "sqlite:///path/to/queue.sqlite."
         )
     return {"pool_size": size, "max_overflow": size, "pool_timeout": 30, "pool_use_lifo": True}
-
-
-class _Sessions:
-    """Sets up each new connection of an engine."""
-
-    def __init__(self, family: str, timeouts: Timeouts, *, for_rounds: bool) -> None:
-        self.family = family
-        self.timeouts = timeouts
-        self.for_rounds = for_rounds
-
-    def connect(self, connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for statement in getattr(self, f"_{self.family}")(connection):
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
-
-    def _sqlite(self, connection: Any) -> list[str]:
-        connection.isolation_level = None  # transactions are begun by _begin_sqlite
-        connection.text_factory = read_text  # one odd row of another program mustn't stop a claim
-        return [
-            f"PRAGMA busy_timeout = {round(self.timeouts.lock * 1000)}",
-            "PRAGMA journal_mode = WAL",
-            "PRAGMA synchronous = FULL",
-        ]
-
-    def _postgresql(self, connection: Any) -> list[str]:
-        _read_plainly(connection)
-        statement = round(self.timeouts.statement * 1000)
-        return [
-            # A frozen process mustn't keep its locks for ever.
-            f"SET idle_in_transaction_session_timeout = {statement}",
-            f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
-            f"SET statement_timeout = {statement}",
-            *(PLANS_FOR_ROUNDS if self.for_rounds else ()),
-        ]
-
-    def _mysql(self, connection: Any) -> list[str]:
-        seconds = self.timeouts.statement
-        limits: dict[str, float] = {"innodb_lock_wait_timeout": max(1, round(self.timeouts.lock))}
-        if "MariaDB" in connection.get_server_info():
-            limits["max_statement_time"] = seconds
-            limits["idle_transaction_timeout"] = max(1, round(seconds))  # for the frozen, as above
-        else:
-            limits["max_execution_time"] = round(seconds * 1000)
-        return [
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            *(f"SET SESSION {name} = {limit}" for name, limit in limits.items()),
-        ]
-
-
-def _read_plainly(connection: Any) -> None:
-    """Let psycopg read JSON as ``load_json`` does, and a UUID as the text that it is."""
-    try:
-        from psycopg import Connection
-        from psycopg.types.string import TextLoader
-    except ModuleNotFoundError:  # an engine that was made elsewhere may have another driver
-        return
-    if isinstance(connection, Connection):
-        connection.adapters.register_loader("json", _make_json_loader())
-        connection.adapters.register_loader("uuid", TextLoader)
-
-
-@cache
-def _make_json_loader() -> Any:
-    """Return psycopg's way to read JSON with ``load_json``, without a detour for each value."""
-    from psycopg.adapt import Loader
-
-    class JsonLoader(Loader):
-        def load(self, data: Any) -> Any:
-            return load_json(read_text(data))
-
-    return JsonLoader
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,27 +1,136 @@
-"""What kind of trouble a database error is: worth another try at once, an outage, or neither."""
+"""What kind of trouble a database error is.
+
+``classify`` tells apart what a database says about itself, which passes, and what it says about a
+row, which another try won't change. The codes are in ``codes``.
+"""
 
 from __future__ import annotations
+
+from enum import Enum, auto
+from typing import assert_never
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-TRANSIENT_SQLSTATES = {"40001", "40P01"}
-IN_THE_WAY = {"55P03", "23514"}  # a lock that wasn't had in time; a row that breaks a rule
-TRANSIENT_MYSQL = {1020, 1205, 1213}
-OUTAGE_SQLSTATES = ("08", "57P0", "53300")
-OUTAGE_MYSQL = {1040, 1053, 2002, 2003, 2006, 2013, 2055}
-OUTAGE_SQLITE = ("unable to open", "disk i/o error", "disk is full")
+from coserver_consumer.store import codes
+
+Code = str | int | None
+
+
+class Fault(Enum):
+    """Whom or what an error is about.
+
+    ``OUTAGE``: the database itself, now: it can't be reached, or refuses whatever it is asked.
+    ``ROW``: the values of one row. ``BUG``: none of these; a statement that was never right.
+    """
+
+    OUTAGE = auto()
+    ROW = auto()
+    BUG = auto()
+
+
+def classify(error: BaseException) -> Fault:
+    """Return what an error of SQLAlchemy or of a driver is about; of others it is a bug."""
+    if isinstance(error, PoolTimeout):
+        return Fault.OUTAGE
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return Fault.OUTAGE
+        error = error.orig or error
+    match _find_family(error):
+        case "postgresql":
+            return _classify_postgresql(error)
+        case "mysql":
+            return _by_code(find_code(error), codes.OUTAGE_MYSQL, codes.ROW_MYSQL)
+        case "sqlite":
+            return _classify_sqlite(error)
+        case None:
+            return Fault.BUG
+        case family:
+            assert_never(family)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return True if the database can't be used now, whatever it is asked, so that waiting helps.
+
+    What is worth another try at once is an outage too, once the tries are used up.
+    """
+    return classify(error) is Fault.OUTAGE
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return True for an outage in which the database answered: others may have more luck."""
+    if not isinstance(error, DBAPIError) or error.connection_invalidated or not is_outage(error):
+        return False
+    code = find_code(error.orig)
+    if isinstance(code, str):
+        return not code.startswith(codes.UNREACHABLE_POSTGRESQL)
+    return code is not None and code not in codes.UNREACHABLE
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Return True if the same transaction may well succeed when tried again."""
-    code = _code(error)
+    """Return True if the same transaction may well succeed when tried again at once."""
+    code = find_code(error.orig)
     return (
-        code in TRANSIENT_SQLSTATES
-        or code in TRANSIENT_MYSQL
-        or "database is locked" in str(error.orig)
+        code in codes.TRANSIENT_POSTGRESQL
+        or code in codes.TRANSIENT_MYSQL
+        or (_find_family(error.orig) == "sqlite" and code in codes.TRANSIENT_SQLITE)
         or _is_lost_key_race(error)
     )
+
+
+def is_in_the_way(error: DBAPIError) -> bool:
+    """Return True if others have locked what was to be changed, or have put rows there."""
+    return find_code(error.orig) in codes.IN_THE_WAY
+
+
+def find_code(original: BaseException | None) -> Code:
+    """Return a driver's error's SQLSTATE (PostgreSQL), number (MariaDB, MySQL) or result code."""
+    match _find_family(original):
+        case "postgresql":  # psycopg's name for it, and psycopg2's
+            state: str | None = getattr(original, "sqlstate", getattr(original, "pgcode", None))
+            return state
+        case "mysql":
+            number = original.args[0] if original and original.args else None
+            return number if isinstance(number, int) else None
+        case "sqlite":
+            result = getattr(original, "sqlite_errorcode", None)
+            return None if result is None else int(result) & codes.PRIMARY
+        case None:
+            return None
+        case family:
+            assert_never(family)
+
+
+def _find_family(original: BaseException | None) -> codes.Family | None:
+    """Return whose driver raised the error, None if it is no driver's."""
+    package = type(original).__module__.partition(".")[0]
+    return codes.DRIVERS.get(package)
+
+
+def _classify_postgresql(error: BaseException) -> Fault:
+    code = find_code(error)
+    if isinstance(code, str):
+        if code.startswith(codes.OUTAGE_POSTGRESQL):
+            return Fault.OUTAGE
+        return Fault.ROW if code.startswith(codes.ROW_POSTGRESQL) else Fault.BUG
+    # Without a code it is the driver's own word.
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"OperationalError", "InterfaceError"}:
+        return Fault.OUTAGE
+    return Fault.ROW if "DataError" in kinds else Fault.BUG
+
+
+def _classify_sqlite(error: BaseException) -> Fault:
+    if find_code(error) == codes.SQLITE_ERROR and "no such table" in str(error):
+        return Fault.OUTAGE
+    return _by_code(find_code(error), codes.OUTAGE_SQLITE, codes.ROW_SQLITE)
+
+
+def _by_code(code: Code, outages: frozenset[int], rows: frozenset[int]) -> Fault:
+    if code in outages:
+        return Fault.OUTAGE
+    return Fault.ROW if code in rows else Fault.BUG
 
 
 def _is_lost_key_race(error: DBAPIError) -> bool:
@@ -30,41 +139,3 @@ def _is_lost_key_race(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) and (
         "coserver_job_unique" in text or "coserver_job.held_key" in text
     )
-
-
-def is_in_the_way(error: DBAPIError) -> bool:
-    """Return True if others have locked what was to be changed, or have put rows there."""
-    return _code(error) in IN_THE_WAY
-
-
-def is_outage(error: BaseException) -> bool:
-    """Return True if the database couldn't be reached, so that waiting may help."""
-    if isinstance(error, PoolTimeout) or _is_nameless_psycopg(error):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    code = _code(error)
-    if error.connection_invalidated or code in OUTAGE_MYSQL:
-        return True
-    if isinstance(code, str):
-        return code.startswith(OUTAGE_SQLSTATES)
-    text = str(error.orig).lower()
-    return text.startswith(OUTAGE_SQLITE) or _is_nameless_psycopg(error.orig)
-
-
-def _is_nameless_psycopg(original: BaseException | None) -> bool:
-    """Return True for psycopg's connection errors, which have no SQLSTATE."""
-    return (
-        type(original).__module__.startswith("psycopg")
-        and type(original).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
-        and getattr(original, "sqlstate", None) is None
-    )
-
-
-def _code(error: DBAPIError) -> str | int | None:
-    """Return the SQLSTATE (PostgreSQL) or the number (MariaDB, MySQL) of an error."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        return str(state)
-    arguments = getattr(error.orig, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None

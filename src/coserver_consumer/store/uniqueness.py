@@ -6,7 +6,7 @@ outlives its job: then the history is asked as well.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -14,8 +14,10 @@ from sqlalchemy import Connection
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import State
 from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.clock import SECOND, Now, family
 from coserver_consumer.store.sql import insert_unless_there
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 # Ended like that, a job has done nothing that its key would keep from being done again.
 FREE = (State.DROPPED.value, State.CANCELLED.value)
@@ -39,13 +41,23 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
 
 def _is_live(connection: Connection, job_id: str) -> bool:
     query = sa.select(schema.job.c.id).where(schema.job.c.id == job_id)
-    return connection.execute(query).first() is not None
+    return connection.execute(_of_now(connection, query)).first() is not None
 
 
 def find_holder(connection: Connection, unique_key: str) -> str | None:
     """Return the id of the live job that holds the key."""
     query = sa.select(schema.job.c.id).where(schema.job.c.held_key == unique_key)
-    return connection.execute(query).scalar()
+    return connection.execute(_of_now(connection, query)).scalar()
+
+
+def _of_now(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:
+    """Have MariaDB read what is committed now, whatever the caller's transaction can see.
+
+    In REPEATABLE READ an INSERT yields to a row that a plain SELECT doesn't find. It has locked
+    the row already, so this locks nothing more.
+    """
+    is_mysql = family(connection.dialect.name) == "mysql"
+    return query.with_for_update(read=True) if is_mysql else query
 
 
 def find_recent(connection: Connection, unique_key: str, period: float) -> str | None:

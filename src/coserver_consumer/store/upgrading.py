@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.errors import SchemaError, StoreUnavailable
+from coserver_consumer.store.address import show_address
 from coserver_consumer.store.clock import family
 from coserver_consumer.store.faults import is_outage
+from coserver_consumer.store.redaction import describe
 from coserver_consumer.store.schema import REVISION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -32,6 +34,7 @@ def upgrade(engine: Engine) -> Revisions:
         with engine.begin() as connection, _patience(connection), _turn(connection):
             check_encoding(connection)
             before = find_revision(connection)
+            _refuse_newer(engine, before)
             if before != REVISION:
                 _migrate(connection)
             return before, REVISION
@@ -47,11 +50,23 @@ def check_schema(engine: Engine) -> None:
     except DBAPIError as error:
         raise _unavailable(engine, error) from error
     if found is None:
-        raise SchemaError(f"{_address(engine)} has no tables of coserver yet; run `coserver init`.")
+        raise SchemaError(
+            f"{show_address(engine)} has no tables of coserver yet; run `coserver init`."
+        )
+    _refuse_newer(engine, found)
     if found != REVISION:
         raise SchemaError(
-            f"The tables in {_address(engine)} are of revision {found}, this version of coserver "
-            f"needs {REVISION}; run `coserver upgrade`, or install the newer version."
+            f"The tables in {show_address(engine)} are of revision {found}, this version of "
+            f"coserver needs {REVISION}; run `coserver upgrade`."
+        )
+
+
+def _refuse_newer(engine: Engine, found: str | None) -> None:
+    """Raise ``SchemaError`` if a newer version of coserver has made the tables."""
+    if found is not None and found > REVISION:
+        raise SchemaError(
+            f"The tables in {show_address(engine)} are of revision {found}, which is newer than "
+            f"this version of coserver ({REVISION}): install the version that made them."
         )
 
 
@@ -96,15 +111,29 @@ def _patience(connection: Connection) -> Iterator[None]:
     if family(connection.dialect.name) == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         yield
-    elif getattr(connection.dialect, "is_mariadb", False):
-        limit = connection.exec_driver_sql("SELECT @@SESSION.max_statement_time").scalar_one()
-        connection.exec_driver_sql("SET SESSION max_statement_time = 0")
-        try:
+    elif family(connection.dialect.name) == "mysql":
+        limits = {"lock_wait_timeout": LOCK_PATIENCE}
+        if getattr(connection.dialect, "is_mariadb", False):
+            limits["max_statement_time"] = 0
+        with _set_for_session(connection, limits):
             yield
-        finally:
-            connection.exec_driver_sql(f"SET SESSION max_statement_time = {limit}")
     else:
         yield
+
+
+@contextmanager
+def _set_for_session(connection: Connection, limits: Mapping[str, float]) -> Iterator[None]:
+    """Have these limits, and those from before afterwards: the connection goes to a pool."""
+    before = {
+        name: connection.exec_driver_sql(f"SELECT @@SESSION.{name}").scalar_one() for name in limits
+    }
+    for name, limit in limits.items():
+        connection.exec_driver_sql(f"SET SESSION {name} = {limit}")
+    try:
+        yield
+    finally:
+        for name, limit in before.items():
+            connection.exec_driver_sql(f"SET SESSION {name} = {limit}")
 
 
 @contextmanager
@@ -132,8 +161,4 @@ def _turn(connection: Connection) -> Iterator[None]:
 def _unavailable(engine: Engine, error: DBAPIError) -> Exception:
     if not is_outage(error):
         return error
-    return StoreUnavailable(f"{_address(engine)} can't be reached: {error.orig}")
-
-
-def _address(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
+    return StoreUnavailable(f"{show_address(engine)} can't be reached: {describe(error)}")

@@ -22,6 +22,7 @@ from coserver_consumer.store.picking import list_lanes
 from coserver_consumer.store.settling import settle
 from coserver_consumer.store.uniqueness import find_recent
 from coserver_consumer.why import explain as explain_why
+from support.databases import only_on
 
 GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
 ENDED = new_id()  # a job of the site
@@ -251,6 +252,8 @@ QUESTIONS = {
     "why a job ended": lambda c, _, __: explain_why(c, ENDED),
 }
 
+NEEDS_JOBS = {name for name in QUESTIONS if name.startswith(("a live", "an ended", "why"))}
+
 
 def test_no_rule_reads_a_table_as_a_whole(crowd: tuple[Engine, str, str]) -> None:
     """What is asked at each claim and each ending looks at few of many rows."""
@@ -302,3 +305,20 @@ def test_a_large_round_on_a_small_table_finds_each_job_by_its_id(rounds: Engine)
     fill(rounds)
     assert whole_reads(rounds, lambda c: store.look(c, ["default"])) == []
     assert whole_reads(rounds, partial(claim_and_finish, limit=400)) == []
+
+
+@only_on("postgresql")
+def test_no_statement_of_a_consumer_is_compiled(rounds: Engine) -> None:
+    """A scan that is needed all the same "costs" so much that PostgreSQL would compile each."""
+    fill(rounds)
+    asked = {name: ask for name, ask in QUESTIONS.items() if name not in NEEDS_JOBS}
+    sent = {
+        question: statements(rounds, lambda c, ask=ask: ask(c, new_id(), new_id()))
+        for question, ask in asked.items()
+    }
+    with rounds.begin() as connection:
+        compiled = {
+            question: [plan for plan in plans(connection, all_sent) if "JIT" in str(plan)]
+            for question, all_sent in sent.items()
+        }
+    assert compiled == {question: [] for question in asked}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, State
+from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.lifecycle import complete, fail, release
 from coserver_consumer.outcome import Failed
+from support.databases import only_on
 from support.waiting import wait_for
 
 
@@ -75,3 +77,23 @@ def test_keys_and_names_that_differ_in_case_are_different(queue):
     taken = queue.take(9, queues=["mail"])
     assert {job.limit_key for job in taken} == {"feeds", "Feeds"}
     assert queue.take(9, queues=["Mail"]) == []
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("same", [True, False], ids=["the same job", "another job"])
+@only_on("mysql")
+def test_a_key_is_found_that_an_older_transaction_does_not_see(queue, isolation, same):
+    """The row is there, in the way of an INSERT, and not in the snapshot of a caller."""
+    job = NewJob(task="t", id=new_id(), unique_key="k", unique_for=0 if same else None)
+    again = job if same else NewJob(task="t", unique_key="k")
+    with queue.engine.connect().execution_options(isolation_level=isolation) as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM coserver_consumer").scalar()  # a snapshot
+        if isolation == "SERIALIZABLE":
+            connection.rollback()
+        queue.add(job)
+        if same:
+            queue.take()  # it holds its key no more
+            with pytest.raises(InvalidJob, match=job.id):
+                store.add(connection, again)
+        else:
+            assert store.add(connection, again) == job.id

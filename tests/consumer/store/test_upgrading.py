@@ -310,3 +310,19 @@ def test_rows_out_of_bounds_are_mended(loose_engine):
     assert len(store.write(loose_engine, lambda c: store.claim(c, **claimed))) == 1
     migrate(loose_engine, "0006")
     assert store.upgrade(loose_engine) == ("0006", schema.REVISION)
+
+
+def test_tables_of_a_newer_version_are_left_alone(engine):
+    """Neither an upgrade nor a start can do anything with them, and both say so in a sentence."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+    try:
+        for use in (store.upgrade, store.check_schema):
+            with pytest.raises(SchemaError, match="9999, which is newer") as refused:
+                use(engine)
+            assert str(refused.value).count("\n") == 0
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema.REVISION}'"
+            )

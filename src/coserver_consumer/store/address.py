@@ -1,0 +1,39 @@
+"""The address of a database: which driver it means, and how it is shown without its passwords."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from coserver_consumer.errors import ConfigurationError
+
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+PASSWORDS = ("password", "passwd", "sslpassword", "ssl_key_password")  # as parameters of a URL
+HIDDEN = "***"
+
+
+def read_address(url: str) -> sa.URL:
+    """Return the URL with the driver that we take for it.
+
+    Raises ``ConfigurationError``, which shows nothing of it: any part may be a password.
+    """
+    try:
+        address = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigurationError(
+            "The database's address isn't a URL; it looks like "
+            "postgresql://user@host/name, mysql://user@host/name or sqlite:///path."
+        ) from None
+    driver = DRIVERS.get(address.drivername)
+    return address.set(drivername=driver) if driver else address
+
+
+def show_address(engine: sa.Engine) -> str:
+    """Return where the engine's database is, without passwords."""
+    address = engine.url
+    hidden = {name: HIDDEN for name in PASSWORDS if name in address.query}
+    return address.update_query_dict(hidden).render_as_string(hide_password=True)

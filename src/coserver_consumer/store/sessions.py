@@ -1,0 +1,107 @@
+"""What every new connection of an engine is told before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from coserver_consumer.store.types import load_json, read_text
+
+# Statistics lag behind, and a table that PostgreSQL takes for small may have been large. A scan
+# that must be all the same "costs" so much then that it would compile the query each time.
+PLANS_FOR_ROUNDS = (
+    "SET enable_seqscan = off",
+    "SET plan_cache_mode = force_generic_plan",
+    "SET jit = off",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long the database may keep us waiting, in seconds."""
+
+    connect: float = 5
+    lock: float = 5
+    statement: float = 30
+
+
+DEFAULTS = Timeouts()
+
+
+class Sessions:
+    """Sets up each new connection of an engine."""
+
+    def __init__(self, family: str, timeouts: Timeouts, *, for_rounds: bool) -> None:
+        self.family = family
+        self.timeouts = timeouts
+        self.for_rounds = for_rounds
+
+    def connect(self, connection: Any, _record: Any) -> None:
+        """Tell a new connection of the driver what it needs to know."""
+        cursor = connection.cursor()
+        for statement in getattr(self, f"_{self.family}")(connection):
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    def _sqlite(self, connection: Any) -> list[str]:
+        connection.isolation_level = None  # the engine begins transactions
+        connection.text_factory = read_text  # one odd row of another program mustn't stop a claim
+        return [
+            f"PRAGMA busy_timeout = {round(self.timeouts.lock * 1000)}",
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+        ]
+
+    def _postgresql(self, connection: Any) -> list[str]:
+        _read_plainly(connection)
+        statement = round(self.timeouts.statement * 1000)
+        return [
+            # A frozen process mustn't keep its locks for ever.
+            f"SET idle_in_transaction_session_timeout = {statement}",
+            f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
+            f"SET statement_timeout = {statement}",
+            *(PLANS_FOR_ROUNDS if self.for_rounds else ()),
+        ]
+
+    def _mysql(self, connection: Any) -> list[str]:
+        seconds = self.timeouts.statement
+        lock = max(1, round(self.timeouts.lock))
+        limits: dict[str, float] = {
+            "innodb_lock_wait_timeout": lock,  # for rows
+            "lock_wait_timeout": lock,  # for tables, which LOCK TABLES takes; a day by default
+        }
+        if "MariaDB" in connection.get_server_info():
+            limits["max_statement_time"] = seconds
+            limits["idle_transaction_timeout"] = max(1, round(seconds))  # for the frozen, as above
+        else:
+            limits["max_execution_time"] = round(seconds * 1000)
+        return [
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            *(f"SET SESSION {name} = {limit}" for name, limit in limits.items()),
+        ]
+
+
+def _read_plainly(connection: Any) -> None:
+    """Let psycopg read JSON as ``load_json`` does, and a UUID as the text that it is."""
+    try:
+        from psycopg import Connection
+        from psycopg.types.string import TextLoader
+    except ModuleNotFoundError:  # an engine that was made elsewhere may have another driver
+        return
+    if isinstance(connection, Connection):
+        connection.adapters.register_loader("json", _make_json_loader())
+        connection.adapters.register_loader("uuid", TextLoader)
+
+
+@cache
+def _make_json_loader() -> Any:
+    """Return psycopg's way to read JSON with ``load_json``, without a detour for each value."""
+    from psycopg.adapt import Loader
+
+    class JsonLoader(Loader):
+        def load(self, data: Any) -> Any:
+            return load_json(read_text(data))
+
+    return JsonLoader
