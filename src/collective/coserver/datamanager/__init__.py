@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import transaction
 from transaction.interfaces import ITransaction
 
+from collective.coserver.datamanager.afterwards import afterwards
 from collective.coserver.datamanager.batch import Batch
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
@@ -29,6 +30,10 @@ from coserver_consumer.errors import AddError
 from coserver_consumer.job import NewJob
 
 OPEN = ("Active", "Doomed")
+LOST = (
+    "a job would be lost. Queue it in the view, in a before-commit hook or in a subscriber of "
+    "IPubBeforeCommit, or in a transaction of its own, which is begun and committed there."
+)
 
 
 def join(job: NewJob) -> None:
@@ -60,12 +65,16 @@ def _open_batch() -> Batch:
 
 
 def _require_open(current: ITransaction) -> None:
-    """Refuse when the vote may have been: a job that is added then would be lost silently."""
+    """Refuse when a job that is added would be lost silently."""
     if current.status not in OPEN:
         raise AddError(
             f"No job can be queued now: the transaction is already {current.status.lower()}. "
-            "In an after-commit hook or while data managers vote, a job would be lost. Queue it "
-            "in the view or in a before-commit hook, or in a transaction of its own."
+            f"In an after-commit hook or while data managers vote, {LOST}"
+        )
+    if afterwards.loses(current):
+        raise AddError(
+            "No job can be queued now: the request's transaction has ended, or is about to be "
+            f"aborted. In a subscriber of IPubSuccess, IPubFailure or IPubBeforeAbort, {LOST}"
         )
 
 

@@ -1,0 +1,28 @@
+"""The publisher has done with a request's transaction, or is about to."""
+
+from __future__ import annotations
+
+from zope.component import adapter
+from zope.publisher.interfaces import IEndRequestEvent
+from ZPublisher.interfaces import IPubBeforeAbort, IPubEnd, IPubEvent
+
+from collective.coserver.datamanager.afterwards import afterwards
+
+
+@adapter(IPubEvent)
+def note_end(event: IPubEvent) -> None:
+    """Have jobs refused that come too late.
+
+    This subscribes to every event of the publisher, since those who subscribe to what is more
+    general are called first: before anybody who would queue a job in ``IPubSuccess``.
+    """
+    if IPubEnd.providedBy(event) or IPubBeforeAbort.providedBy(event):
+        afterwards.start()
+    else:
+        afterwards.end()
+
+
+@adapter(IEndRequestEvent)
+def forget_end(event: IEndRequestEvent) -> None:
+    """Let the thread's next user queue jobs."""
+    afterwards.end()
