@@ -7,6 +7,7 @@ CoserverError
 │   └── StoreUnavailable    the database can't be reached
 ├── AddError                a job can't be queued
 │   ├── UnknownQueue
+│   ├── CrossSiteRequest    another site may have sent the request, with a visitor's rights
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── UnknownLimit
 ├── JobNotFound
@@ -52,6 +53,10 @@ class AddError(CoserverError):
 
 class UnknownQueue(AddError):
     """No queue of that name is known; the text lists those that are."""
+
+
+class CrossSiteRequest(AddError):
+    """Another site may have made a visitor's browser send the request that queues it."""
 
 
 class InvalidJob(AddError):

@@ -217,16 +217,26 @@ def test_a_payload_is_the_body(instance: Instance) -> None:
     assert told["body"] == '{"feed": 42}'
 
 
-def test_the_body_of_the_queuing_request_is_copied(instance: Instance) -> None:
-    """With its media type, as collective.taskqueue did, and it is left for others to read."""
+def test_the_body_of_the_queuing_request_is_copied_if_asked_for(instance: Instance) -> None:
+    """With its media type, and it is left for others to read."""
     sent = {"method": "POST", "data": b"<feed/>", "headers": {"Content-Type": "text/feed"}}
-    options = {"options": json.dumps({"url": FOR_JOBS, "method": "POST"})}
+    options = {"options": json.dumps({"url": FOR_JOBS, "method": "POST"}), "current": "yes"}
     queued = instance.browse("/plone/@@test-queue", params=options, **sent)
     assert queued.headers["X-Left"] == "<feed/>"
     job = instance.claim()
     assert job.payload == b"<feed/>"
     assert job.args["headers"] == {"Content-Type": "text/feed"}
     assert instance.run(job).json()["body"] == "<feed/>"
+
+
+def test_no_body_is_copied_unasked(instance: Instance) -> None:
+    """A form holds a password and a token, and a job is kept for weeks."""
+    options = json.dumps({"url": FOR_JOBS, "method": "POST", "params": {"feed": "42"}})
+    form = {"options": options, "password": "secret", "_authenticator": "token"}
+    instance.browse("/plone/@@test-queue", method="POST", data=form).raise_for_status()
+    job = instance.claim()
+    assert (job.payload, job.args["headers"]) == (None, {})
+    assert instance.run(job).json()["form"] == {"feed": "42"}
 
 
 def test_a_path_may_have_spaces_and_commas(instance: Instance) -> None:

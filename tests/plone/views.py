@@ -7,7 +7,10 @@ from typing import Any
 
 import transaction
 from AccessControl import getSecurityManager
+from AccessControl.SecurityManagement import newSecurityManager
+from AccessControl.users import UnrestrictedUser
 from plone import api
+from plone.protect import createToken
 from plone.subrequest import subrequest
 from Products.Five.browser import BrowserView
 from Products.Five.browser.metaconfigure import page
@@ -20,6 +23,7 @@ from zope.publisher.interfaces.browser import IDefaultBrowserLayer
 from collective.coserver import current_job, queue
 from collective.coserver.i18n import _
 from collective.coserver.interfaces import IJobRequest
+from coserver_consumer.errors import AddError
 from tests.plone import functions
 
 
@@ -31,12 +35,46 @@ class Who(BrowserView):
 
 
 class Queue(BrowserView):
-    """Queues what the parameter ``options`` says, with its body if it has one."""
+    """Queues what the parameter ``options`` says, with its body if ``current`` is there."""
 
     def __call__(self) -> str:
-        job_id = queue.add(**json.loads(self.request.form["options"]))
+        options = json.loads(self.request.form["options"])
+        if "current" in self.request.form:
+            options["payload"] = queue.CURRENT
+        job_id = queue.add(**options)
         self.request.response.setHeader("X-Left", self.request.stdin.read().decode())
         return job_id
+
+
+class TryToQueue(BrowserView):
+    """Does as ``Queue``, and tells what is said against it."""
+
+    def __call__(self) -> str:
+        try:
+            return queue.add(**json.loads(self.request.form["options"]))
+        except AddError as error:
+            return str(error)
+
+
+class Borrow(BrowserView):
+    """Queues a job under the name of somebody who may do more, as who doesn't think of jobs."""
+
+    def __call__(self) -> str:
+        name, kind = self.request.form["name"], self.request.form["kind"]
+        users = self.context.getPhysicalRoot().acl_users
+        if kind == "made up":
+            user = UnrestrictedUser(name, "", ["Manager"], []).__of__(users)
+        else:
+            user = users.getUserById(name)
+        newSecurityManager(None, user)
+        return queue.add("/plone/@@test-tell-jobs")
+
+
+class Token(BrowserView):
+    """Tells plone.protect's token."""
+
+    def __call__(self) -> str:
+        return createToken()
 
 
 class Locate(BrowserView):
@@ -197,6 +235,9 @@ class WhichForJobs(Which):
 
 VIEWS = (
     ("test-queue", Queue, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-try-to-queue", TryToQueue, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-borrow", Borrow, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-token", Token, IDefaultBrowserLayer, "zope2.Public"),
     ("test-locate", Locate, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell", Tell, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tell-managers", Tell, IDefaultBrowserLayer, "cmf.ManagePortal"),

@@ -1,4 +1,8 @@
-"""The body of a job's request."""
+"""The body of a job's request.
+
+Nothing of the current request's is copied unless somebody asks for it: a form holds passwords and
+tokens, and would be kept with the job for as long as jobs are.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,6 @@ class Payload(Enum):
     CURRENT = "the body of the current request"
 
 
-CURRENT = Payload.CURRENT
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """A body and, if it was copied, its media type."""
@@ -33,7 +34,7 @@ def to_body(payload: bytes | str | Payload | None, *, method: str, request: Any)
 
     ``CURRENT`` copies the body of ``request``, if both have one; text is encoded as UTF-8.
     """
-    if payload is CURRENT:
+    if payload is Payload.CURRENT:
         has_body = method in METHODS and request is not None and request.method in METHODS
         return _copy(request) if has_body else Body()
     if isinstance(payload, str):

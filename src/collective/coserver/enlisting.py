@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from collective.coserver.cross_site import refuse_cross_site
 from collective.coserver.datamanager import join, join_all
 from collective.coserver.draft import draft
 from collective.coserver.origin import site_path, to_origin
@@ -66,8 +67,9 @@ def _name(work: Work, options: JobOptions) -> dict[str, str]:
 def enlist(job: NewJob) -> str:
     """Add the job to the current transaction; return its id.
 
-    Raises ``AddError`` when it is too late for that.
+    Raises ``AddError`` when it is too late for that, ``CrossSiteRequest`` if it isn't ours.
     """
+    refuse_cross_site()
     join(job)
     return job.id
 
@@ -77,6 +79,7 @@ def enlist_all(jobs: Iterable[NewJob]) -> list[str]:
 
     Raises ``AddError`` when it is too late for that, or for a job that is in it already.
     """
+    refuse_cross_site()
     new = list(jobs)
     join_all(new)
     return [job.id for job in new]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from AccessControl import getSecurityManager
-from AccessControl.users import UnrestrictedUser
+from AccessControl.users import SpecialUser, UnrestrictedUser
 from Acquisition import aq_base, aq_inner, aq_parent
 
+from collective.coserver.sent import find_sent_request
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job
 
@@ -26,15 +27,25 @@ ANONYMOUS = Owner()
 
 
 def current_owner() -> Owner:
-    """Return who is logged in.
+    """Return whose the jobs are that are queued now; raise ``InvalidJob`` for one without a folder.
 
-    For code that took more rights with an ``UnrestrictedUser``, that is the real user of the same
-    name, or Anonymous if there is none: a job never gets more rights than its owner has.
+    That is the user whom the current request has logged in, whatever name the code has borrowed
+    meanwhile. Where nobody has sent a request, in a script, it is the user who is logged in.
     """
-    user = getSecurityManager().getUser()
-    if isinstance(aq_base(user), UnrestrictedUser):
-        return next((owner_of(real) for real in _namesakes(user)), ANONYMOUS)
-    return owner_of(user)
+    user = find_user()
+    return ANONYMOUS if user is None else owner_of(user)
+
+
+def find_user() -> Any:
+    """Return the user of ``current_owner``, None for Anonymous and for users in no user folder.
+
+    Those are the system, the emergency user, and whatever code makes up to take more rights.
+    """
+    request = find_sent_request()
+    if request is None:
+        return _find_user_of_script()
+    user = request.other.get("AUTHENTICATED_USER")  # request.get would look into the form
+    return None if user is None or isinstance(aq_base(user), SpecialUser) else user
 
 
 def owner_of_job(job: Job) -> Owner:
@@ -55,6 +66,17 @@ def owner_of(user: Any) -> Owner:
             "Log in what acl_users.getUserById() returns."
         )
     return Owner(id=user_id, folder="/".join(folder.getPhysicalPath()))
+
+
+def _find_user_of_script() -> Any:
+    """Return who is logged in; for an ``UnrestrictedUser`` the real user of its name.
+
+    A script has all rights, so it may name whom it likes; its jobs get those of a real user only.
+    """
+    user = getSecurityManager().getUser()
+    if isinstance(aq_base(user), UnrestrictedUser):
+        return next(_namesakes(user), None)
+    return None if isinstance(aq_base(user), SpecialUser) else user
 
 
 def _namesakes(user: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.address import to_title
 from collective.coserver.aim import to_aim
-from collective.coserver.body import CURRENT, Payload, to_body
+from collective.coserver.body import Payload, to_body
 from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
 from collective.coserver.enlisting import Work, enlist, enlist_all, make
@@ -21,8 +21,9 @@ from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
 from collective.coserver.origin import find_site
-from collective.coserver.owner import current_owner
+from collective.coserver.owner import current_owner, find_user
 from collective.coserver.parameters import to_parameters
+from collective.coserver.pas.login import require_login
 from coserver_consumer import store, together
 from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
@@ -32,6 +33,7 @@ from coserver_consumer.options import read_options
 from coserver_consumer.together import Group
 from coserver_consumer.xmlrpc_message import write_call
 
+CURRENT = Payload.CURRENT  # for ``payload``: the body of the current request
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
@@ -40,7 +42,7 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     method: str = "GET",
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
-    payload: bytes | str | Payload | None = CURRENT,
+    payload: bytes | str | Payload | None = None,
     queue: str = "default",
     *,
     view: str | None = None,
@@ -48,7 +50,8 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
 ) -> str:
     """Queue a request of a view with the current transaction; return the job's id.
 
-    ``url`` is a path from Zope's root or an object, ``view`` the name of its view. The job runs
+    ``url`` is a path from Zope's root or an object, ``view`` the name of its view. ``payload`` is
+    the body, or ``CURRENT`` for that of the current request. The job runs
     as the user who is logged in now, once the transaction has committed. ``options`` and their
     defaults are those of ``coserver_consumer.options.JobOptions``.
 
@@ -62,7 +65,7 @@ def job(  # noqa: PLR0917  see add
     method: str = "GET",
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
-    payload: bytes | str | Payload | None = CURRENT,
+    payload: bytes | str | Payload | None = None,
     queue: str = "default",
     *,
     view: str | None = None,
@@ -87,7 +90,7 @@ def job(  # noqa: PLR0917  see add
     work = replace(write(aim.args), settle=lambda: write(aim.settle()))
     site = _find_site(url)
     said = read_options(with_moment({"queue": queue, **options}))
-    return make(work, said, owner=current_owner(), site=site, request=request)
+    return make(work, said, owner=require_login(find_user()), site=site, request=request)
 
 
 def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
@@ -107,7 +110,9 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
     work = replace(write(aim.args), settle=lambda: write(aim.settle()))
     site = _find_site(url)
     said = read_options(with_moment(options))
-    return enlist(make(work, said, owner=current_owner(), site=site, request=getRequest()))
+    return enlist(
+        make(work, said, owner=require_login(find_user()), site=site, request=getRequest())
+    )
 
 
 def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[str]:

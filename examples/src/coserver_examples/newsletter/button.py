@@ -28,14 +28,12 @@ class QueueNewsletter(BrowserView):
     def queue_mail(self, recipient: str) -> str:
         """Queue the mail to one recipient and return the job's id.
 
-        A POST, so that no log has the address in a URL; without a payload, since the default
-        is this request's body, which has everybody's addresses.
+        A POST, so that no log has the address in a URL.
         """
         return queue.add(
             self.context,
             view="@@send-newsletter-mail",
             method="POST",
             params={"recipient": recipient},
-            payload=None,
             title=f"Newsletter to {recipient}",
         )

@@ -10,7 +10,9 @@ from AccessControl import getSecurityManager
 from AccessControl.SecurityManagement import newSecurityManager, setSecurityManager
 from AccessControl.users import system
 
-from collective.coserver.owner import ANONYMOUS, Owner, current_owner, owner_of
+from collective.coserver import owner
+from collective.coserver.owner import ANONYMOUS, Owner
+from collective.coserver.pas.login import require_login
 from coserver_consumer.errors import InvalidJob
 
 SYSTEM = "system"
@@ -22,8 +24,8 @@ def to_owner(run_as: str | None, site: Any) -> Owner:
     A job of the system has no owner: that it may do all its signed arguments say.
     """
     if run_as is None:
-        return current_owner()
-    return ANONYMOUS if run_as == SYSTEM else owner_of(find_user(run_as, site))
+        return require_login(owner.find_user())
+    return ANONYMOUS if run_as == SYSTEM else require_login(find_user(run_as, site))
 
 
 def find_user(user_id: str, site: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from Acquisition import aq_base
+from Acquisition import aq_base, aq_chain, aq_inner, aq_parent
 from OFS.interfaces import IFolder
 from plone.base.interfaces import IPloneSiteRoot
 
@@ -13,17 +13,33 @@ from collective.coserver.pas.plugin import INTERFACES, PLUGIN_ID, JobOwnerPlugin
 
 
 def install(site: Any) -> None:
-    """Let jobs log in the users of the site and those of Zope's root."""
-    add_plugin(site.acl_users)
-    add_plugin(site.getPhysicalRoot().acl_users)
+    """Let jobs log in the users of the site and of every place above it, up to Zope's root."""
+    for users in find_user_folders(site):
+        add_plugin(users)
 
 
 def uninstall(site: Any) -> None:
-    """Take the plugin out of the site, and out of the root if no other site needs it."""
+    """Take the plugin out of the site, and from above where no other site needs it."""
     remove_plugin(site.acl_users)
-    root = site.getPhysicalRoot()
-    if not any(has_plugin(other.acl_users) for other in find_sites(root)):
-        remove_plugin(root.acl_users)
+    for users in find_user_folders(site):
+        if not any(has_plugin(other.acl_users) for other in find_sites(aq_parent(users))):
+            remove_plugin(users)
+
+
+def find_user_folders(site: Any) -> Iterator[Any]:
+    """Yield the user folders with plugins of the site and above it, the site's first."""
+    for place in aq_chain(aq_inner(site)):
+        users = getattr(aq_base(place), "acl_users", None)
+        if hasattr(aq_base(users), "plugins"):
+            yield place.acl_users
+
+
+def is_active(users: Any) -> bool:
+    """True if the user folder has the plugin, and it is switched on."""
+    plugins = getattr(aq_base(users), "plugins", None)
+    return plugins is not None and all(
+        PLUGIN_ID in plugins.listPluginIds(interface) for interface in INTERFACES
+    )
 
 
 def has_plugin(users: Any) -> bool:
