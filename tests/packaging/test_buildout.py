@@ -22,6 +22,8 @@ from demo.ready import log_says, page_answers, port_answers
 from demo.stack import SITE_SCRIPT
 
 VENV = Path(sys.executable).parent
+# The scripts of other recipes can't start by themselves where the path to Python has a space.
+PYTHON = sys.executable
 
 
 class Built:
@@ -53,11 +55,12 @@ class Built:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def start(self, name: str, *command: str, ready, ending=signal.SIGTERM) -> None:
+    def start(self, name: str, *command: str | Path, ready, ending=signal.SIGTERM) -> None:
         """Start a program of the buildout; return when it is ready."""
         process = Process(
             name,
-            [self.directory / command[0], *command[1:]],
+            command,
+            directory=self.directory,
             log=self.directory / "log" / f"{name}.log",
             ready=ready,
             ending=ending,
@@ -68,16 +71,18 @@ class Built:
     def start_all(self) -> None:
         """Start ZEO, make the site, start the instance and the consumer."""
         self.consumer("init")
-        self.start("zeo", "parts/zeoserver/bin/runzeo", ready=port_answers(self.zeo_port))
+        self.start(
+            "zeo", self.directory / "parts/zeoserver/bin/runzeo", ready=port_answers(self.zeo_port)
+        )
         conf = self.directory / "parts" / "instance" / "etc" / "zope.conf"
         self.call(VENV / "zconsole", "run", conf, SITE_SCRIPT, SITE, *PROFILES)
         self.start(
             "zope",
-            *("bin/instance", "console"),
+            *(PYTHON, "bin/instance", "console"),
             ready=page_answers(self.site),
             ending=signal.SIGINT,
         )
-        self.start("consumer", "bin/consumer", ready=log_says("ready"))
+        self.start("consumer", self.directory / "bin/consumer", ready=log_says("ready"))
 
     def stop_all(self) -> None:
         """Stop what was started, the last one first."""
@@ -113,6 +118,6 @@ def test_a_queued_job_is_completed(built: Built):
 
 def test_pytest_is_there(built: Built):
     """The part ``test`` makes bin/pytest, and nothing takes the names of our own programs."""
-    assert "pytest" in built.call("bin/pytest", "--version")
+    assert "pytest" in built.call(PYTHON, "bin/pytest", "--version")
     assert not (built.directory / "bin" / "test").exists()
     assert not (built.directory / "bin" / "demo").exists()

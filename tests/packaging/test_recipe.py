@@ -14,6 +14,7 @@ import pytest
 from zc.buildout import UserError
 
 from collective.coserver.recipe import options as part_options
+from collective.coserver.recipe.script import make_startable
 from coserver_consumer.settings import Settings
 from demo.processes import Process
 from demo.ready import log_says
@@ -116,6 +117,20 @@ def test_the_environment_outweighs_the_part(buildout: Buildout):
     assert "2 threads" in consumer.output()
     assert "Consumer it starts" in consumer.output()
     consumer.stop()
+
+
+@pytest.mark.parametrize("name", ["with space", "x" * 130, "it's"])
+def test_a_script_starts_whatever_its_python_is_called(tmp_path: Path, name: str):
+    """The system reads no first line with a space in it, and none that is too long."""
+    python = tmp_path / name / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    script = tmp_path / "script"
+    script.write_text(f"#!{python}\nimport sys\nprint(sys.argv[1:])\n")
+    script.chmod(0o755)
+    make_startable(script, str(python))
+    done = subprocess.run([script, "a b", "c"], capture_output=True, text=True, check=False)
+    assert done.stdout == "['a b', 'c']\n", done.stderr
 
 
 def test_an_unknown_option_is_refused_by_name(buildout: Buildout):

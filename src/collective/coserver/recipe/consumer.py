@@ -12,6 +12,7 @@ from zc.buildout import UserError, easy_install
 
 from collective.coserver.recipe import options as part_options
 from collective.coserver.recipe import secret
+from collective.coserver.recipe.script import make_startable
 from coserver_consumer.config import load_settings
 from coserver_consumer.errors import ConfigurationError
 
@@ -75,13 +76,16 @@ class Consumer:
 
     def _write_script(self) -> list[str]:
         _, working_set = self.eggs.working_set()
-        return easy_install.scripts(
+        made = easy_install.scripts(
             [(self.name, *ENTRY_POINT)],
             working_set,
             sys.executable,
             self.buildout["buildout"]["bin-directory"],
             initialization=INITIALIZATION.format(environment=self._whole_environment()),
         )
+        for script in made:
+            make_startable(Path(script), sys.executable)
+        return list(made)
 
     def _whole_environment(self) -> Mapping[str, str]:
         return {"COSERVER_CONFIG": str(self.config), **self.environment}

@@ -1,0 +1,24 @@
+"""The first line of a script, by which the system finds the Python that runs it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+LONGEST = 127  # bytes of a first line that Linux has always read, see execve(2)
+BY_SHELL = """\
+#!/bin/sh
+'''exec' {python} "$0" "$@"
+' '''
+"""
+
+
+def make_startable(script: Path, python: str) -> None:
+    """Let a shell start a script whose first line the system can't read.
+
+    It ends the name of a program at a space. What follows is a text to Python and a command to the
+    shell, as pip writes it.
+    """
+    first, _, rest = script.read_text().partition("\n")
+    if first.startswith("#!") and (" " in python or len(first.encode()) > LONGEST):
+        script.write_text(BY_SHELL.format(python=shlex.quote(python)) + rest)
