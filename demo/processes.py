@@ -123,7 +123,7 @@ class Process:
             raise self.failure(str(error)) from None
         return self.exit_code or 0
 
-    def stop(self, within: float = 40) -> int | None:
+    def stop(self, within: float = 90) -> int | None:
         """End it cleanly, or with SIGKILL after ``within`` seconds; return its exit code."""
         if self.is_running:
             self.send(self.ending)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from coserver_consumer.job import State
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_MAX_RESCUES": "100"}
 
@@ -67,7 +67,7 @@ def test_a_consumer_ends_on_sigterm_whatever_its_jobs_have_started(
     gate.open()
     jobs.wait_completed(client.add("test.fork", {"directory": str(gate.directory)}))
     consumer.send(signal.SIGTERM)
-    assert consumer.wait(within=30) == 0
+    assert consumer.wait(within=PATIENCE) == 0
     wait_for(lambda: not [pid for pid in noted(gate) if is_alive(pid)], what="the child to end")
 
 

@@ -60,7 +60,7 @@ def test_the_jobs_of_a_killed_process_are_given_back_at_once(
     busy = wait_for(lambda: [each for each in jobs.consumers() if each.running], what="a heartbeat")
     pid = busy[0].pid
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: client.get(job_id).rescues == 1, what="the job to be given back", within=10)
+    wait_for(lambda: client.get(job_id).rescues == 1, what="the job to be given back")
     gate.open()
     assert jobs.wait_completed(job_id).attempt == 1
     wait_for(lambda: count_ready(consumer) == int(processes) + 1, what="a new process")

@@ -92,7 +92,7 @@ class Bench:
 
     def wait_state(self, job_id, state):
         """Wait until a job is in a state."""
-        wait_for(lambda: self.state(job_id) is state, what=f"job to be {state}", within=10)
+        wait_for(lambda: self.state(job_id) is state, what=f"job to be {state}")
 
 
 @contextmanager
@@ -224,7 +224,7 @@ def test_what_waits_behind_long_jobs_is_given_back(make_bench):
         waited = [job for job in found if job.state is State.READY and job.run > 0]
         return sum(job.state is State.RUNNING for job in found) == 2 and waited
 
-    waited = wait_for(has_settled, what="some to be given back", within=10)
+    waited = wait_for(has_settled, what="some to be given back")
     gate.set()
     assert {(job.attempt, job.consumer, job.started_at is None) for job in waited} == {
         (0, None, False)
@@ -300,7 +300,7 @@ def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_be
     bench = make_bench(work)
     [job_id] = bench.add()
     bench.worker.start()
-    wait_for(lambda: f"Job {job_id} 'test' completed" in caplog.text, what="the log", within=10)
+    wait_for(lambda: f"Job {job_id} 'test' completed" in caplog.text, what="the log")
     assert bench.write(store.get, job_id).result == "by itself"
     assert "isn't ours" not in caplog.text
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
@@ -318,7 +318,7 @@ def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, cap
     other = replace(bench.registration.info, id="01980cf2-53a1-7000-8000-0123456789ab").id
     [job_id] = bench.add()
     bench.worker.start()
-    wait_for(lambda: "isn't ours any more" in caplog.text, what="the log", within=10)
+    wait_for(lambda: "isn't ours any more" in caplog.text, what="the log")
     job = bench.write(store.get, job_id)
     assert f"Job {job_id} isn't ours" in caplog.text
     assert (job.state, job.consumer, job.result) == (State.RUNNING, other, None)
@@ -535,11 +535,7 @@ def test_the_log_names_a_job_by_its_title(make_bench, caplog):
     [plain] = bench.add(title="Import feed 42")
     [odd] = bench.add(title=f"Import\n{'x' * 200}")
     bench.worker.start()
-    wait_for(
-        lambda: f"Job {plain} 'Import feed 42' completed in" in caplog.text,
-        what="the log",
-        within=10,
-    )
+    wait_for(lambda: f"Job {plain} 'Import feed 42' completed in" in caplog.text, what="the log")
     wait_for(lambda: f"Job {odd} 'Import {'x' * 90}...' completed" in caplog.text, what="the log")
 
 

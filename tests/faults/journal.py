@@ -30,13 +30,13 @@ class Journals:
         """Return the ids of the jobs to which this has happened."""
         return {job_id for ids in self._said(event) for job_id in ids}
 
-    def count(self, event: str) -> int:
-        """Return how often it was said."""
-        return sum(1 for _ in self._said(event))
+    def count(self, *events: str) -> int:
+        """Return how often they were said."""
+        return sum(1 for _ in self._said(*events))
 
-    def _said(self, event: str) -> Iterator[list[str]]:
+    def _said(self, *events: str) -> Iterator[list[str]]:
         for path in self._directory.glob("*.journal"):
             for line in path.read_text().splitlines():
                 said, *ids = json.loads(line)
-                if said == event:
+                if said in events:
                     yield ids

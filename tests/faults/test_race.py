@@ -14,7 +14,7 @@ from faults.places import STRONGEST
 from faults.poller import poll
 from faults.producer import produce
 from faults.tally import Tally
-from support.waiting import wait_for
+from support.waiting import wait_to_count
 
 JOBS = min(3000, part(1500))  # with server-sync, and as many without
 PRODUCERS = 3
@@ -47,9 +47,7 @@ def count(ordeal: Ordeal, jobs: int) -> Tally:
     with Child(poll, ordeal.orders(Doom())):
         for producer in [Child(produce, orders) for _ in range(PRODUCERS)]:
             producer.wait()
-        wait_for(
-            lambda: said.count("seen") + said.count("missing") == jobs, what="all jobs to be seen"
-        )
+        wait_to_count(lambda: said.count("seen", "missing"), jobs, what="the jobs that were seen")
     return Tally(
         name=ordeal.name,
         kills=0,

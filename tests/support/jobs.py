@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job, State
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 
 class Jobs:
@@ -63,7 +63,7 @@ class Jobs:
         lines = store.read(self.engine, lambda connection: store.lines(connection, job_id))
         return [line.text for line in lines]
 
-    def wait_running(self, job_id: str, *, within: float = 30) -> Job:
+    def wait_running(self, job_id: str, *, within: float = PATIENCE) -> Job:
         """Return the job as soon as a consumer runs it."""
         return wait_for(
             lambda: self._in_state(job_id, State.RUNNING),
@@ -71,11 +71,11 @@ class Jobs:
             within=within,
         )
 
-    def wait_ended(self, job_id: str, *, within: float = 30) -> Job:
+    def wait_ended(self, job_id: str, *, within: float = PATIENCE) -> Job:
         """Return the job as soon as it is history."""
         return wait_for(lambda: self._ended(job_id), what=f"job {job_id} to end", within=within)
 
-    def wait_completed(self, job_id: str, *, within: float = 30) -> Job:
+    def wait_completed(self, job_id: str, *, within: float = PATIENCE) -> Job:
         """Return the job as soon as it is history; it must have been completed."""
         job = self.wait_ended(job_id, within=within)
         assert job.state == State.COMPLETED, f"{job.state}: {job.error}"

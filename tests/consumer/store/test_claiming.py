@@ -24,8 +24,12 @@ while jobs := store.write(engine, lambda c: store.claim(
 
 
 def test_four_processes_never_get_the_same_job(queue):
-    """2,000 jobs claimed by 4 processes at once: each is seen exactly once."""
-    ids = queue.add_many([NewJob(task="t") for _ in range(2000)])
+    """Many jobs claimed by 4 processes at once: each is seen exactly once.
+
+    SQLite has one writer at a time, and lets those that wait sleep: fewer commits show the same.
+    """
+    jobs = 400 if queue.engine.dialect.name == "sqlite" else 2000
+    ids = queue.add_many([NewJob(task="t") for _ in range(jobs)])
     address = queue.engine.url.render_as_string(hide_password=False)
     processes = [
         subprocess.Popen(
