@@ -80,7 +80,6 @@ setup(
         "Programming Language :: Python",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
-        "Programming Language :: Python :: 3.13",
     ],
     package_dir={"": "src"},
     packages=find_namespace_packages("src", include=["collective.coserver*", "coserver_consumer*"]),

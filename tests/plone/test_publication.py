@@ -506,3 +506,12 @@ def test_a_cancelled_job_stops_where_it_checks(instance: Instance) -> None:
     assert "somebody cancelled it" in answer.text
     transaction.begin()
     assert instance.portal.title != "written by a report"
+
+
+def test_a_view_that_wants_plone_protects_token_fails(instance: Instance) -> None:
+    """As the reference says, which has the way out; a view that doesn't ask may write in a GET."""
+    instance.add_user("boss", roles=("Manager",))
+    path = "/plone/content_status_modify?workflow_action=publish"
+    failed = hear(instance.queue_and_run(path, login="boss").content)
+    assert (failed.retry, "403" in failed.error) == (False, True)
+    assert "Form authenticator is invalid" in failed.error
