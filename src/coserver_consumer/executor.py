@@ -8,7 +8,7 @@ from coserver_consumer import store
 from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob, UnknownTask, Unsigned
 from coserver_consumer.exception_text import words
-from coserver_consumer.job import Job
+from coserver_consumer.job import MOST, Job
 from coserver_consumer.lifecycle import Ending, conclude
 from coserver_consumer.outcome import (
     Cancelled,
@@ -51,11 +51,22 @@ class Executor:
     def _load(self, job: Job) -> Task:
         """Return the job's task, after making sure that this job may run it."""
         task = self._registry.get(job.task)
+        _check_counts(job)
         _check_arguments(job)
         store.check_size_of_row(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
             verify(job, self._settings.secret_text)
         return task
+
+
+def _check_counts(job: Job) -> None:
+    """Raise ``InvalidJob`` for a row whose attempts can't be counted, or told apart, any more."""
+    for name, count in (("run", job.run), ("attempt", job.attempt)):
+        if count >= MOST:
+            raise InvalidJob(
+                f"The row's column {name} holds {count}, its upper bound, so the job can't be "
+                "handed out again; another program must have written it. Queue the job anew."
+            )
 
 
 def _check_arguments(job: Job) -> None:

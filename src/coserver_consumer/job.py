@@ -11,6 +11,7 @@ import uuid_utils
 from coserver_consumer.texts import make_line
 
 MAX_ATTEMPTS = 5  # of a job that nobody says more of
+MOST = 2_000_000_000  # of what is counted in a row; the database takes no more
 LONGEST_NAME = 100  # characters of a task in the name of a job
 
 

@@ -203,6 +203,12 @@ def orphans_released(jobs: Iterable[Job]) -> None:
         log.info("Job %s was claimed while the connection broke; given back", job.id)
 
 
+def twins_refused(keys: Iterable[RunKey]) -> None:
+    """Another program has copied jobs back that had ended, such as old ones of a Plone user."""
+    for key in keys:
+        log.error("Job %s has ended already; a row with its id was removed (run %s)", *key)
+
+
 def declared_dead(consumer_id: str, running: int) -> None:
     """The heartbeat found that this consumer had been given up."""
     log.error(

@@ -21,13 +21,15 @@ from coserver_consumer.store import Outlook
 class Round:
     """What one transaction did: endings that were ours, jobs claimed, jobs nobody ran.
 
-    ``aside`` are the claimed ones of which the store has to be told when they begin.
+    ``aside`` are the claimed ones of which the store has to be told when they begin, ``twins``
+    rows with the ids of jobs that have ended, which are gone.
     """
 
     ours: set[RunKey]
     claimed: list[Job]
     aside: set[RunKey]
     orphans: list[Job]
+    twins: frozenset[RunKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ class Rounds:
             ours = store.finish(connection, endings, max_result=self._max_result)
             ours |= {ending.key for ending in written}
             claimed = self._claim(connection, wanted) if wanted.number else []
+            twins = store.refuse_twins(connection, claimed)
+            claimed = [job for job in claimed if job.key not in twins]
             aside = {job.key for job in claimed[wanted.idle :] if _needs_beginning(job)}
             store.set_aside(connection, [key.job_id for key in aside])
-            return Round(ours, claimed, aside, orphans)
+            return Round(ours, claimed, aside, orphans, twins)
 
         done = self._database.write(work)
         if len(done.claimed) < wanted.number:

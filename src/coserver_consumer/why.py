@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.job import Job, State
+from coserver_consumer.moments import write_local
 from coserver_consumer.store import SECOND, Consumer
 
 DEAD_AFTER = 45.0  # seconds
@@ -168,8 +168,7 @@ def _short(error: str) -> str:
 
 
 def _time(microseconds: int | None) -> str:
-    moment = datetime.fromtimestamp((microseconds or 0) / SECOND, tz=UTC)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return write_local(microseconds or 0)
 
 
 def _duration(seconds: float) -> str:

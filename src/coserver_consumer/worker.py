@@ -180,6 +180,7 @@ class Worker:
             else:
                 logs.lease_lost(result.ending.key)
         logs.orphans_released(done.orphans)
+        logs.twins_refused(done.twins)
         runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
         if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
             self.runs.lose(unless_of=self._registration.id)

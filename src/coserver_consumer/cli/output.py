@@ -6,16 +6,16 @@ import getpass
 import json
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from coserver_consumer.job import Job
+from coserver_consumer.moments import write_iso, write_local
 
 MOST_RIGID = 24  # characters of a column beside flexible ones
 MOST_PADDED = 60  # characters: one long text mustn't draw all lines out
-SECOND = 1_000_000  # microseconds
 
 
 def write_json(value: Any) -> None:
@@ -81,10 +81,7 @@ def escape(cell: Any) -> str:
 
 def local_time(moment: int | None) -> str | None:
     """Return microseconds since the epoch as this machine's local time."""
-    if moment is None:
-        return None
-    known = _to_datetime(moment)
-    return known.astimezone().strftime("%Y-%m-%d %H:%M:%S") if known else str(moment)
+    return None if moment is None else write_local(moment)
 
 
 def short_time(moment: str | None) -> str | None:
@@ -97,18 +94,7 @@ def short_time(moment: str | None) -> str | None:
 
 def iso_time(moment: int | None) -> str | None:
     """Return microseconds since the epoch as ISO 8601 in UTC."""
-    if not moment:
-        return None
-    known = _to_datetime(moment)
-    return known.isoformat() if known else str(moment)
-
-
-def _to_datetime(moment: int) -> datetime | None:
-    """Return the moment, None if it is beyond the years that Python knows."""
-    try:
-        return datetime.fromtimestamp(moment / SECOND, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return write_iso(moment) if moment else None
 
 
 def job_as_json(job: Job) -> dict[str, Any]:

@@ -92,6 +92,7 @@ from coserver_consumer.store.reading import (
 )
 from coserver_consumer.store.redaction import describe
 from coserver_consumer.store.sessions import Timeouts
+from coserver_consumer.store.settling import refuse_twins
 from coserver_consumer.store.short_ids import find_id, shorten
 from coserver_consumer.store.unresolved import find_dropped, find_unresolved
 from coserver_consumer.store.upgrading import check_schema, upgrade
@@ -177,6 +178,7 @@ __all__ = [
     "prune",
     "queues",
     "read",
+    "refuse_twins",
     "register",
     "remove_limit",
     "report",

@@ -12,7 +12,7 @@ from coserver_consumer.job import State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND
 from coserver_consumer.store.dependencies import repoint, resettle
-from coserver_consumer.store.history import revive
+from coserver_consumer.store.history import cap_error, revive_if_fit
 from coserver_consumer.store.settling import DUE_STATE, cancel_unneeded, end_jobs
 from coserver_consumer.store.sql import is_state, lazily, locked
 from coserver_consumer.store.uniqueness import FREE
@@ -29,12 +29,23 @@ def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     Jobs that were taken for dropped come back. A job whose unique key is held by another live job
     ends as cancelled.
     """
-    dropped = _dropped(connection, batch)
-    revive(connection, dropped, state=State.STAGED)
+    dropped = [job_id for job_id in _dropped(connection, batch) if _take_back(connection, job_id)]
     resettle(connection, dropped)
     _cancel_duplicates(connection, batch)
     cancel_unneeded(connection, batch)
     return promote_staged(connection, batch, tid=tid)
+
+
+def _take_back(connection: Connection, job_id: str) -> bool:
+    """Let a dropped job be staged again; return False if the database doesn't take its row.
+
+    Other programs may have written such into the history. It is unknown then, and says why.
+    """
+    why = revive_if_fit(connection, job_id, state=State.STAGED)
+    if why is not None:
+        ended = sa.update(schema.history).where(schema.history.c.id == job_id)
+        connection.execute(ended.values(state=State.UNKNOWN.value, error=cap_error(why)))
+    return why is None
 
 
 def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -11,7 +13,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.dependencies import forget_parents
-from coserver_consumer.store.history import revive
+from coserver_consumer.store.history import revive_if_fit
 from coserver_consumer.store.reading import get, is_id
 from coserver_consumer.store.settling import end_jobs
 from coserver_consumer.store.sql import is_state, locked
@@ -65,7 +67,9 @@ def retry(connection: Connection, job_id: str, *, by: str | None = None) -> None
     elif state in RETRIABLE:
         _check_key(connection, get(connection, job_id))
         forget_parents(connection, job_id)
-        revive(connection, [job_id], state=State.READY, run_at=Now(), waits_for=sa.literal(0))
+        again: dict[str, Any] = {"state": State.READY, "run_at": Now(), "waits_for": sa.literal(0)}
+        if why := revive_if_fit(connection, job_id, **again):
+            raise WrongState(f"Job {job_id} can't run again. {why}")
     else:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     audit(connection, "retry", who=by, job_id=job_id)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import NewJob, State
 from coserver_consumer.store import schema
+from coserver_consumer.store.rows import to_state
 from coserver_consumer.store.settling import settle
 from coserver_consumer.store.sql import locked, pages
 
@@ -68,7 +69,7 @@ def parents(connection: Connection, job_id: str, *, limit: int = 100) -> list[Pa
         .limit(limit)
     )
     return [
-        Parent(id=row.parent_id, state=State(found) if (found := row.live or row.past) else None)
+        Parent(id=row.parent_id, state=to_state(found) if (found := row.live or row.past) else None)
         for row in connection.execute(query)
     ]
 
@@ -174,7 +175,7 @@ def _hold(connection: Connection, table: sa.Table, ids: Iterable[str]) -> dict[s
     if not wanted:
         return {}
     query = sa.select(table.c.id, table.c.state).where(table.c.id.in_(wanted)).order_by(table.c.id)
-    found = {row.id: State(row.state) for row in connection.execute(locked(connection, query))}
+    found = {row.id: to_state(row.state) for row in connection.execute(locked(connection, query))}
     if found:
         told = sa.update(table).where(table.c.id.in_(found)).values(is_parent=True)
         connection.execute(told)

@@ -18,7 +18,7 @@ from coserver_consumer.store.batches import PACKED
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.history import MAX_RESULT, hold_run
 from coserver_consumer.store.settling import end_run
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.store.sql import count_down, count_up, is_state
 from coserver_consumer.store.statement import Statement, parameter
 
 
@@ -88,9 +88,9 @@ def revoke(connection: Connection, key: RunKey) -> bool:
         .where(job.id == key.job_id, job.run == key.run, is_state(State.FINISHING))
         .values(
             state=State.READY.value,
-            run=job.run + 1,
-            attempt=job.attempt - 1,
-            rescues=job.rescues + 1,
+            run=count_up(job.run),
+            attempt=count_down(job.attempt),
+            rescues=count_up(job.rescues),
             consumer=None,
             deadline_at=None,
             voted_at=None,

@@ -16,7 +16,7 @@ from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.completing import complete_runs
 from coserver_consumer.store.history import MAX_RESULT, cap_error, move_to_history
 from coserver_consumer.store.settling import settle
-from coserver_consumer.store.sql import by_index, is_state
+from coserver_consumer.store.sql import by_index, count_down, is_state
 from coserver_consumer.store.statement import Statement, is_one_of
 
 MAX_TRACEBACK = 32_768  # characters
@@ -134,7 +134,7 @@ def _give_back(connection: Connection, endings: Sequence[Ending]) -> None:
                 (sa.bindparam("b_wait", type_=sa.BigInteger) == 0, job.run_at),
                 else_=Now() + sa.bindparam("b_wait", type_=sa.BigInteger),
             ),
-            attempt=job.attempt - sa.bindparam("b_uncounted", type_=sa.Integer),
+            attempt=count_down(job.attempt, sa.bindparam("b_uncounted", type_=sa.Integer)),
             consumer=None,
             deadline_at=None,
         )

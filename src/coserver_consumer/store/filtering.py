@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from coserver_consumer.job import Job, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND
-from coserver_consumer.store.rows import history_columns, live_columns, to_job
+from coserver_consumer.store.rows import history_columns, live_columns, to_any_job
 
 DAY = 86_400 * SECOND
 MILLISECOND = SECOND // 1000
@@ -93,7 +93,7 @@ def find(connection: Connection, *, limit: int = 50, **wanted: Any) -> list[Job]
         columns = live_columns() if table is schema.job else history_columns()
         query = sa.select(*columns).where(*which.conditions(table))
         newest = query.order_by(table.c.id.desc()).limit(limit)
-        rows += [to_job(row) for row in connection.execute(newest)]
+        rows += [to_any_job(row) for row in connection.execute(newest)]
     return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.codec import not_kept
 from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
+from coserver_consumer.store.faults import is_outage, is_transient
 from coserver_consumer.store.rows import KEPT
 from coserver_consumer.store.sql import by_index, locked
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
@@ -20,6 +22,10 @@ from coserver_consumer.texts import make_storable
 MAX_RESULT = 65_536  # characters of JSON
 MAX_ERROR = 4_096  # characters
 encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
+TWIN = (
+    "Another program has added a row with the id of this job, which had ended already. The row was "
+    "removed: a job runs again by `coserver jobs retry`, and a new one needs an id of its own."
+)
 RESET = {
     "consumer",
     "started_at",
@@ -40,10 +46,21 @@ def move_to_history(
     error: str | None = None,
     max_result: int = MAX_RESULT,
 ) -> None:
-    """End live jobs as ``state``. The caller holds their rows' locks and knows they may end."""
+    """End live jobs as ``state``. The caller holds their rows' locks and knows they may end.
+
+    A row with the id of a job that has ended before, which some other program has written, is
+    removed: ``coserver_error`` says so.
+    """
     told = {"result": cap_result(result, max_result), "error": cap_error(error)}
-    _move.execute(connection, ids=job_ids, state=state.value, **told)
+    moved = _move.execute(connection, ids=job_ids, state=state.value, **told)
+    if moved.rowcount < len(job_ids):
+        _note_twins.execute(connection, ids=job_ids)
     _delete.execute(connection, ids=job_ids)
+
+
+def find_twins(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Return those of the ids that a job bears which has ended already."""
+    return set(_find_twins.execute(connection, ids=job_ids).scalars()) if job_ids else set()
 
 
 def end_run(
@@ -117,8 +134,27 @@ def insert_moved(source: sa.Select[Any], *names: str) -> sa.Insert:
 def _move(family: str) -> sa.Executable:
     state = parameter("state", type_=sa.String)
     query = sa.select(*ended_columns(schema.job.c, state), *_told())
-    query = query.where(is_one_of(family, schema.job.c.id, "ids"))
-    return insert_moved(by_index(family, query), "result", "error")
+    query = query.where(is_one_of(family, schema.job.c.id, "ids"), ~_has_twin())
+    moved = insert_moved(by_index(family, query), "result", "error")
+    return moved.execution_options(preserve_rowcount=True)
+
+
+def _has_twin() -> sa.ColumnElement[bool]:
+    return sa.exists().where(schema.history.c.id == schema.job.c.id)
+
+
+@Statement
+def _note_twins(family: str) -> sa.Executable:
+    job = schema.job.c
+    names = ["job_id", "run", "attempt", "consumer", "error"]
+    query = sa.select(job.id, job.run, job.attempt, job.consumer, sa.literal(TWIN).label("error"))
+    query = query.where(is_one_of(family, job.id, "ids"), _has_twin())
+    return sa.insert(schema.error).from_select(names, query, include_defaults=False)
+
+
+@Statement
+def _find_twins(family: str) -> sa.Executable:
+    return sa.select(schema.history.c.id).where(is_one_of(family, schema.history.c.id, "ids"))
 
 
 @Statement
@@ -182,6 +218,20 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
     connection.execute(sa.insert(schema.job).from_select(names, source, include_defaults=False))
     gone = sa.delete(schema.history).where(schema.history.c.id.in_(job_ids))
     return connection.execute(gone).rowcount
+
+
+def revive_if_fit(
+    connection: Connection, job_id: str, *, state: State, **changes: Any
+) -> str | None:
+    """Do as ``revive`` for one job; return why not if the database doesn't take its row."""
+    try:
+        with connection.begin_nested():
+            revive(connection, [job_id], state=state, **changes)
+    except DBAPIError as error:
+        if is_outage(error) or is_transient(error):
+            raise
+        return f"Its row in the history isn't one of a job that can run: {error.orig}"
+    return None
 
 
 def cap_result(result: Any, limit: int) -> Any:

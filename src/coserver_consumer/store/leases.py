@@ -13,7 +13,7 @@ from coserver_consumer.job import RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.settling import end_jobs
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.store.sql import count_down, count_up, is_state, locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +175,9 @@ def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> N
         .where(job.id.in_(job_ids))
         .values(
             state=State.READY.value,
-            run=job.run + 1,
-            attempt=job.attempt - 1,
-            rescues=job.rescues + rescued,
+            run=count_up(job.run),
+            attempt=count_down(job.attempt),
+            rescues=count_up(job.rescues, rescued),
             consumer=None,
             deadline_at=None,
         )
@@ -197,7 +197,7 @@ def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> 
     if job_ids:
         reason = f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
         last = sa.update(schema.job).where(schema.job.c.id.in_(job_ids))
-        connection.execute(last.values(rescues=schema.job.c.rescues + 1))
+        connection.execute(last.values(rescues=count_up(schema.job.c.rescues)))
         end_jobs(connection, job_ids, state=State.FAILED, error=reason)
 
 

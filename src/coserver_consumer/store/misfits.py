@@ -54,9 +54,11 @@ def _ready_queues(connection: Connection) -> Iterator[str]:
     """Yield the queues that have ready jobs, by one look into the claim's index for each."""
     job = schema.job.c
     first = sa.select(sa.func.min(job.queue)).where(is_state(State.READY))
+    seen: set[str] = set()
     name = connection.execute(first).scalar()
-    while name is not None:
+    while name is not None and name not in seen:  # bytes that aren't text are read as other ones
         yield name
+        seen.add(name)
         name = connection.execute(first.where(job.queue > name)).scalar()
 
 

@@ -12,7 +12,7 @@ from coserver_consumer.job import Job, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now, family
 from coserver_consumer.store.rows import live_columns, to_job
-from coserver_consumer.store.sql import by_index, is_state
+from coserver_consumer.store.sql import by_index, count_up, is_state
 from coserver_consumer.store.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.values import Values
 
@@ -136,8 +136,8 @@ def _changes() -> dict[str, Any]:
     job = schema.job.c
     return {
         "state": sa.literal_column(f"'{State.RUNNING.value}'"),
-        "run": job.run + 1,
-        "attempt": job.attempt + 1,
+        "run": count_up(job.run),
+        "attempt": count_up(job.attempt),
         "consumer": parameter("consumer"),
         "started_at": Now(),
         "deadline_at": Now() + sa.cast(job.timeout * SECOND, sa.BigInteger),

@@ -107,6 +107,11 @@ def consumers(connection: Connection) -> list[Consumer]:
     for row in connection.execute(query).mappings():
         values = dict(row)
         age = (values.pop("now") - values["heartbeat_at"]) / SECOND
-        lists = {name: tuple(values[name]) for name in ("queues", "tasks", "capabilities")}
+        lists = {name: _to_names(values[name]) for name in ("queues", "tasks", "capabilities")}
         found.append(Consumer(**{**values, **lists, "age": age}))
     return found
+
+
+def _to_names(said: Any) -> tuple[str, ...]:
+    """Return the names of a JSON list; none if some other program has written anything else."""
+    return tuple(str(name) for name in said) if isinstance(said, list) else ()

@@ -14,7 +14,7 @@ from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
-from coserver_consumer.store.rows import history_columns, live_columns, to_job
+from coserver_consumer.store.rows import history_columns, live_columns, to_any_job, to_job, to_state
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.store.statement import Statement, parameter
 
@@ -78,7 +78,7 @@ def held(connection: Connection, consumer_id: str) -> list[Job]:
     query = sa.select(*live_columns()).where(
         schema.job.c.consumer == consumer_id, is_state(State.RUNNING)
     )
-    return [to_job(row) for row in connection.execute(query)]
+    return [to_any_job(row) for row in connection.execute(query)]
 
 
 def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[State, int]]:
@@ -91,7 +91,8 @@ def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[St
         for queue, state, number in connection.execute(
             query.group_by(table.c.queue, table.c.state)
         ):
-            found.setdefault(queue, {})[State(state)] = number
+            of_queue = found.setdefault(queue, {})
+            of_queue[to_state(state)] = of_queue.get(to_state(state), 0) + number
     return found
 
 
@@ -143,4 +144,4 @@ def _get(
     connection: Connection, table: sa.Table, columns: list[sa.ColumnElement[Any]], job_id: str
 ) -> Job | None:
     row = connection.execute(sa.select(*columns).where(table.c.id == job_id)).one_or_none()
-    return to_job(row) if row else None
+    return to_any_job(row) if row else None

@@ -14,11 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
+from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.store import history, schema
 from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import move_to_history
-from coserver_consumer.store.sql import is_state, locked, pages, whole
+from coserver_consumer.store.history import find_twins, move_to_history
+from coserver_consumer.store.sql import count_down, count_up, is_state, locked, pages, whole
 
 NOBODY_FAILED = "None of the jobs that it waited for failed."
 
@@ -38,6 +38,18 @@ def end_jobs(connection: Connection, job_ids: Sequence[str], *, state: State, **
     parents = _find_parents(connection, job_ids)
     move_to_history(connection, job_ids, state=state, **said)
     settle(connection, dict.fromkeys(parents, state))
+
+
+def refuse_twins(connection: Connection, claimed: Sequence[Job]) -> frozenset[RunKey]:
+    """Remove those of the claimed jobs that run as somebody and whose id has ended already.
+
+    Who can write rows could copy an old one back and have it run again: its signature is right.
+    """
+    signed = [job for job in claimed if job.signature is not None or job.owner is not None]
+    found = find_twins(connection, [job.id for job in signed])
+    if found:
+        end_jobs(connection, sorted(found), state=State.FAILED)
+    return frozenset(job.key for job in signed if job.id in found)
 
 
 def end_run(connection: Connection, key: RunKey, *, was: State, state: State, **said: Any) -> bool:
@@ -133,8 +145,8 @@ def _count_down(connection: Connection, done: Counter[str], failed: Counter[str]
         sa.update(schema.job)
         .where(job.id == sa.bindparam("b_id"))
         .values(
-            waits_for=job.waits_for - sa.bindparam("b_done", type_=sa.Integer),
-            failed_parents=job.failed_parents + sa.bindparam("b_failed", type_=sa.Integer),
+            waits_for=count_down(job.waits_for, sa.bindparam("b_done", type_=sa.Integer)),
+            failed_parents=count_up(job.failed_parents, sa.bindparam("b_failed", type_=sa.Integer)),
         )
     )
     connection.execute(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
-from coserver_consumer.job import State
+from coserver_consumer.job import MOST, State
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import family
 
@@ -67,6 +67,20 @@ def by_index(family: str, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
     if isinstance(statement, sa.Delete):  # which takes a hint only in its form for several tables
         statement = statement.prefix_with(schema.job.name)
     return statement.with_hint(hint, schema.job)
+
+
+def count_up(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:
+    """Return the number that is so much higher, at most the highest that the database takes.
+
+    Another program may have written one that can't be raised any more: it mustn't stop the others
+    of the same statement.
+    """
+    return sa.case((column > MOST - by, MOST), else_=column + by)
+
+
+def count_down(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:
+    """Return the number that is so much lower, at least 0."""
+    return sa.case((column < by, 0), else_=column - by)
 
 
 @contextmanager

@@ -48,9 +48,11 @@ class Values:
 
     def all(self, connection: Connection, **parameters: Any) -> Iterator[str]:
         """Yield all values, in the database's order; there may be an empty one."""
+        seen: set[str] = set()
         page = list(self._first.execute(connection, **parameters).scalars())
-        while page:
+        while page and seen.isdisjoint(page):  # bytes that aren't text are read as other ones
             yield from page
+            seen.update(page)
             page = self.behind(connection, page[-1], limit=PAGE, **parameters)
 
     def _walk(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from plone import api
 from zope.i18nmessageid import Message
@@ -11,8 +10,9 @@ from zope.i18nmessageid import Message
 from collective.coserver.browser.states import CANCELLABLE, COLOURS, RETRIABLE, TITLES, WAITING
 from collective.coserver.i18n import _
 from coserver_consumer.job import Job, State
-from coserver_consumer.store import SECOND
+from coserver_consumer.moments import to_utc
 
+BEYOND = (1, 9999)  # years in which some time zones are outside of the calendar
 EXCERPT = 200  # characters of an error
 
 
@@ -41,8 +41,13 @@ class Row:
 
     @property
     def created(self) -> str:
-        """When the job was queued, in the site's time zone and format."""
-        moment = datetime.fromtimestamp(self.job.created_at / SECOND, tz=UTC)
+        """When the job was queued, in the site's time zone and format.
+
+        Another program may have written a time that no calendar has: then the number.
+        """
+        moment = to_utc(self.job.created_at)
+        if moment is None or moment.year in BEYOND:
+            return str(self.job.created_at)
         return api.portal.get_localized_time(datetime=moment, long_format=True)
 
     @property
