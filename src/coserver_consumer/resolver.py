@@ -18,7 +18,7 @@ from coserver_consumer.database import Database
 from coserver_consumer.errors import EvidenceUnavailable, StoreUnavailable
 from coserver_consumer.job import RunKey
 from coserver_consumer.loop import Loop
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+from coserver_consumer.verdict import Finding, Mark, Question, Verdict, read_run_mark
 
 SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
 LONGEST_OPEN = 86_400.0  # seconds that a question is asked; other Zopes may have its ZODB
@@ -117,7 +117,10 @@ def settle(connection: Connection, verdict: Verdict) -> int:
         case Mark.BATCH:
             return _settle_batch(connection, verdict)
         case Mark.RUN:
-            return int(_settle_run(connection, verdict.finding, _to_key(verdict.value)))
+            key = read_run_mark(verdict.value)
+            if key is None:
+                return 0
+            return int(_settle_run(connection, verdict.finding, RunKey(*key)))
         case _:
             assert_never(verdict.mark)
 
@@ -148,8 +151,3 @@ def _settle_run(connection: Connection, finding: Finding, key: RunKey) -> bool:
             return store.lose(connection, key, why=store.NOWHERE)
         case _:
             assert_never(finding)
-
-
-def _to_key(value: str) -> RunKey:
-    job_id, _, run = value.rpartition(":")
-    return RunKey(job_id, int(run))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+DIGITS = 18  # of a run, at most
+
 
 class Mark(StrEnum):
     """What a transaction bears in its extended info, so that it can be found: the key of it."""
@@ -50,6 +52,13 @@ class Verdict:
     value: str
     finding: Finding
     tid: int | None = None
+
+
+def read_run_mark(value: str) -> tuple[str, int] | None:
+    """Return the job and the run that a mark names, None if it names none."""
+    job_id, _, run = value.rpartition(":")
+    is_number = run.isascii() and run.isdigit() and len(run) <= DIGITS
+    return (job_id, int(run)) if job_id and is_number else None
 
 
 def run_mark(job_id: str, run: int) -> str:

@@ -85,6 +85,13 @@ def _on_server(kind: str, statement: str) -> None:
         engine.dispose()
 
 
+def copy_database(source: str, target: str) -> None:
+    """Make a PostgreSQL database, which is there, a copy of another that nobody has open."""
+    names = [sa.make_url(url).database for url in (source, target)]
+    _on_server("postgresql", f"DROP DATABASE {names[1]}")
+    _on_server("postgresql", f"CREATE DATABASE {names[1]} TEMPLATE {names[0]}")
+
+
 def upgrade(url: str) -> None:
     """Make this version's tables."""
     engine = store.open_engine(url)

@@ -39,10 +39,11 @@ def make_storage(kind: str, directory: Path) -> Iterator[Any]:
             yield ClientStorage(address)
         else:
             url = make_url(stack.enter_context(fresh_database("postgresql", directory)))
-            yield _relstorage(url, keep_history=kind == "history-preserving")
+            yield open_relstorage(url, keep_history=kind == "history-preserving")
 
 
-def _relstorage(url: Any, *, keep_history: bool) -> RelStorage:
+def open_relstorage(url: Any, *, keep_history: bool) -> RelStorage:
+    """Return a RelStorage in the PostgreSQL database at ``url``."""
     dsn = f"host={url.host} port={url.port or 5432} user={url.username} dbname={url.database}"
     options = Options(keep_history=keep_history, blob_dir=None)
     return RelStorage(PostgreSQLAdapter(dsn=dsn, options=options), options=options)

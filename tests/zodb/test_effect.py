@@ -15,6 +15,8 @@ from ZODB import DB
 from collective.coserver import queue
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect, LostRun
+from collective.coserver.datamanager.zodb import last_tid
+from collective.coserver.evidence.comparison import compare
 from coserver_consumer import store
 from coserver_consumer.job import Job, NewJob, State, new_id
 from coserver_consumer.lifecycle import Ending, complete
@@ -164,6 +166,19 @@ def test_an_error_that_zope_commits_is_no_completed_job(jobs: Jobs, db: Any) -> 
     have_effect(db, job, Failed(error="GET /x was answered 500"))
     transaction.commit()
     assert (jobs.get(job.id).state, count(db)) == (State.RUNNING, 1)
+
+
+def test_an_attempt_that_completes_nothing_leaves_no_mark(jobs: Jobs, db: Any) -> None:
+    """Its run isn't told apart later as one that was the end of the job."""
+    job = claim(jobs)
+    with db.transaction() as connection:
+        base = last_tid(connection)
+    have_effect(db, job, Failed(error="GET /x was answered 500"))
+    transaction.commit()
+    assert compare(db, base).runs == []
+    have_effect(db, job)
+    transaction.commit()
+    assert compare(db, base).runs == [job.key]
 
 
 def test_jobs_that_a_job_queues_come_with_its_end(jobs: Jobs, db: Any) -> None:

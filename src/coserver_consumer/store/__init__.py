@@ -18,6 +18,14 @@ from coserver_consumer.store.adding import (
     stage,
 )
 from coserver_consumer.store.address import show_address
+from coserver_consumer.store.agreement import (
+    Origin,
+    agree,
+    complete_found,
+    doubt,
+    find_agreed,
+    rebase,
+)
 from coserver_consumer.store.ahead import begin, set_aside
 from coserver_consumer.store.batches import (
     NOWHERE,
@@ -110,6 +118,7 @@ __all__ = [
     "Heartbeat",
     "Limit",
     "Line",
+    "Origin",
     "Outlook",
     "Parent",
     "Places",
@@ -119,6 +128,7 @@ __all__ = [
     "add_line",
     "add_many",
     "add_queue",
+    "agree",
     "attempts",
     "begin",
     "borrow",
@@ -131,6 +141,7 @@ __all__ = [
     "claim",
     "claim_from",
     "complete",
+    "complete_found",
     "consumers",
     "count",
     "count_ahead",
@@ -138,10 +149,12 @@ __all__ = [
     "count_starts",
     "counts",
     "describe",
+    "doubt",
     "drop",
     "drop_old_partition",
     "fail_misfits",
     "find",
+    "find_agreed",
     "find_dropped",
     "find_id",
     "find_limit",
@@ -178,6 +191,7 @@ __all__ = [
     "prune",
     "queues",
     "read",
+    "rebase",
     "refuse_twins",
     "register",
     "remove_limit",

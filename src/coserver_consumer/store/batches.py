@@ -17,6 +17,7 @@ from coserver_consumer.store.settling import DUE_STATE, cancel_unneeded, end_job
 from coserver_consumer.store.sql import is_state, lazily, locked
 from coserver_consumer.store.uniqueness import FREE
 
+RESTORED = "Its request isn't in the ZODB, which seems to have been restored from a backup."
 # Why nothing can be told of a transaction.
 PACKED = "the ZODB was packed, or restored from a backup, meanwhile"
 NOWHERE = "its row names no ZODB that could be looked at"
@@ -58,8 +59,12 @@ def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> in
 
 
 def drop(connection: Connection, batch: str) -> int:
-    """End the staged jobs of a transaction that never committed; return how many."""
-    return _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
+    """End the staged jobs of a transaction that never committed; return how many.
+
+    A job that bears the transaction's id was ready before: the ZODB was restored without it.
+    """
+    lost = _end_staged(connection, batch, State.DROPPED, RESTORED, schema.job.c.tid.is_not(None))
+    return lost + _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
 
 
 def forsake(connection: Connection, batch: str, *, why: str = PACKED) -> int:
@@ -68,8 +73,15 @@ def forsake(connection: Connection, batch: str, *, why: str = PACKED) -> int:
     return _end_staged(connection, batch, State.UNKNOWN, reason)
 
 
-def _end_staged(connection: Connection, batch: str, state: State, reason: str) -> int:
-    query = sa.select(schema.job.c.id).where(schema.job.c.batch == batch, is_state(State.STAGED))
+def _end_staged(
+    connection: Connection,
+    batch: str,
+    state: State,
+    reason: str,
+    *conditions: sa.ColumnElement[bool],
+) -> int:
+    job = schema.job.c
+    query = sa.select(job.id).where(job.batch == batch, is_state(State.STAGED), *conditions)
     ids = connection.execute(locked(connection, query)).scalars().all()
     if ids:
         end_jobs(connection, ids, state=state, error=reason)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.clock import NewId, Now
 from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0007"  # the Alembic revision that has these tables
+REVISION = "0008"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -183,6 +183,14 @@ audit = sa.Table(
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("job_id", Id),
     sa.Column("queue", Name),
+)
+
+zodb = sa.Table(
+    "coserver_zodb",
+    metadata,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("tid", sa.BigInteger, nullable=False),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
 )
 
 

@@ -59,10 +59,11 @@ class ZodbTransport:
         import Zope2
 
         from collective.coserver import evidence
+        from collective.coserver.publication.agreement import tend
 
         databases = Zope2.DB.databases
         if not questions:  # to answer one tends as well
-            evidence.tend(databases)
+            tend(databases)
         return evidence.answer(questions, databases)
 
     @property

@@ -66,9 +66,10 @@ class Batch:
         Nobody changes content any more, so jobs about content learn where it is.
         """
         self.jobs[:] = map(settle, self.jobs)
+        completes = self.effect is not None and self.effect.decide()
         self._zodb = find_connection(current)
         if self._zodb is not None:
-            self._mark(current, self._zodb)
+            self._mark(current, self._zodb, completes=completes)
         engine = get_engine()
         with naming_outages(engine):
             self._sql = engine.connect().execution_options(**self._mode(engine))
@@ -106,10 +107,14 @@ class Batch:
         if self.jobs:
             ring_for(get_engine(), self.jobs)
 
-    def _mark(self, current: ITransaction, connection: ZODBConnection) -> None:
+    def _mark(self, current: ITransaction, connection: ZODBConnection, *, completes: bool) -> None:
+        """Mark what the transaction is: an attempt only if it completes its job.
+
+        A view that sets an error status is committed as well, and its job is tried again.
+        """
         if self.jobs:
             self._evidence[Mark.BATCH] = mark(current, connection, Mark.BATCH, self.id)
-        if self.effect is not None:
+        if self.effect is not None and completes:
             value = run_mark(*self.effect.key)
             self._evidence[Mark.RUN] = mark(current, connection, Mark.RUN, value)
 
@@ -130,7 +135,7 @@ class Batch:
                 max_payload=get_settings().max_payload,
             )
         if self.effect is not None:
-            self.effect.vote(connection, evidence[Mark.RUN])
+            self.effect.vote(connection, evidence.get(Mark.RUN, {}))
 
     def _confirm(self) -> None:
         if self.effect is not None:

@@ -24,7 +24,7 @@ class Effect:
     ``conclude`` says what the attempt has come to. Only a completed one ends here: a view that
     sets an error status and returns commits as well, but its job isn't done. ``ended`` is called
     when the store has it as completed. ``outcome`` is what the attempt has come to, None before the
-    vote and if there was none.
+    commit begins and if it never did.
     """
 
     def __init__(
@@ -39,9 +39,13 @@ class Effect:
         self.outcome: Outcome | None = None
         self.has_ended = False
 
+    def decide(self) -> bool:
+        """Find out what the attempt has come to; return True if that completes the job."""
+        self.outcome = self._conclude()
+        return isinstance(self.outcome, Completed)
+
     def complete(self, connection: Connection) -> None:
         """End the job: it changed no ZODB."""
-        self.outcome = self._conclude()
         if isinstance(self.outcome, Completed):
             self._require(self._end(connection, self.outcome, state=State.RUNNING))
         else:
@@ -49,7 +53,6 @@ class Effect:
 
     def vote(self, connection: Connection, evidence: dict[str, Any]) -> None:
         """Let nobody else end the job until the ZODB has decided."""
-        self.outcome = self._conclude()
         if isinstance(self.outcome, Completed):
             self._require(store.vote(connection, self.key, evidence=evidence))
         else:

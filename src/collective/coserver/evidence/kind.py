@@ -15,6 +15,11 @@ def unwrap(storage: Any) -> Any:
     return storage
 
 
+def keeps_history(storage: Any) -> bool:
+    """Return False for a history-free RelStorage, which forgets what transactions there were."""
+    return bool(getattr(unwrap(storage), "keep_history", True))
+
+
 def keeps_metadata(storage: Any) -> bool:
     """Return False for RelStorage: history-free it keeps none, and it has no barrier."""
     return not type(unwrap(storage)).__module__.startswith("relstorage.")

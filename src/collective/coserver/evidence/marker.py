@@ -49,8 +49,20 @@ def write_marker(connection: Connection, mark: Mark, value: str) -> dict[str, in
 def look(db: DB, questions: list[Question]) -> list[Verdict]:
     """Return the verdicts, after all transactions that had voted have finished."""
     move_fence(db)
+    return judge(db, questions)
+
+
+def judge(db: DB, questions: list[Question]) -> list[Verdict]:
+    """Return the verdicts on transactions that have finished."""
     with closing(db.open(transaction.TransactionManager())) as connection:
         return [_judge(question, connection) for question in questions]
+
+
+def read_mark(connection: Connection, oid: int, mark: Mark) -> str | None:
+    """Return the mark that an object is, None if it isn't such a marker."""
+    found = _find(connection, oid)
+    value = None if found is None else found.get(mark.value)
+    return value if isinstance(value, str) else None
 
 
 def move_fence(db: DB) -> None:

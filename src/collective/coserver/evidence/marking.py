@@ -20,4 +20,4 @@ def mark(current: ITransaction, connection: Connection, mark: Mark, value: str) 
     current.setExtendedInfo(mark.value, value)
     database = connection.db()
     evidence = {} if keeps_metadata(database.storage) else write_marker(connection, mark, value)
-    return {"database": database.database_name, **evidence}
+    return {"mark": mark.value, "database": database.database_name, **evidence}

@@ -23,7 +23,7 @@ def look(db: DB, questions: list[Question]) -> list[Verdict]:
     tids: dict[tuple[Mark, str], int] = {}
     intact: set[int] = set()
     for record in db.storage.iterator(p64(min(_base(question) for question in questions))):
-        if _is_intact(record):
+        if is_intact(record):
             intact.add(u64(record.tid))
         for mark, value in marks(record):
             tids[mark, value] = u64(record.tid)
@@ -52,7 +52,7 @@ def wait_for_voted(storage: Any) -> None:
         storage.tpc_abort(barrier)
 
 
-def _is_intact(record: Any) -> bool:
+def is_intact(record: Any) -> bool:
     """Return False for what a pack has left of a transaction: its status is ``p``."""
     return record.status in (" ", b" ")
 

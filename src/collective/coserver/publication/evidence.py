@@ -10,6 +10,7 @@ import Zope2
 from Products.Five import BrowserView
 
 from collective.coserver import evidence
+from collective.coserver.publication.agreement import tend
 from collective.coserver.publication.service import serve
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.verdict import Mark, Question
@@ -35,7 +36,7 @@ def _answer(body: bytes) -> list[dict[str, Any]]:
     questions = list(filter(None, map(_to_question, json.loads(body))))
     databases = Zope2.DB.databases
     if not questions:  # to answer one tends as well
-        evidence.tend(databases)
+        tend(databases)
     return [asdict(found) for found in evidence.answer(questions, databases)]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import transaction
 import Zope2
+from ZODB.POSException import StorageError
 from ZODB.utils import u64
 
 from collective.coserver.evidence.kind import unwrap
+from collective.coserver.publication.agreement import Disagreement, agreement
 from coserver_consumer.job import Job
 
 
 class Behind(Exception):
-    """The storage doesn't know the transaction, though it was asked to catch up."""
+    """The ZODB isn't known to have the job's transaction, and it runs no job that it hasn't."""
 
 
 def catch_up(job: Job) -> None:
@@ -21,6 +23,7 @@ def catch_up(job: Job) -> None:
     all that the server knew. The publisher has begun before, with what was known then: so it
     begins again. Other storages need none of it.
     """
+    _check_agreement()
     evidence = job.evidence if isinstance(job.evidence, dict) else {}
     db = Zope2.DB.databases.get(evidence.get("database"))
     if db is None or job.tid is None:
@@ -31,8 +34,17 @@ def catch_up(job: Job) -> None:
     if not _knows(storage, job.tid):
         storage.ping()
     if not _knows(storage, job.tid):
+        agreement.doubt(db)
+        _check_agreement()
         raise Behind(f"The ZODB here hasn't got transaction {job.tid:#x} of job {job.id} yet.")
     transaction.begin()
+
+
+def _check_agreement() -> None:
+    try:
+        agreement.check(Zope2.DB.databases)
+    except (Disagreement, StorageError) as error:
+        raise Behind(str(error)) from error
 
 
 def _knows(storage: object, tid: int) -> bool:

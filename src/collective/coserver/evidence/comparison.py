@@ -1,0 +1,163 @@
+"""What a ZODB has of the time since it was last known to agree with the queue.
+
+One of the two may have been restored from a backup meanwhile. An older ZODB lacks transactions
+whose jobs the queue has; an older queue knows nothing of runs whose effects the ZODB has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from time import gmtime
+from typing import Any, Protocol, assert_never
+
+import transaction
+from persistent.TimeStamp import TimeStamp
+from ZODB import DB
+from ZODB.utils import p64, u64
+
+from collective.coserver.datamanager.zodb import last_tid
+from collective.coserver.evidence import marker
+from collective.coserver.evidence.kind import keeps_history, unwrap
+from collective.coserver.evidence.metadata import is_intact, marks
+from coserver_consumer.job import RunKey
+from coserver_consumer.store import Origin
+from coserver_consumer.verdict import Finding, Mark, Question, read_run_mark
+
+SPANS = (60, 3600, 86_400, 30 * 86_400)  # seconds; so far back a transaction is looked for
+
+
+class Comparison(Protocol):
+    """``last`` is the last transaction of the ZODB, ``base`` one that it and the queue both know.
+
+    ``runs`` are those whose marks came since the two last agreed.
+    """
+
+    last: int
+    base: int
+    runs: list[RunKey]
+
+    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Return those of the transactions that the ZODB has lost."""
+
+
+def last_transaction(db: DB) -> int:
+    """Return the last transaction's id as a number, whatever this client has heard of yet."""
+    storage = unwrap(db.storage)
+    if hasattr(storage, "ping"):
+        storage.ping()
+    with closing(db.open(transaction.TransactionManager())) as connection:
+        return last_tid(connection)
+
+
+def compare(db: DB, since: int) -> Comparison:
+    """Return what the ZODB has behind ``since``, up to which it was known to agree."""
+    return History(db, since) if keeps_history(db.storage) else Markers(db, since)
+
+
+class History:
+    """The transactions of a storage that keeps them: each is there, unless a pack has taken it.
+
+    A pack to a time behind ``since`` has marked all that it left, and what is missing says nothing.
+    """
+
+    def __init__(self, db: DB, since: int) -> None:
+        self.last = last_transaction(db)
+        self.runs: list[RunKey] = []
+        self._storage = db.storage
+        self._tids: set[int] = set()
+        self._batches: set[str] = set()
+        self._end = since
+        self._is_packed = False
+        self._walk()
+        found = since if since in self._tids else _find_before(self._storage, since)
+        self._is_packed = self._is_packed or found is None
+        self.base = since if found is None or self._is_packed else found
+
+    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Return those that aren't there, also at a second look: some come just now."""
+        if self._is_packed or not any(map(self._lacks, origins)):
+            return []
+        self._walk()
+        return list(filter(self._lacks, origins))
+
+    def _lacks(self, origin: Origin) -> bool:
+        is_there = origin.tid in self._tids or origin.batch in self._batches
+        return origin.tid > self.base and not is_there
+
+    def _walk(self) -> None:
+        for record in self._storage.iterator(p64(self._end)):
+            self._end = u64(record.tid)
+            self._tids.add(self._end)
+            self._is_packed = self._is_packed or not is_intact(record)
+            for mark, value in marks(record):
+                match mark:
+                    case Mark.BATCH:
+                        self._batches.add(value)
+                    case Mark.RUN:
+                        self.runs += _to_keys(value)
+                    case _:
+                        assert_never(mark)
+
+
+def _find_before(storage: Any, lost: int) -> int | None:
+    """Return the last transaction before one that isn't there, None if a pack has taken it.
+
+    A pack leaves a sign on whatever it leaves of the time before.
+    """
+    for start in [*(_earlier(lost, span) for span in SPANS), None]:
+        record = None
+        for record in storage.iterator(start, p64(lost)):  # noqa: B007  the last one is wanted
+            pass
+        if record is not None:
+            return u64(record.tid) if is_intact(record) else None
+    return 0
+
+
+def _earlier(tid: int, seconds: float) -> bytes:
+    then = gmtime(max(0.0, TimeStamp(p64(tid)).timeTime() - seconds))
+    earlier: bytes = TimeStamp(*then[:5], float(then.tm_sec)).raw()
+    return earlier
+
+
+class Markers:
+    """The marks of a storage that keeps only objects: each is there, unless a pack has taken it."""
+
+    def __init__(self, db: DB, since: int) -> None:
+        self.last = last_transaction(db)
+        self.base = min(self.last, since)
+        self.runs: list[RunKey] = []
+        self._db = db
+        with closing(db.open(transaction.TransactionManager())) as connection:
+            for oid in _find_changed(db.storage, since):
+                self.runs += _to_keys(marker.read_mark(connection, oid, Mark.RUN))
+
+    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Return those whose markers aren't there and weren't packed away either.
+
+        Once a job has voted, its row says where the mark of that run is, and nothing of its
+        origin.
+        """
+        asked = {
+            origin.batch: Question(
+                mark=Mark.BATCH, value=origin.batch, evidence=dict(origin.evidence)
+            )
+            for origin in origins
+            if origin.evidence.get("mark") == Mark.BATCH
+        }
+        verdicts = marker.judge(self._db, list(asked.values()))
+        lost = {verdict.value for verdict in verdicts if verdict.finding is Finding.ABSENT}
+        return [origin for origin in origins if origin.batch in lost]
+
+
+def _find_changed(storage: Any, since: int) -> Iterator[int]:
+    """Yield the oids of the objects with a mark that have changed since."""
+    for record in storage.iterator(p64(since)):
+        for changed in record:
+            if changed.data and Mark.RUN.value.encode() in changed.data:
+                yield u64(changed.oid)
+
+
+def _to_keys(value: str | None) -> list[RunKey]:
+    key = None if value is None else read_run_mark(value)
+    return [] if key is None else [RunKey(*key)]

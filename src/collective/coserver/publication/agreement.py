@@ -1,0 +1,143 @@
+"""Whether the queue and the ZODB are of the same time, asked before this Zope runs jobs.
+
+Either may be restored from an older backup than the other's. Then jobs would run against a ZODB
+that never had their request, or a second time. What a restore does to a job is told by
+``coserver_consumer.store.agreement``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection
+from ZODB import DB
+
+from collective.coserver import evidence
+from collective.coserver.datamanager.zodb import SESSIONS
+from collective.coserver.engine import read, write
+from collective.coserver.evidence.comparison import Comparison, compare, last_transaction
+from coserver_consumer import store
+from coserver_consumer.errors import EvidenceUnavailable
+
+logger = logging.getLogger("collective.coserver")
+
+LASTS = 60.0  # seconds, after which it is asked again
+
+LOST = (
+    "%s jobs are held: their requests aren't in the ZODB '%s', which seems to be an older one than "
+    "the queue's. They run if the resolver finds them; the first is %s."
+)
+DONE = (
+    "%s jobs are completed: their effects are in the ZODB '%s', though the queue, which seems to "
+    "be an older one, didn't know of them. The first is %s."
+)
+
+
+class Disagreement(Exception):
+    """The two are being compared, or have just been found to be of different times."""
+
+
+class Agreement:
+    """What this process knows of it, for each database of the ZODB.
+
+    The two are compared when it begins to run jobs, and again when either turns out to be older
+    than it was. In between, the queue is told once a minute how far they agree.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: WeakKeyDictionary[DB, int] = WeakKeyDictionary()
+        self._until: WeakKeyDictionary[DB, float] = WeakKeyDictionary()
+
+    def check(self, databases: Mapping[str, DB]) -> None:
+        """Return if they agree; raise ``Disagreement`` for a job that has to wait."""
+        late = [db for db in databases.values() if self._is_late(db)]
+        if not late:
+            return
+        if not self._lock.acquire(blocking=False):
+            if all(db in self._known for db in late):
+                return  # somebody tells the queue just now
+            raise Disagreement("Zope is comparing its ZODB with the queue; the job runs then.")
+        try:
+            for db in late:
+                self._renew(db)
+        finally:
+            self._lock.release()
+
+    def doubt(self, db: DB) -> None:
+        """Compare them at the next check: the queue knows something that the ZODB doesn't."""
+        self._known.pop(db, None)
+        self._until.pop(db, None)
+
+    def _is_late(self, db: DB) -> bool:
+        return db.database_name != SESSIONS and time.monotonic() >= self._until.get(db, 0)
+
+    def _renew(self, db: DB) -> None:
+        """Tell the queue how far they agree, or compare them.
+
+        Raises ``Disagreement`` if that has changed jobs: the one that is to run may be among them.
+        """
+        last, known, found = last_transaction(db), self._known.get(db), 0
+        if known is None or not _agree(db, last, since=known):
+            last, found = _compare(db)
+        self._known[db] = last
+        self._until[db] = time.monotonic() + LASTS
+        if found:
+            raise Disagreement("The ZODB or the queue was restored; the job is looked at again.")
+
+
+agreement = Agreement()
+
+
+def tend(databases: Mapping[str, DB]) -> None:
+    """Compare the queue with the ZODB if that is due, and keep the evidence in order.
+
+    A consumer's resolver asks for it when it begins, and once an hour. Raises
+    ``EvidenceUnavailable``.
+    """
+    try:
+        agreement.check(databases)
+    except Disagreement as said:
+        logger.info("%s", said)
+    except Exception as error:
+        why = f"The ZODB can't be compared with the queue ({type(error).__name__}: {error})."
+        raise EvidenceUnavailable(why) from error
+    evidence.tend(databases)
+
+
+def _agree(db: DB, last: int, *, since: int) -> bool:
+    name = db.database_name
+    return write(lambda connection: store.agree(connection, name, last, since=since))
+
+
+def _compare(db: DB) -> tuple[int, int]:
+    """Compare them and write what follows.
+
+    Return up to which transaction they agree, and how many jobs were changed.
+    """
+    name = db.database_name
+    since = read(lambda connection: store.find_agreed(connection, name))
+    if since is None:
+        last = last_transaction(db)
+        write(lambda connection: store.agree(connection, name, last))
+        return last, 0
+    comparison = compare(db, since)
+    return comparison.last, write(lambda connection: _settle(connection, name, since, comparison))
+
+
+def _settle(connection: Connection, name: str, since: int, found: Comparison) -> int:
+    """Write what follows from a comparison; return how many jobs that changed."""
+    if found.base < since:
+        store.rebase(connection, name, base=found.base)
+    lost = store.doubt(connection, name, found.find_lost, base=found.base)
+    done = store.complete_found(connection, found.runs)
+    store.agree(connection, name, found.last)
+    if lost:
+        logger.warning(LOST, len(lost), name, lost[0])
+    if done:
+        logger.warning(DONE, len(done), name, done[0])
+    return len(lost) + len(done)
