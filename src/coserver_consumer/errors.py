@@ -4,7 +4,7 @@ CoserverError
 ├── ConfigurationError      a setting is missing or wrong
 ├── StoreError
 │   ├── SchemaError         the tables are missing or of another version
-│   └── StoreUnavailable    the database can't be reached
+│   └── StoreUnavailable    the database can't be reached, or refuses what it is asked now
 ├── AddError                a job can't be queued
 │   ├── UnknownQueue
 │   ├── CrossSiteRequest    another site may have sent the request, with a visitor's rights
@@ -44,7 +44,7 @@ class SchemaError(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The database can't be reached."""
+    """The database can't be reached, or refuses what it is asked now; waiting helps."""
 
 
 class AddError(CoserverError):

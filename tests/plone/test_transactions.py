@@ -284,7 +284,7 @@ def test_an_error_in_the_vote_aborts_the_zodb(jobs: Jobs, zodb: ZODB.DB) -> None
     change(zodb)
     job_id = queue.add(PATH)
     transaction.get().join(Manager("~", tpc_vote=lambda: rename_table(jobs, "job", "elsewhere")))
-    with pytest.raises(sa.exc.DBAPIError):
+    with pytest.raises(StoreUnavailable, match="refuses that now"):
         transaction.commit()
     transaction.abort()
     rename_table(jobs, "elsewhere", "job")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from collective.coserver import queue
 from collective.coserver.engine import TIMEOUTS
+from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.store import schema
 from support.addon import use_database
 from support.storages import open_db
@@ -34,7 +35,7 @@ def test_a_locked_queue_fails_the_request_soon(
         with engine.connect() as connection:
             _lock(connection)
             began = time.monotonic()
-            with pytest.raises(sa.exc.OperationalError):
+            with pytest.raises(StoreUnavailable, match="refuses that now"):
                 transaction.commit()
             waited = time.monotonic() - began
         transaction.abort()

@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from collective.coserver.registered import find_registered_engine
 from collective.coserver.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.errors import StoreUnavailable
 
 T = TypeVar("T")
 
@@ -62,14 +61,13 @@ def write(work: Callable[[Connection], T]) -> T:
 
 @contextmanager
 def naming_outages(engine: Engine) -> Iterator[None]:
-    """Raise ``StoreUnavailable`` for an error that means the database can't be reached."""
+    """Raise ``StoreUnavailable`` for what the database says about itself."""
     try:
         yield
     except SQLAlchemyError as error:
         if not store.is_outage(error):
             raise
-        address = store.show_address(engine)
-        raise StoreUnavailable(f"The queue's database {address} can't be reached.") from error
+        raise store.name_outage(engine, error) from None  # it has the driver's words
 
 
 def _open_own() -> Engine:

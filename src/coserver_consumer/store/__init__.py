@@ -67,6 +67,7 @@ from coserver_consumer.store.limits import (
 )
 from coserver_consumer.store.lines import Line, add_line, lines
 from coserver_consumer.store.misfits import fail_misfits
+from coserver_consumer.store.outage import name_outage
 from coserver_consumer.store.outlook import Outlook, look
 from coserver_consumer.store.partitions import (
     drop_old_partition,
@@ -181,6 +182,7 @@ __all__ = [
     "lose",
     "make_partitions",
     "may_make_partitions",
+    "name_outage",
     "now",
     "open_engine",
     "parents",

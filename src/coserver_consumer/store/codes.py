@@ -142,7 +142,7 @@ TRANSIENT_MYSQL = frozenset({1020, 1205, 1213})
 
 PRIMARY = 0xFF  # the bits of SQLite's extended result codes that are the primary one
 SQLITE_ERROR = 1  # a word for many things
-SQLITE_BUSY, SQLITE_LOCKED = 5, 6
+SQLITE_BUSY, SQLITE_LOCKED, SQLITE_CANTOPEN = 5, 6, 14
 OUTAGE_SQLITE = frozenset(
     {
         3,  # SQLITE_PERM
@@ -154,7 +154,7 @@ OUTAGE_SQLITE = frozenset(
         10,  # SQLITE_IOERR
         11,  # SQLITE_CORRUPT
         13,  # SQLITE_FULL
-        14,  # SQLITE_CANTOPEN
+        SQLITE_CANTOPEN,
         15,  # SQLITE_PROTOCOL: a race for the locks of the write-ahead log
         22,  # SQLITE_NOLFS: the file is as large as it may be here
         23,  # SQLITE_AUTH
@@ -168,6 +168,8 @@ ROW_SQLITE = frozenset(
         20,  # SQLITE_MISMATCH
     }
 )
-# Of the outages of MariaDB and SQLite, those in which nobody was reached.
-UNREACHABLE = frozenset({0, 1040, 1053, 1080, 2002, 2003, 2006, 2012, 2013, 2014, 2026, 2027, 2055})
+# Of the outages of MariaDB, and at the end of SQLite, those in which nobody was reached.
+UNREACHABLE = frozenset(
+    {0, 1040, 1053, 1080, 2002, 2003, 2006, 2012, 2013, 2014, 2026, 2027, 2055, SQLITE_CANTOPEN}
+)
 TRANSIENT_SQLITE = frozenset({SQLITE_BUSY, SQLITE_LOCKED})

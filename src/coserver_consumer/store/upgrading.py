@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.errors import SchemaError, StoreUnavailable
+from coserver_consumer.errors import SchemaError
 from coserver_consumer.store.address import show_address
 from coserver_consumer.store.clock import family
 from coserver_consumer.store.faults import is_outage
-from coserver_consumer.store.redaction import describe
+from coserver_consumer.store.outage import name_outage
 from coserver_consumer.store.schema import REVISION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -159,6 +159,4 @@ def _turn(connection: Connection) -> Iterator[None]:
 
 
 def _unavailable(engine: Engine, error: DBAPIError) -> Exception:
-    if not is_outage(error):
-        return error
-    return StoreUnavailable(f"{show_address(engine)} can't be reached: {describe(error)}")
+    return name_outage(engine, error) if is_outage(error) else error

@@ -1,5 +1,6 @@
 """The tables: made, kept up to date, and held against the code."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from coserver_consumer import store
-from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
+from coserver_consumer.errors import ConfigurationError, SchemaError, StoreError, StoreUnavailable
 from coserver_consumer.job import new_id
 from coserver_consumer.store import schema, upgrading
 from coserver_consumer.store.partitions import first_id
@@ -145,7 +146,7 @@ def test_an_upgrade_that_does_not_get_its_turn_does_nothing(served_url, monkeypa
     engine = store.open_engine(served_url)
     with holder.connect() as connection:
         connection.exec_driver_sql(HOLD[holder.dialect.name]).close()
-        with pytest.raises((SchemaError, sa.exc.DBAPIError), match=r"Another process|lock timeout"):
+        with pytest.raises(StoreError, match=r"Another process|lock timeout"):
             store.upgrade(engine)
     assert sa.inspect(engine).get_table_names() == []
     holder.dispose()
@@ -189,7 +190,9 @@ def _busy_sqlite_is_tried_again(engine):
     def work(connection):
         tries.append(1)
         if len(tries) == 1:
-            raise sa.exc.OperationalError("", {}, Exception("database is locked"))
+            busy = sqlite3.OperationalError("database is locked")
+            busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise sa.exc.OperationalError("", {}, busy)
         return "done"
 
     assert store.write(engine, work) == "done"

@@ -1,0 +1,16 @@
+"""What is said of a database that can't be used now."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.store.address import show_address
+from coserver_consumer.store.faults import is_refusal
+from coserver_consumer.store.redaction import describe
+
+
+def name_outage(engine: Engine, error: Exception) -> StoreUnavailable:
+    """Return the error to raise for an outage: it says where, and what the database says."""
+    how = "refuses that now" if is_refusal(error) else "can't be reached"
+    return StoreUnavailable(f"{show_address(engine)} {how}: {describe(error)}")
