@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.job import State
+from coserver_consumer.options import MAX_TIMEOUT
 
 KINDS = {"postgresql": 0, "mysql": 1, "sqlite": 2}
 TYPES = "invalid input syntax for type"
@@ -79,7 +80,7 @@ def test_a_change_to_nonsense_is_refused_too(queue, refusal):
 @pytest.mark.parametrize(
     "values",
     [
-        {"run_at": 10**15, "priority": -1_000_000, "max_attempts": 1, "timeout": 1e9},
+        {"run_at": 10**15, "priority": -1_000_000, "max_attempts": 1, "timeout": MAX_TIMEOUT},
         {"run_at": 253_402_300_799_999_999, "priority": 1_000_000, "timeout": 0.001},
         {"queue": "\N{SNOWMAN}" * 190, "title": "t" * 1024, "payload": b"\0", "origin": {}},
     ],
