@@ -1,0 +1,49 @@
+"""A consumer on a machine whose clock is wrong: the database's counts, and how time passes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from support.databases import only_on
+from support.waiting import wait_for
+
+HOUR = 3600
+CLOCKS = {"behind": -HOUR, "ahead": HOUR}
+QUICKLY_DEAD = {"COSERVER_DEAD_AFTER": "6"}
+
+pytestmark = only_on("postgresql", "mysql")  # SQLite's clock is that of the machine
+
+
+def set_clock(seconds: int) -> dict[str, str]:
+    """Return the environment of a process whose clock is so many seconds ahead."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    assert found, "The tests need libfaketime: apt-get install libfaketime"
+    return {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME": f"{seconds:+}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def test_consumers_with_wrong_clocks_work_like_any_other(start_consumer, client, jobs, gate):
+    """They find what is due, are alive to each other, and take back what the dead have left."""
+    doomed = start_consumer(name="doomed", **QUICKLY_DEAD)
+    held = client.add("test.gate", gate.args | {"heed": False})
+    wait_for(lambda: gate.reached(held), what="the job to run")
+    for name, ahead in CLOCKS.items():
+        queues = f"default,{name}"
+        start_consumer("--queues", queues, name=name, **QUICKLY_DEAD, **set_clock(ahead))
+    for name, ahead in CLOCKS.items():
+        later = client.add("test.clock", queue=name, delay=HOUR / 2)
+        for delay in (0, 1):
+            job = jobs.wait_completed(client.add("test.clock", queue=name, delay=delay))
+            assert (job.attempt, job.rescues) == (1, 0)
+            assert abs(job.result - time.time() - ahead) < HOUR / 2
+        assert client.get(later).attempt == 0
+    assert client.get(held).rescues == 0
+    doomed.kill()
+    gate.open()  # for the next attempt
+    job = jobs.wait_completed(held)
+    assert (job.attempt, job.rescues) == (1, 1)
+    assert {each.name for each in jobs.consumers() if not each.is_dead(6)} == CLOCKS.keys()
