@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 
 LONGEST = 10_000  # characters of what an exception says; the tables take less
 LONGEST_TRACEBACK = 32_000  # characters; the tables take as much
@@ -31,10 +32,14 @@ def show(value: object) -> str:
     return _try_hard(lambda: repr(value)) or ""
 
 
-def format_traceback(error: BaseException) -> str:
-    """Return the traceback as Python prints it; the middle of a long one is left out."""
+def format_traceback(error: BaseException, *, start: TracebackType | None = None) -> str:
+    """Return the traceback as Python prints it; the middle of a long one is left out.
+
+    ``start`` is the frame to begin with, by default the first.
+    """
     try:
-        text = "".join(traceback.format_exception(error))
+        frames = start or error.__traceback__
+        text = "".join(traceback.format_exception(type(error), error, frames))
     except BaseException as trouble:  # noqa: BLE001  it may be of any kind
         return f"The traceback can't be shown: it ended in {_name(trouble)}."
     half = (LONGEST_TRACEBACK - len(CUT)) // 2

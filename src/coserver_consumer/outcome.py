@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import TracebackType
 from typing import Any
 
 from coserver_consumer.exception_text import describe, format_traceback
@@ -35,9 +36,15 @@ class Failed:
     wait: float | None = None
 
     @classmethod
-    def because_of(cls, error: BaseException, *, retry: bool = True) -> Failed:
-        """Return the failure that an exception is, with its traceback. Never raises."""
-        return cls(error=describe(error), traceback=format_traceback(error), retry=retry)
+    def because_of(
+        cls, error: BaseException, *, retry: bool = True, start: TracebackType | None = None
+    ) -> Failed:
+        """Return the failure that an exception is, with its traceback from ``start`` on.
+
+        Never raises.
+        """
+        frames = format_traceback(error, start=start)
+        return cls(error=describe(error), traceback=frames, retry=retry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,25 +110,31 @@ def test_the_skin_is_that_of_the_queuing_request(installation: Installation, job
     assert answer_of(jobs.wait_completed(other))["skin"] == "Plone Default"
 
 
-def test_content_is_found_where_it_is_now(installation: Installation, jobs: Jobs) -> None:
+@pytest.mark.parametrize(("work", "returned"), [("view", "published"), ("function", "/Plone/")])
+def test_content_is_found_where_it_is_now(
+    installation: Installation, jobs: Jobs, work: str, returned: str
+) -> None:
     """It was moved since its job was queued, and plone.app.redirector knows it."""
-    made = installation.make_document(delay="3600")
+    made = installation.make_document(delay="3600", work=work)
     place = installation.admin().get("@@test-move-document", how="move", name=made["name"]).text
     store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
-    job = jobs.wait_completed(made["job_id"])
-    assert job.result["body"] == "published"
-    assert installation.visitor().get(place).status_code == 200
+    result = jobs.wait_completed(made["job_id"]).result
+    expected = returned if work == "view" else f"{returned}{place}"
+    assert (result["body"] if work == "view" else result) == expected
 
 
-def test_what_took_the_place_of_content_is_not_run(installation: Installation, jobs: Jobs) -> None:
+@pytest.mark.parametrize("work", ["view", "function"])
+def test_what_took_the_place_of_content_is_not_run(
+    installation: Installation, jobs: Jobs, work: str
+) -> None:
     """The job fails at once, as its content is gone."""
-    made = installation.make_document(delay="3600")
+    made = installation.make_document(delay="3600", work=work)
     place = installation.admin().get("@@test-move-document", how="swap", name=made["name"]).text
     store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
     job = jobs.wait_ended(made["job_id"])
     assert (job.state, job.attempt) == (State.FAILED, 1)
-    assert f"The content that was at /Plone/{place}" in job.error
-    assert "login" in installation.visitor().get(place).url
+    assert f"that was at /Plone/{place} (UID " in job.error
+    assert "is gone" in job.error
 
 
 # What comes back
@@ -189,6 +195,20 @@ def test_a_view_whose_work_zope_undoes_is_not_completed(
     """Whatever status it would have answered with: it is tried again, then it has failed."""
     job_id = installation.queue("@@test-raise", params={"error": how}, max_attempts=2)
     job = jobs.wait_ended(job_id)
+    assert (job.state, job.attempt) == (State.FAILED, 2)
+    assert error in job.error
+    assert description_of(installation) != "written by what raised"
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [("doom", "its transaction was doomed"), ("unwritable", "TypeError: cannot pickle")],
+)
+def test_a_function_whose_work_zope_undoes_is_not_completed(
+    installation: Installation, jobs: Jobs, how: str, error: str
+) -> None:
+    """Though it returned."""
+    job = jobs.wait_ended(installation.queue_call("spoil", how, max_attempts=2))
     assert (job.state, job.attempt) == (State.FAILED, 2)
     assert error in job.error
     assert description_of(installation) != "written by what raised"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import lxml.html
 import pytest
 import transaction
 from plone import api
@@ -213,6 +214,24 @@ def test_content_that_is_deleted_in_the_same_transaction(
     assert file.title != "written"
 
 
+@pytest.mark.parametrize("name", ["a%41b", "100% sure", "grüße", "a+b;c"])
+@pytest.mark.parametrize("way", [by_object, by_function])
+def test_any_name_is_one(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, way: Callable, name: str
+) -> None:
+    """Before and after a move, also one that looks as if it were quoted."""
+    made = api.content.create(site, "Document", name, safe_id=False)
+    way(made)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert made.title == "written"
+    way(page)
+    transaction.commit()
+    site.manage_delObjects([name])
+    site.manage_renameObject("page", name)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert site[name].title == "written"
+
+
 def test_an_entry_of_the_catalog_stands_for_its_object(
     coserver_jobs: InProcessConsumer, site: Any, page: Any
 ) -> None:
@@ -317,3 +336,51 @@ def _queue_tell(instance: Instance) -> Job:
     transaction.commit()
     instance.queue("/plone/page/@@test-tell-jobs")
     return instance.claim()
+
+
+def add_by_rest(instance: Instance) -> None:
+    """Add a page as Volto does."""
+    answer = instance.browse(
+        "/plone",
+        login="boss",
+        method="POST",
+        json={"@type": "Document", "title": "Harbour news"},
+        headers={"Accept": "application/json"},
+    )
+    assert answer.status_code == 201
+
+
+def add_by_form(instance: Instance) -> None:
+    """Add a page in the classic form."""
+    path = "/plone/++add++Document"
+    page = lxml.html.fromstring(instance.browse(path, login="boss").text)
+    form = page.get_element_by_id("form")
+    fields = dict(form.form_values()) | {
+        "form.widgets.IDublinCore.title": "Harbour news",
+        "form.buttons.save": "Save",
+    }
+    answer = instance.browse(path, login="boss", method="POST", data=fields)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"{instance.url}/plone/harbour-news")
+
+
+@pytest.mark.parametrize(
+    ("event", "way"),
+    [
+        *((IObjectAddedEvent, way) for way in WAYS),
+        (IObjectCreatedEvent, by_object),  # there is no path yet
+        (IObjectCreatedEvent, by_function),
+    ],
+)
+@pytest.mark.parametrize("add", [add_by_rest, add_by_form])
+def test_a_job_queued_while_somebody_adds_a_page_runs_on_that_page(
+    instance: Instance, subscribe: Callable, add: Callable, event: Any, way: Callable
+) -> None:
+    """Whichever event its subscriber is for, and whoever names the page when."""
+    instance.add_user("boss", roles=("Manager",))
+    subscribe(event, way)
+    add(instance)
+    instance.run(job := instance.claim())
+    transaction.begin()
+    assert instance.jobs.get(job.id).state is COMPLETED
+    assert instance.portal["harbour-news"].title == "written"

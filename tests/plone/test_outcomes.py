@@ -48,6 +48,7 @@ ENDS = [
     ("doom", SCHEDULED, "its transaction was doomed"),
     ("send_by_raising", SCHEDULED, "raised Redirect to http://localhost"),
     ("fail", SCHEDULED, "Refuse: the feed is empty: 28"),
+    ("fail_oddly", SCHEDULED, "Unspeakable: (it raises an error when it is asked what it is)"),
     ("conflict", SCHEDULED, "ConflictError: somebody else wrote"),
     ("too_busy", SCHEDULED, "503 Service Unavailable: Come back."),
     ("unwritable", SCHEDULED, "TypeError: cannot pickle 'function' object"),

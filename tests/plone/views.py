@@ -135,6 +135,13 @@ class Refuse(LookupError):
     """An exception of the tests' own."""
 
 
+class Unspeakable(Exception):
+    """An exception that can't say what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
 class End(BrowserView):
     """Writes, and ends as the parameter says."""
 
@@ -171,6 +178,10 @@ class End(BrowserView):
         """Raise, with what must not be seen by everybody."""
         hidden = "a secret in a local variable"
         raise Refuse(f"the feed is empty: {len(hidden)}")
+
+    def fail_oddly(self) -> None:
+        """Raise what can't be shown."""
+        raise Unspeakable
 
     def conflict(self) -> None:
         """Meet the same conflict in every try."""

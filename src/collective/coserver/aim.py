@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from Products.ZCatalog.interfaces import ICatalogBrain
 
@@ -32,7 +33,7 @@ class Aim:
         place = self.subject.find()
         if "content" in self.args and not self.subject.is_at(place):
             return self.args
-        return {"path": to_path(place + self.rest, None), **_refer(self.subject, place)}
+        return {"path": to_path(quote(place) + self.rest, None), **_refer(self.subject, place)}
 
 
 def to_aim(url: Any, view: str | None) -> Aim:
@@ -43,7 +44,7 @@ def to_aim(url: Any, view: str | None) -> Aim:
     if isinstance(url, str):
         return _from_path(to_path(url, view))
     subject = note(_to_object(url))
-    args = {"path": to_path(subject.path or "/", view), **_refer(subject, subject.path)}
+    args = {"path": to_path(quote(subject.path or "/"), view), **_refer(subject, subject.path)}
     return Aim(args=args, rest="" if view is None else f"/{view}", subject=subject)
 
 

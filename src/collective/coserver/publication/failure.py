@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import replace
-from traceback import format_exception
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -17,6 +16,7 @@ from collective.coserver.publication.refusal import Told, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer.answer import CALL, Asked, describe, judge
 from coserver_consumer.errors import InvalidJob, ObjectGone
+from coserver_consumer.exception_text import words
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Failed, NotTried, Obstacle
 from coserver_consumer.reply import Reply
@@ -25,6 +25,7 @@ logger = logging.getLogger("collective.coserver")
 
 FAULT = 500  # the status of an exception that is no answer
 ERRORS = range(400, 600)  # statuses
+LONGEST = 1_000  # characters of a line in the log
 
 
 def describe_request(job: Job, request: Any) -> Asked:
@@ -45,7 +46,7 @@ def to_failure(error: BaseException, job: Job, request: Any) -> Failed | NotTrie
     if isinstance(error, HTTPException) and error.getStatus() != FAULT:
         return _judge_answer(error, describe_request(job, request))
     if job.task != CALL:
-        return replace(Failed.because_of(error), traceback=_format(error))
+        return Failed.because_of(error, start=_find_start(error))
     return judge_function(error, job)
 
 
@@ -54,15 +55,15 @@ def judge_function(error: BaseException, job: Job) -> Failed:
     if isinstance(error, InvalidJob | ObjectGone):
         return Failed(error=str(error), retry=False)
     policy = registry.find_policy(job.args["function"])
-    failure = Failed.because_of(error, retry=policy.allows(error))
+    failure = Failed.because_of(error, retry=policy.allows(error), start=_find_start(error))
     wait = policy.wait(job.attempt, random=random.random) if failure.retry else None
-    return replace(failure, traceback=_format(error), wait=wait)
+    return replace(failure, wait=wait)
 
 
 def tell_failure(request: Any, job: Job, failure: Failed | NotTried, *, status: int) -> NoReturn:
     """Answer with the failure in words, and log it with the job's id."""
     what = failure.error if isinstance(failure, Failed) else failure.reason
-    logger.error("Job %s (%s), attempt %s: %s", job.id, job.name, job.attempt, what)
+    logger.error("Job %s (%s), attempt %s: %s", job.id, _line(job.name), job.attempt, _line(what))
     refuse(request, Told(status if status in ERRORS else FAULT, failure))
 
 
@@ -70,7 +71,8 @@ def _judge_answer(error: HTTPException, asked: Asked) -> Failed:
     """Return what an exception means that is an answer, such as NotFound or Redirect."""
     headers = {name.lower(): value for name, value in getattr(error, "headers", {}).items()}
     plain = {"content-type": "text/plain; charset=utf-8"}
-    reply = Reply(status=error.getStatus(), headers=headers | plain, body=str(error).encode())
+    said = words(error).encode("utf-8", "replace")
+    reply = Reply(status=error.getStatus(), headers=headers | plain, body=said)
     outcome = judge(asked, reply)
     if isinstance(outcome, Failed):
         return outcome
@@ -81,17 +83,17 @@ def _judge_answer(error: HTTPException, asked: Asked) -> Failed:
     )
 
 
-def _format(error: BaseException) -> str:
-    """Return the traceback without the publisher's frames before the job's own."""
-    return "".join(format_exception(type(error), error, _skip(error.__traceback__)))
+def _line(text: str) -> str:
+    """Return the text as one line that isn't too long for a log."""
+    return " ".join(text.split())[:LONGEST]
 
 
-def _skip(traceback: TracebackType | None) -> TracebackType | None:
-    """Return the traceback from where the publisher calls something else."""
-    found = traceback
+def _find_start(error: BaseException) -> TracebackType | None:
+    """Return where the publisher called something else, None if it didn't."""
+    found = error.__traceback__
     while found is not None and _is_publisher(found):
         found = found.tb_next
-    return found or traceback
+    return found
 
 
 def _is_publisher(traceback: TracebackType) -> bool:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import transaction
 from ZODB.POSException import ConflictError
 from zope.globalrequest import getRequest
 
@@ -24,6 +25,24 @@ def count_amid_trouble(site: Any, name: str) -> dict[str, Any]:
     if getRequest().retry_count == 0:
         raise ConflictError("This call was meant to meet a conflict.")
     return {"counted": counted, "site": site}
+
+
+@task
+def spoil(site: Any, name: str) -> str:
+    """Write, and return though nothing of that can be committed."""
+    site.description = "written by what raised"
+    if name == "doom":
+        transaction.doom()
+    else:
+        site.unwritable = lambda: None
+    return "returned"
+
+
+@task
+def say_title(document: Any) -> str:
+    """Change a document; return its path."""
+    document.title = "said"
+    return "/".join(document.getPhysicalPath())
 
 
 @task

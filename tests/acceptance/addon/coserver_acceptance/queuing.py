@@ -122,5 +122,8 @@ class MakeDocument(BrowserView):
         )
         delay = float(form.get("delay", 0))
         said = {"queue": form.get("queue", "default"), "delay": delay}
-        job_id = queue.add(document, view="@@test-publish", **said)
+        if form.get("work") == "function":
+            job_id = functions.say_title.options(**said).delay(document)
+        else:
+            job_id = queue.add(document, view="@@test-publish", **said)
         return json.dumps({"job_id": job_id, "name": document.getId()})
