@@ -21,6 +21,7 @@ __all__ = [
     "Settings",
     "load_settings",
     "load_settings_apart",
+    "load_zope_settings",
     "revive_settings",
     "tell_settings",
 ]
@@ -39,6 +40,13 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     from coserver_consumer.settings_check import check_settings
 
     return Settings(**check_settings(path, flags))
+
+
+def load_zope_settings(said: Mapping[str, Any]) -> Settings:
+    """Do as ``load_settings`` for what zope.conf says, which outweighs the rest."""
+    from coserver_consumer.settings_check import ZOPE_CONF, check_settings
+
+    return Settings(**check_settings(None, dict(said), ZOPE_CONF))
 
 
 def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:

@@ -7,6 +7,7 @@ CoserverError
 │   └── StoreUnavailable    the database can't be reached, or refuses what it is asked now
 ├── AddError                a job can't be queued
 │   ├── UnknownQueue
+│   ├── NotAllowed          who asks may not have that job run again
 │   ├── CrossSiteRequest    another site may have sent the request, with a visitor's rights
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── UnknownLimit
@@ -53,6 +54,10 @@ class AddError(CoserverError):
 
 class UnknownQueue(AddError):
     """No queue of that name is known; the text lists those that are."""
+
+
+class NotAllowed(AddError):
+    """Who asks couldn't have queued the job, and so may not have it run again."""
 
 
 class CrossSiteRequest(AddError):

@@ -11,7 +11,7 @@ import re
 import sys
 import tomllib
 from contextlib import suppress
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
@@ -37,6 +37,21 @@ NAMES = ("queues", "zodb_queues", "capabilities")
 ADDRESSES = ("zope_url", "http_allow")
 
 Found = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the settings are given that outweigh all others: its name, how one is given there."""
+
+    name: str
+    way: str
+
+
+COMMAND_LINE = Door("the flags", "as --{}")
+ZOPE_CONF = Door(
+    "<product-config collective.coserver> of zope.conf",
+    "as {} in <product-config collective.coserver> of zope.conf",
+)
 
 
 class _Rules(BaseSettings):
@@ -140,12 +155,15 @@ def _make_model() -> type[_Rules]:
     return create_model("CheckedSettings", __base__=_Rules, **described)
 
 
-def check_settings(path: Path | None, flags: Found) -> Found:
-    """Return a checked value for every setting; raise ``ConfigurationError`` for a wrong one."""
+def check_settings(path: Path | None, flags: Found, door: Door = COMMAND_LINE) -> Found:
+    """Return a checked value for every setting; raise ``ConfigurationError`` for a wrong one.
+
+    ``flags`` are what was said at ``door``.
+    """
     model = _make_model()
     file = find_file(path)
     sources = {
-        "the flags": _spell_keys({k: v for k, v in flags.items() if v is not None}),
+        door.name: _spell_keys({k: v for k, v in flags.items() if v is not None}),
         "the environment": EnvSettingsSource(model)(),
         str(file): _spell_keys(_read_toml(file)) if file else {},
     }
@@ -156,7 +174,7 @@ def check_settings(path: Path | None, flags: Found) -> Found:
     try:
         return model(**found).model_dump()
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, sources)) from None
+        raise ConfigurationError(_explain(error, sources, door)) from None
 
 
 def _read_toml(file: Path) -> Found:
@@ -186,15 +204,19 @@ def _spell_keys(said: Found) -> Found:
     return {key.replace("-", "_"): value for key, value in said.items()}
 
 
-def _explain(error: ValidationError, sources: dict[str, Found]) -> str:
-    """Put pydantic's first fault into one line that never holds a secret."""
-    fault = error.errors(include_url=False)[0]
+def _explain(error: ValidationError, sources: dict[str, Found], door: Door) -> str:
+    """Put pydantic's first fault into one line that never holds a secret.
+
+    An unknown setting goes first: it may be a missing one, misspelt.
+    """
+    faults = error.errors(include_url=False)
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     if not fault["loc"]:
         return f"The settings don't fit together: {fault['ctx']['error']}."
     key = str(fault["loc"][0])
     if fault["type"] == "missing":
         return (
-            f"Setting '{key}' is missing: give it as --{key.replace('_', '-')}, "
+            f"Setting '{key}' is missing: give it {door.way.format(key.replace('_', '-'))}, "
             f"as {PREFIX}{key.upper()} or in {FILE}."
         )
     origin = next(name for name, said in sources.items() if key in said)

@@ -44,6 +44,12 @@ def locate(context: Any) -> str:
     return context.absolute_url()
 
 
+@task
+def create(folder: Any, name: str) -> list[str]:
+    """Make a page; return who is named as its creators."""
+    return list(api.content.create(folder, "Document", name).creators)
+
+
 @task(run_as="system")
 def rule() -> str:
     """Tell the name of the user as whom it runs, and whether that user may do all."""

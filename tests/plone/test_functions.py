@@ -403,3 +403,12 @@ def test_the_call_of_a_browser_is_not_found(instance: Instance) -> None:
     answer = instance.queue_and_run("/plone/@@coserver-call")
     assert answer.status_code == 401
     assert "isn't the call of a function" in answer.text
+
+
+def test_what_the_system_makes_has_a_creator(instance: Instance, site: Any) -> None:
+    """The system user has no id that Plone could name; a user's job names the user."""
+    made = run(instance, functions.create.options(run_as="system").delay(site, "by-system"))
+    assert made == Completed(result=["system"])
+    assert "system" not in site["by-system"].get_local_roles()
+    made = run(instance, functions.create.delay(site, "by-user"))
+    assert made == Completed(result=[TEST_USER_ID])

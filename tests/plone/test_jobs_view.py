@@ -17,6 +17,7 @@ from coserver_consumer.job import State
 from coserver_consumer.outcome import Failed
 from coserver_consumer.retry import Backoff
 from coserver_consumer.telling import hear
+from tests.plone import functions
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
 LIST = "/plone/@@coserver-jobs"
@@ -214,6 +215,56 @@ def test_a_failed_job_shows_why_and_can_be_retried(people: Instance) -> None:
     assert texts(row)[-1] == "Retry"
     press(people, "boss", "retry", job_id)
     assert people.jobs.get(job_id).state is State.READY
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
+def test_only_a_manager_has_a_function_run_again(people: Instance, state: State) -> None:
+    """It asks for no permission, and who queued it may have been demoted since."""
+    job_id = people.browse("/plone/@@test-locate", login="jane").text
+    if state is State.FAILED:
+        fail(people, "LookupError")
+    else:
+        people.run(people.claim())
+    (row,) = look(people, "jane").cssselect("tr[data-job]")
+    assert "Retry" not in texts(row)[-1]
+    press(people, "jane", "retry", job_id)
+    assert people.jobs.get(job_id).state is state
+    press(people, "boss", "retry", job_id)
+    assert people.jobs.get(job_id).state is (State.READY if state is State.FAILED else state)
+
+
+def test_a_completed_job_is_not_run_again_by_a_form_of_one_s_own(people: Instance) -> None:
+    """The page has no button for it, and the store looks at the state as well."""
+    job_id = people.queue(PATH, login="jane")
+    people.run(people.claim())
+    press(people, "jane", "retry", job_id)
+    assert people.jobs.get(job_id).state is State.COMPLETED
+
+
+def test_nobody_else_s_code_has_a_job_run_again(people: Instance) -> None:
+    """It would run as its owner, as whom nobody else could have queued it."""
+    job_id = people.queue(PATH, login="jane")
+    fail(people, "LookupError")
+    answers = [
+        people.browse("/plone/@@test-retry", login=login, params={"job": job_id}).text
+        for login in (None, "john", "jane")
+    ]
+    assert answers[:2] == [answers[0]] * 2
+    assert "only its owner and those who have the permission" in answers[0]
+    assert answers[2] == "again"
+    fail(people, "LookupError")
+    assert (
+        people.browse("/plone/@@test-retry", login="boss", params={"job": job_id}).text == "again"
+    )
+
+
+def test_a_job_of_the_system_is_the_system_s(people: Instance) -> None:
+    """It isn't one of Anonymous."""
+    functions.rule.delay()
+    transaction.commit()
+    (row,) = look(people, "boss").cssselect("tr[data-job]")
+    assert "system" in texts(row)
+    assert "Anonymous" not in texts(row)
 
 
 def test_a_job_for_later_can_be_run_now(people: Instance) -> None:

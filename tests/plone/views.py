@@ -56,6 +56,17 @@ class TryToQueue(BrowserView):
             return str(error)
 
 
+class Retry(BrowserView):
+    """Has a job run again, and tells what is said against it."""
+
+    def __call__(self) -> str:
+        try:
+            queue.retry(self.request.form["job"])
+        except AddError as error:
+            return str(error)
+        return "again"
+
+
 class Borrow(BrowserView):
     """Queues a job under the name of somebody who may do more, as who doesn't think of jobs."""
 
@@ -247,6 +258,7 @@ class WhichForJobs(Which):
 VIEWS = (
     ("test-queue", Queue, IDefaultBrowserLayer, "zope2.Public"),
     ("test-try-to-queue", TryToQueue, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-retry", Retry, IDefaultBrowserLayer, "zope2.Public"),
     ("test-borrow", Borrow, IDefaultBrowserLayer, "zope2.Public"),
     ("test-token", Token, IDefaultBrowserLayer, "zope2.Public"),
     ("test-locate", Locate, IDefaultBrowserLayer, "zope2.Public"),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from zope.globalrequest import getRequest
 from collective.coserver.address import to_title
 from collective.coserver.aim import to_aim
 from collective.coserver.body import Payload, to_body
+from collective.coserver.cross_site import refuse_cross_site
 from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
 from collective.coserver.enlisting import Work, enlist, enlist_all, make
@@ -24,6 +25,7 @@ from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner, find_user
 from collective.coserver.parameters import to_parameters
 from collective.coserver.pas.login import require_login
+from collective.coserver.rerun import require_rerun
 from coserver_consumer import store, together
 from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
@@ -172,13 +174,19 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
     return write(lambda connection: store.cancel(connection, job_id, by=who, kill=kill))
 
 
-def retry(job_id: str) -> None:
+def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     """Run an ended job again, or a scheduled one now, whatever becomes of the transaction.
 
-    Raises ``JobNotFound`` or ``WrongState``.
+    ``states`` are those in which it may be run again, by default all that allow it. Raises
+    ``JobNotFound``, ``WrongState``, ``NotAllowed`` for a request of neither the job's owner nor a
+    manager, and ``CrossSiteRequest``.
     """
+    refuse_cross_site()
+    job = get(job_id)
+    require_rerun(job)
+    said = {} if states is None else {"states": states}
     who = current_owner().id
-    write(lambda connection: store.retry(connection, job_id, by=who))
+    write(lambda connection: store.retry(connection, job.id, by=who, **said))
 
 
 def _find_site(url: Any) -> Any:

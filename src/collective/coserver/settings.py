@@ -8,7 +8,7 @@ from typing import Any
 from App.config import getConfiguration
 
 from collective.coserver.registered import find_registered_engine
-from coserver_consumer.config import Settings, load_settings
+from coserver_consumer.config import Settings, load_zope_settings
 
 SECTION = "collective.coserver"  # <product-config collective.coserver>
 
@@ -37,7 +37,7 @@ def get_settings() -> Settings:
     engine = find_registered_engine()
     if engine is not None:
         said["database"] = engine.url.render_as_string(hide_password=False)
-    return load_settings(**said)
+    return load_zope_settings(said)
 
 
 def product_config() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,24 +55,31 @@ def cancel(
     return state
 
 
-def retry(connection: Connection, job_id: str, *, by: str | None = None) -> None:
+def retry(
+    connection: Connection,
+    job_id: str,
+    *,
+    by: str | None = None,
+    states: Collection[State] = (State.SCHEDULED, *RETRIABLE),
+) -> None:
     """Run an ended job again with all its attempts before it, or a scheduled one now.
 
-    Raise ``JobNotFound``, or ``WrongState`` if it waits or runs already, never was committed, or
-    its unique key is held by another job meanwhile.
+    ``states`` are those in which whoever asks may have it run. Raise ``JobNotFound``, or
+    ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
+    another job meanwhile.
     """
     state = _lock(connection, job_id)
+    if state not in states:
+        raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     if state is State.SCHEDULED:
         due = sa.update(schema.job).where(schema.job.c.id == job_id)
         connection.execute(due.values(state=State.READY.value, run_at=Now()))
-    elif state in RETRIABLE:
+    else:
         _check_key(connection, get(connection, job_id))
         forget_parents(connection, job_id)
         again: dict[str, Any] = {"state": State.READY, "run_at": Now(), "waits_for": sa.literal(0)}
         if why := revive_if_fit(connection, job_id, **again):
             raise WrongState(f"Job {job_id} can't run again. {why}")
-    else:
-        raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     audit(connection, "retry", who=by, job_id=job_id)
 
 

@@ -23,6 +23,7 @@ from collective.coserver.i18n import _
 from collective.coserver.origin import site_path
 from collective.coserver.owner import ANONYMOUS, current_owner, owner_of_job
 from collective.coserver.permissions import MANAGE_JOBS
+from collective.coserver.rerun import states_to_retry
 from collective.coserver.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound, StoreError, WrongState
@@ -117,7 +118,7 @@ class JobsView(BrowserView):
         """Return the row; how the code failed is for managers, that it did is for its owner too."""
         error = "" if failure is None else failure.error
         traceback = failure.traceback if failure is not None and self.is_manager else None
-        row = Row(job=job, last_error=error, traceback=traceback or "")
+        row = Row(job=job, is_manager=self.is_manager, last_error=error, traceback=traceback or "")
         if job.id != self._asked_id("why") or not self.is_manager or not row.is_waiting:
             return row
         return replace(row, reason=find_reason(job))
@@ -128,7 +129,8 @@ class JobsView(BrowserView):
         return _("message_cancelled", default="The job was cancelled.")
 
     def _retry(self, job_id: str) -> Message:
-        queue.retry(self._find(job_id).id)
+        job = self._find(job_id)
+        queue.retry(job.id, states=states_to_retry(job, is_manager=self.is_manager))
         return _("message_retried", default="The job will be run again.")
 
     def _find(self, job_id: str) -> Job:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from plone import api
 from zope.i18nmessageid import Message
 
-from collective.coserver.browser.states import CANCELLABLE, COLOURS, RETRIABLE, TITLES, WAITING
+from collective.coserver.browser.states import CANCELLABLE, COLOURS, TITLES, WAITING
+from collective.coserver.functions.run_as import SYSTEM
 from collective.coserver.i18n import _
+from collective.coserver.rerun import states_to_retry
 from coserver_consumer.job import Job, State
 from coserver_consumer.moments import to_utc
 
@@ -20,11 +22,12 @@ EXCERPT = 200  # characters of an error
 class Row:
     """What the template shows of a job.
 
-    ``reason``: why it waits, if somebody asked. ``last_error`` and ``traceback`` are those of its
-    last attempt, if that failed.
+    ``is_manager``: whether who looks may manage jobs. ``reason``: why it waits, if somebody asked.
+    ``last_error`` and ``traceback`` are those of its last attempt, if that failed.
     """
 
     job: Job
+    is_manager: bool = False
     reason: str = ""
     last_error: str = ""
     traceback: str = ""
@@ -38,6 +41,12 @@ class Row:
     def colour(self) -> str:
         """The colour of the state, as Bootstrap calls it."""
         return COLOURS.get(self.job.state, "secondary")
+
+    @property
+    def owner(self) -> str | None:
+        """As whom it runs: a user's id, ``system``, or None for Anonymous."""
+        args = self.job.args if isinstance(self.job.args, dict) else {}
+        return self.job.owner or (SYSTEM if args.get("run_as") == SYSTEM else None)
 
     @property
     def created(self) -> str:
@@ -82,7 +91,7 @@ class Row:
     @property
     def can_retry(self) -> bool:
         """True if the job may be run again, or sooner."""
-        return self.job.state in RETRIABLE
+        return self.job.state in states_to_retry(self.job, is_manager=self.is_manager)
 
     @property
     def retry(self) -> Message:

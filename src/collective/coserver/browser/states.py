@@ -32,4 +32,3 @@ COLOURS = {
 
 WAITING = frozenset({State.STAGED, State.SCHEDULED, State.READY, State.BLOCKED})
 CANCELLABLE = frozenset({State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING, State.UNKNOWN})
-RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})

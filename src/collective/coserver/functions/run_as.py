@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from AccessControl import getSecurityManager
@@ -16,6 +17,7 @@ from collective.coserver.pas.login import require_login
 from coserver_consumer.errors import InvalidJob
 
 SYSTEM = "system"
+_acting: ContextVar[str | None] = ContextVar("as whom a function runs", default=None)
 
 
 def to_owner(run_as: str | None, site: Any) -> Owner:
@@ -44,7 +46,14 @@ def acting_as(run_as: str | None, site: Any) -> Iterator[None]:
     if run_as is not None:
         user = system if run_as == SYSTEM else find_user(run_as, site)
         newSecurityManager(None, user)
+    token = _acting.set(run_as)
     try:
         yield
     finally:
+        _acting.reset(token)
         setSecurityManager(before)
+
+
+def is_system() -> bool:
+    """True within a function that runs as the system."""
+    return _acting.get() == SYSTEM

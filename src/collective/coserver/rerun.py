@@ -1,0 +1,44 @@
+"""Who may have a job run again: who could have queued it."""
+
+from __future__ import annotations
+
+from AccessControl import getSecurityManager
+
+from collective.coserver.origin import find_site, site_path
+from collective.coserver.owner import current_owner, owner_of_job
+from collective.coserver.permissions import MANAGE_JOBS
+from collective.coserver.sent import find_sent_request
+from coserver_consumer.errors import NotAllowed
+from coserver_consumer.job import Job, State
+
+RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})
+
+
+def require_rerun(job: Job) -> None:
+    """Raise ``NotAllowed`` for a request that runs as neither the job's owner nor a manager.
+
+    The job would run as its owner, which nobody else could have queued it as. A script may do all.
+    """
+    if find_sent_request() is None or owner_of_job(job) == current_owner() or _manages(job):
+        return
+    raise NotAllowed(
+        f"Job {job.id} can't be run again by this request: only its owner and those who have the "
+        f"permission '{MANAGE_JOBS}' in its site may do that."
+    )
+
+
+def states_to_retry(job: Job, *, is_manager: bool) -> frozenset[State]:
+    """Return the states in which a person may have the job run again.
+
+    A view asks for its permission whenever it runs. A function doesn't: the code that queued it
+    has, so who may not manage jobs can't have one run once more.
+    """
+    is_checked = job.task != "call"
+    return RETRIABLE if is_manager or is_checked else frozenset({State.SCHEDULED})
+
+
+def _manages(job: Job) -> bool:
+    site = find_site()
+    if site is None or site_path(site) != job.site:
+        return False
+    return bool(getSecurityManager().checkPermission(MANAGE_JOBS, site))
