@@ -239,10 +239,8 @@ def test_what_the_database_refuses_is_one_line(call, tmp_path):
     file = tmp_path / "queue.sqlite"
     file.write_text("something else than a database, and long enough to be read as one" * 20)
     done = call(f"sqlite:///{file}", "status")
-    assert (done.exit_code, done.stderr) == (
-        1,
-        "Error: The database says: file is not a database\n",
-    )
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
+    assert "file is not a database" in done.stderr
 
 
 def test_changes_of_several_jobs_are_all_made_or_none(sqlite_url, sqlite_client, call):
