@@ -55,7 +55,13 @@ class Executor:
         _check_arguments(job)
         store.check_size_of_row(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
-            verify(job, self._settings.secret_text)
+            policy, settings = self._registry.policy(job.task), self._settings
+            verify(
+                job,
+                settings.secret_text,
+                signed_days=settings.signed_days,
+                attempts=policy.attempts,
+            )
         return task
 
 

@@ -117,6 +117,11 @@ class Settings:
     resolve_every: float = setting(
         "How often it is found out what became of requests that died.", default=10.0, gt=0
     )
+    signed_days: float = setting(
+        "For how many days after it was due a job may begin that runs as a Plone user.",
+        default=30.0,
+        gt=0,
+    )
     keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
     max_payload: int = setting(
         "The largest arguments and payload.", default=1_048_576, ge=1, le=16_777_216

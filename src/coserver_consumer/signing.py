@@ -1,6 +1,7 @@
 """Signatures of jobs and tokens of runs, from the secret that Zope and its consumers share.
 
-A signature (HMAC-SHA256) says: a holder of the secret queued this job for this user. A token
+A signature (HMAC-SHA256) says: a holder of the secret queued this job for this user, due then, to
+be tried so often. It covers id, task, arguments, payload, owner, site, origin and queue. A token
 (JWT, RFC 7519; HS256) says: a consumer runs this attempt now, with this method and target.
 """
 
@@ -9,16 +10,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
-from coserver_consumer.errors import Unsigned
+from coserver_consumer.errors import ConfigurationError, Unsigned
 from coserver_consumer.job import Job, NewJob, RunKey
 
-VERSION = "v1"
+VERSION = "v2"
+SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)
+SIGNED_DAYS = 30.0
+DAY = 86_400  # seconds
+SECOND = 1_000_000  # microseconds
 AUDIENCE = "coserver-run"
 SERVICE = "coserver-service"
 
@@ -32,27 +39,99 @@ class Claims:
     target: str
 
 
-def sign(job: NewJob, secret: str) -> NewJob:
-    """Return the job with its signature."""
-    return replace(job, signature=f"{VERSION}:{_digest(job, secret)}")
+def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
+    """Return the job with its signature, which says when it is due and how often it may be tried.
+
+    ``now`` is the time since the epoch in seconds, that of this machine unless given.
+    """
+    if job.run_at is not None:
+        due = job.run_at // SECOND
+    else:
+        due = int((time.time() if now is None else now) + max(0, job.delay))
+    return replace(job, signature=_seal_job(job, secret, due=due, attempts=job.max_attempts))
 
 
-def verify(job: Job, secret: str) -> None:
-    """Raise ``Unsigned`` unless the job bears the signature of this secret's holder."""
-    if job.signature is None:
-        raise Unsigned(f"Job {job.id} bears no signature, so it can't run as a Plone user.")
-    if not hmac.compare_digest(job.signature, f"{VERSION}:{_digest(job, secret)}"):
+def verify(
+    job: Job,
+    secret: str,
+    *,
+    signed_days: float = SIGNED_DAYS,
+    now: float | None = None,
+    attempts: Callable[[int], int] = int,
+) -> None:
+    """Raise ``Unsigned`` unless the job is as a holder of this secret queued it, and not too old.
+
+    An old one could have been copied back from the history by whoever can write rows.
+    ``attempts`` gives the number of attempts that the task makes of the signed one.
+    """
+    signed = _read_signature(job, secret)
+    if job.max_attempts > attempts(signed.attempts):
+        raise _does_not_fit(job)
+    late = ((time.time() if now is None else now) - signed.due) / DAY
+    if late > signed_days:
         raise Unsigned(
-            f"The signature of job {job.id} doesn't fit: it was changed after it was queued, "
-            "or Zope and this process have different secrets."
+            f"Job {job.id} was due {late:.0f} days ago; a job runs as a Plone user for "
+            f"{signed_days:g} days only, the setting signed_days. Run it again in the control "
+            "panel, or queue it anew."
         )
 
 
-def _digest(job: NewJob | Job, secret: str) -> str:
-    said = [job.id, job.task, job.args, job.owner, job.site, job.origin]
+def renew(job: Job, secret: str, *, now: float | None = None) -> str:
+    """Return a signature of the same job as due now; raise ``Unsigned`` if it has no good one.
+
+    For somebody who may run it again: how old it is doesn't matter then.
+    """
+    signed = _read_signature(job, secret)
+    due = int(time.time() if now is None else now)
+    return _seal_job(job, secret, due=due, attempts=signed.attempts)
+
+
+def make_renewal(find_secret: Callable[[], str]) -> Callable[[Job], str | None]:
+    """Return what renews a job's signature; one without a good one, or a secret, stays as it is."""
+
+    def renew_if_good(job: Job) -> str | None:
+        try:
+            return renew(job, find_secret())
+        except (Unsigned, ConfigurationError):
+            return job.signature
+
+    return renew_if_good
+
+
+class _Signed(NamedTuple):
+    """What a signature says itself: when the job is due, in seconds since the epoch."""
+
+    due: int
+    attempts: int
+
+
+def _read_signature(job: Job, secret: str) -> _Signed:
+    if job.signature is None:
+        raise Unsigned(f"Job {job.id} bears no signature, so it can't run as a Plone user.")
+    found = SIGNATURE.fullmatch(job.signature)
+    if found is None:
+        raise _does_not_fit(job)
+    signed = _Signed(due=int(found[1]), attempts=int(found[2]))
+    expected = _seal_job(job, secret, **signed._asdict())
+    if not hmac.compare_digest(job.signature, expected):
+        raise _does_not_fit(job)
+    return signed
+
+
+def _does_not_fit(job: Job) -> Unsigned:
+    return Unsigned(
+        f"The signature of job {job.id} doesn't fit: it was changed after it was queued, "
+        "or Zope and this process have different secrets."
+    )
+
+
+def _seal_job(job: NewJob | Job, secret: str, *, due: int, attempts: int) -> str:
+    """Return the signature: the version, what it says itself, and the code over all of it."""
+    told = f"{VERSION}:{due}:{attempts}"
+    said = [told, job.id, job.task, job.args, job.owner, job.site, job.origin, job.queue]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     message = text.encode() + b"\0" + hashlib.sha256(job.payload or b"").digest()
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return f"{told}:{hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()}"
 
 
 def make_token(key: RunKey, *, method: str, target: str, secret: str, lifetime: float) -> str:

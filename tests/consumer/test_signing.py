@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import jwt
 import pytest
@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from coserver_consumer.errors import Unsigned
 from coserver_consumer.job import Job, NewJob, RunKey
-from coserver_consumer.signing import make_token, read_token, sign, verify
+from coserver_consumer.retry import RetryPolicy
+from coserver_consumer.settings import Settings
+from coserver_consumer.signing import (
+    DAY,
+    make_renewal,
+    make_token,
+    read_token,
+    renew,
+    sign,
+    verify,
+)
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY = RunKey("01980cf2-53a1-7000-8000-0123456789ab", 3)
@@ -28,7 +38,11 @@ JOB = NewJob(
 @pytest.fixture
 def signed(make_job):
     """The job as a consumer has it, signed when it was queued."""
-    job = sign(JOB, SECRET)
+    return make_claimed(make_job, sign(JOB, SECRET))
+
+
+def make_claimed(make_job, job):
+    """Return a new job as a consumer claims it."""
     return make_job(**{k: v for k, v in asdict(job).items() if k in Job._fields})
 
 
@@ -57,12 +71,61 @@ def test_a_signed_job_is_verified(signed):
         {"id": "01980cf2-53a1-7000-8000-0123456789ac"},
         {"signature": None},
         {"signature": "v1:00"},
+        {"queue": "other"},
+        {"max_attempts": 6},
     ],
 )
 def test_a_changed_job_is_refused(signed, change):
     """Who can write to the database only must not gain a user's rights."""
     with pytest.raises(Unsigned):
         verify(signed._replace(**change), SECRET)
+
+
+@pytest.mark.parametrize("change", [(1, "9999999999"), (2, "50"), (0, "v1"), (3, "0" * 64)])
+def test_what_a_signature_says_itself_cannot_be_changed(signed, change):
+    """Neither when the job was due, nor how often it may be tried; and no older kind is taken."""
+    at, text = change
+    parts = signed.signature.split(":")
+    parts[at] = text
+    with pytest.raises(Unsigned, match="doesn't fit"):
+        verify(signed._replace(signature=":".join(parts), max_attempts=6), SECRET)
+
+
+def test_an_old_job_is_refused(make_job):
+    """Who can write rows could copy it back from the history; from when it was due on it ages."""
+    later = replace(JOB, delay=10 * DAY)
+    signed = make_claimed(make_job, sign(later, SECRET, now=0))
+    verify(signed, SECRET, now=39 * DAY)
+    with pytest.raises(Unsigned, match=r"due 31 days ago.*signed_days.*control panel"):
+        verify(signed, SECRET, now=41.1 * DAY)
+    verify(signed, SECRET, now=41 * DAY, signed_days=60)
+
+
+def test_a_job_that_is_run_again_gets_a_new_signature(make_job):
+    """For somebody who may; but one that was changed gets none."""
+    old = make_claimed(make_job, sign(JOB, SECRET, now=0))
+    again = old._replace(signature=renew(old, SECRET, now=100 * DAY))
+    verify(again, SECRET, now=101 * DAY)
+    with pytest.raises(Unsigned):
+        renew(old._replace(owner="admin"), SECRET)
+    keep = make_renewal(lambda: SECRET)
+    assert keep(old._replace(owner="admin")) == old.signature
+    assert make_renewal(lambda: Settings(database="sqlite:///x").secret_text)(old) == old.signature
+
+
+@pytest.mark.parametrize("said", [1, 5, 8])
+def test_a_task_may_give_more_attempts_than_were_signed(make_job, said):
+    """Its policy is the consumer's, not the row's."""
+    policy = RetryPolicy(max_attempts=20)
+    signed = make_claimed(make_job, sign(replace(JOB, max_attempts=said), SECRET))
+    fitted = signed._replace(max_attempts=policy.attempts(said))
+    verify(fitted, SECRET, attempts=policy.attempts)
+
+
+def test_what_an_operator_may_change_is_not_signed(signed):
+    """When it runs, how urgent it is, how long it may take, what it is called; fewer attempts."""
+    changed = {"run_at": 7, "priority": 9, "timeout": 5.0, "title": "x", "max_attempts": 1}
+    verify(signed._replace(**changed), SECRET)
 
 
 def test_a_job_of_another_secret_is_refused(signed):

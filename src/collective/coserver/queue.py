@@ -26,12 +26,14 @@ from collective.coserver.owner import current_owner, find_user
 from collective.coserver.parameters import to_parameters
 from collective.coserver.pas.login import require_login
 from collective.coserver.rerun import require_rerun
+from collective.coserver.settings import get_settings
 from coserver_consumer import store, together
 from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.options import read_options
+from coserver_consumer.signing import make_renewal
 from coserver_consumer.together import Group
 from coserver_consumer.xmlrpc_message import write_call
 
@@ -184,9 +186,9 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     refuse_cross_site()
     job = get(job_id)
     require_rerun(job)
-    said = {} if states is None else {"states": states}
-    who = current_owner().id
-    write(lambda connection: store.retry(connection, job.id, by=who, **said))
+    said: dict[str, Any] = {} if states is None else {"states": states}
+    said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
+    write(lambda connection: store.retry(connection, job.id, **said))
 
 
 def _find_site(url: Any) -> Any:

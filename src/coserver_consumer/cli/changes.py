@@ -18,6 +18,7 @@ from coserver_consumer.cli.completion import complete_job
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
 from coserver_consumer.cli.output import who, write_json, write_table
 from coserver_consumer.job import State
+from coserver_consumer.signing import make_renewal
 from coserver_consumer.store import Count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,9 +69,11 @@ def retry_jobs(context: click.Context, /, **given: Any) -> None:
       coserver jobs retry --queue mail --ended-since 2h
       coserver jobs retry --state failed --state cancelled --task http --dry-run
     """
+    settings = find_access(context).load()
+    renew = make_renewal(lambda: settings.secret_text)
 
     def act(connection: Connection, job_id: str) -> None:
-        store.retry(connection, job_id, by=who())
+        store.retry(connection, job_id, by=who(), renew=renew)
 
     change = Change(
         verb="Run again",

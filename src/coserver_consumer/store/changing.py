@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,10 +61,12 @@ def retry(
     *,
     by: str | None = None,
     states: Collection[State] = (State.SCHEDULED, *RETRIABLE),
+    renew: Callable[[Job], str | None] = lambda job: job.signature,
 ) -> None:
     """Run an ended job again with all its attempts before it, or a scheduled one now.
 
-    ``states`` are those in which whoever asks may have it run. Raise ``JobNotFound``, or
+    ``states`` are those in which whoever asks may have it run. ``renew`` returns the job's new
+    signature: the old one may be too old by now. Raise ``JobNotFound``, or
     ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
     another job meanwhile.
     """
@@ -80,7 +82,16 @@ def retry(
         again: dict[str, Any] = {"state": State.READY, "run_at": Now(), "waits_for": sa.literal(0)}
         if why := revive_if_fit(connection, job_id, **again):
             raise WrongState(f"Job {job_id} can't run again. {why}")
+    _sign_anew(connection, job_id, renew)
     audit(connection, "retry", who=by, job_id=job_id)
+
+
+def _sign_anew(connection: Connection, job_id: str, renew: Callable[[Job], str | None]) -> None:
+    job = get(connection, job_id)
+    signature = renew(job)
+    if signature != job.signature:
+        signed = sa.update(schema.job).where(schema.job.c.id == job_id)
+        connection.execute(signed.values(signature=signature))
 
 
 def report(connection: Connection, key: RunKey, progress: float, text: str | None) -> bool:

@@ -85,3 +85,15 @@ def test_progress_belongs_to_the_current_run(queue):
     queue.unregister(job.consumer)
     assert not queue.report(job.key, 0.5, None)
     assert queue.get_running(job.key) is None
+
+
+def test_a_job_that_is_run_again_is_signed_anew(queue):
+    """Its signature may be too old by now; what is waiting and is to run now is signed as well."""
+    queue.put(signature="old")
+    (job,) = queue.take()
+    queue.finish([Ending(key=job.key, state=State.FAILED, error="boom")])
+    queue.retry(job.id, renew=lambda job: f"{job.signature} and new")
+    assert queue.get(job.id).signature == "old and new"
+    later = queue.put(signature="old", delay=3600)
+    queue.retry(later, renew=lambda _: "new")
+    assert queue.get(later).signature == "new"

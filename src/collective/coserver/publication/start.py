@@ -80,7 +80,7 @@ def find_job(token: str, request: Any) -> Job:
     job = read(lambda connection: store.get_running(connection, claims.key))
     if job is None:
         raise Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
-    signing.verify(job, secret)
+    signing.verify(job, secret, signed_days=get_settings().signed_days)
     return job
 
 
