@@ -155,8 +155,7 @@ class WorkerProcess:
         self._tell(Report(says=Is.READY))
 
     def _add_queues(self, connection: Connection) -> None:
-        for name in self._settings.queues:
-            store.add_queue(connection, name)
+        store.add_queues(connection, self._settings.queues)
 
     def _wait(self) -> Command:
         """Return the command that ends the work."""

@@ -80,6 +80,7 @@ from coserver_consumer.store.pruning import prune
 from coserver_consumer.store.queues import (
     Consumer,
     add_queue,
+    add_queues,
     consumers,
     pause,
     queues,
@@ -129,6 +130,7 @@ __all__ = [
     "add_line",
     "add_many",
     "add_queue",
+    "add_queues",
     "agree",
     "attempts",
     "begin",

@@ -72,9 +72,9 @@ def claim_from(
         return jobs
     with in_turn(connection, limit):
         turnstile = Turnstile(connection)
-        for queue in outlook.queues:
+        for queue in outlook.worth_claiming:
             left = limit - len(jobs)
-            if left > 0 and not queue.is_paused:
+            if left > 0:
                 search = Search(connection, queue, claimer, places.of(queue.name), turnstile)
                 jobs += search.take(left, idle=max(0, idle - len(jobs)))
     return jobs

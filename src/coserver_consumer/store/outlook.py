@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,8 @@ from coserver_consumer.store.sql import by_index, is_state
 from coserver_consumer.store.statement import Statement, parameter
 from coserver_consumer.store.values import Values
 
+MANY = 50  # queues; a statement about more takes long to plan, and SQLite takes 500 parts
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueOutlook:
@@ -33,6 +35,11 @@ class QueueOutlook:
     rate_period: float | None
     has_ready: bool
     has_limited: bool
+
+    @property
+    def has_any(self) -> bool:
+        """True if jobs wait in it, with a limit of their own or without."""
+        return self.has_ready or self.has_limited
 
     @property
     def is_ruled(self) -> bool:
@@ -55,9 +62,16 @@ class Outlook:
     @property
     def has_work(self) -> bool:
         """True if a claim may find something."""
-        return any(
-            not queue.is_paused and (queue.has_ready or queue.has_limited) for queue in self.queues
-        )
+        return any(not queue.is_paused and queue.has_any for queue in self.queues)
+
+    @property
+    def worth_claiming(self) -> Iterator[QueueOutlook]:
+        """The queues that a claim is to look into.
+
+        One that was empty may have got a job since; to look into many for that takes too long.
+        """
+        is_short = len(self.queues) <= MANY
+        return (each for each in self.queues if not each.is_paused and (is_short or each.has_any))
 
 
 def look(
@@ -68,7 +82,54 @@ def look(
     places: Places | None = None,
 ) -> Outlook:
     """Return what the queues hold for a consumer with these capabilities, in these places."""
-    known, began = places or Places(), time.monotonic()
+    if len(queues) <= MANY:
+        return _look_at(connection, queues, capabilities, places or Places())
+    return _look_at_many(connection, queues, capabilities, places or Places())
+
+
+def _look_at_many(
+    connection: Connection, queues: Sequence[str], capabilities: Sequence[str], places: Places
+) -> Outlook:
+    """Ask in full about those queues only that have ready jobs, some at a time."""
+    rules = _read_rules(connection)
+    ready = set(_READY.all(connection))
+    asked = [name for name in queues if name in ready] or list(queues[:1])
+    looks = [
+        _look_at(connection, asked[start : start + MANY], capabilities, places)
+        for start in range(0, len(asked), MANY)
+    ]
+    found = {queue.name: queue for each in looks for queue in each.queues}
+    idle = QueueOutlook(
+        name="",
+        is_paused=False,
+        max_running=None,
+        rate_number=None,
+        rate_period=None,
+        has_ready=False,
+        has_limited=False,
+    )
+    return Outlook(
+        queues=tuple(
+            found.get(name) or rules.get(name) or replace(idle, name=name) for name in queues
+        ),
+        requirements=looks[0].requirements,
+        is_due=looks[0].is_due,
+    )
+
+
+def _read_rules(connection: Connection) -> dict[str, QueueOutlook]:
+    """Return the queues by name as they are while nothing waits in them."""
+    queue = schema.queue.c
+    nothing = [sa.literal(0).label(name) for name in ("has_ready", "has_limited")]
+    columns = [queue.name, queue.paused, queue.max_running, queue.rate_number, queue.rate_period]
+    rows = connection.execute(sa.select(*columns, *nothing)).all()
+    return {row.name: _to_outlook(row, row.name) for row in rows}
+
+
+def _look_at(
+    connection: Connection, queues: Sequence[str], capabilities: Sequence[str], known: Places
+) -> Outlook:
+    began = time.monotonic()
     values: dict[str, Any] = {}
     starts = [known.of(name).start(began) for name in queues]
     for number, (name, (rank, after)) in enumerate(zip(queues, starts, strict=True)):
@@ -146,6 +207,7 @@ def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> t
     return tuple(text for text in asked if set(split_names(text)) <= set(capabilities))
 
 
+_READY = Values(schema.job.c.queue, "coserver_job_claim", is_state(State.READY))
 _REQUIREMENTS = Values(
     schema.job.c.requires,
     "coserver_job_requires",

@@ -14,6 +14,7 @@ from coserver_consumer.errors import InvalidJob, UnknownQueue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.sql import insert_unless_there
 from coserver_consumer.texts import make_line
 
 NAME_LENGTH = 190
@@ -50,14 +51,26 @@ def queues(connection: Connection) -> list[str]:
 
 def add_queue(connection: Connection, name: str) -> None:
     """Make a queue known; a known one stays as it is."""
+    add_queues(connection, [name])
+
+
+def check_name(name: str) -> None:
+    """Raise ``InvalidJob`` unless a queue can be called so."""
     is_plain = name.isprintable() and name == name.strip() and "," not in name
     if not 0 < len(name) <= NAME_LENGTH or not is_plain:
         raise InvalidJob(
             f"'{make_line(name, NAME_LENGTH)}' can't name a queue: 1 to {NAME_LENGTH} printable "
             "characters, without commas, not beginning or ending with a space."
         )
-    if name not in queues(connection):
-        connection.execute(sa.insert(schema.queue).values(name=name))
+
+
+def add_queues(connection: Connection, names: Iterable[str]) -> None:
+    """Make queues known that aren't; raise ``InvalidJob`` for a name that can be none's."""
+    known = set(queues(connection))
+    for name in dict.fromkeys(names):
+        check_name(name)
+        if name not in known:
+            connection.execute(insert_unless_there(connection, schema.queue).values(name=name))
 
 
 def pause(connection: Connection, name: str, *, paused: bool = True, by: str | None = None) -> None:
