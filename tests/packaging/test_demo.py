@@ -49,7 +49,7 @@ class Demonstration:
             capture_output=True,
             text=True,
             check=False,
-            timeout=200,
+            timeout=280,  # seconds; a test may take 300
         )
 
     def start(self) -> Process:

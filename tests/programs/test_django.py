@@ -159,6 +159,7 @@ def _to_django(url: str) -> dict[str, str]:
         "PORT": str(parts.port or ""),
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
+        "OPTIONS": {"timeout": 60} if parts.get_backend_name() == "sqlite" else {},
     }
 
 
