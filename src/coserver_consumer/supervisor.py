@@ -24,11 +24,11 @@ from coserver_consumer.restart_policy import (
     Leave,
     Nothing,
     Restart,
-    Role,
     decide,
 )
 from coserver_consumer.settings import Settings
 from coserver_consumer.signals import obey_signals
+from coserver_consumer.slot import Slot
 
 LOOKS = 0.5  # seconds between two looks at the clock
 LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end
@@ -42,32 +42,6 @@ class Heard:
 
     child: Child
     report: Report | None
-
-
-@dataclass(slots=True)
-class Slot:
-    """The place of one worker process: who has it, and who is to have it.
-
-    ``failures`` counts the processes that ended before they were settled, one after another;
-    ``due`` is when the next one may be started, by the monotonic clock.
-    """
-
-    child: Child | None = None
-    successor: Child | None = None
-    failures: int = 0
-    due: float = 0.0
-
-    def role_of(self, child: Child) -> Role:
-        """Return what a child is here for."""
-        if child is self.successor:
-            return Role.SUCCESSOR
-        return Role.HOLDER if child is self.child else Role.RETIRED
-
-    def drop(self, child: Child) -> bool:
-        """Forget a child; return True if that was the last one here."""
-        self.child = None if self.child is child else self.child
-        self.successor = None if self.successor is child else self.successor
-        return self.child is None and self.successor is None
 
 
 def run(settings: Settings, load: Load) -> int:
