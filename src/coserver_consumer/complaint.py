@@ -11,6 +11,7 @@ from coserver_consumer.errors import (
     JobNotFound,
     StartAgain,
 )
+from coserver_consumer.texts import make_line
 
 FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
 START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over
@@ -54,4 +55,4 @@ def _find_database_error(error: Exception) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return make_line(text)

@@ -268,3 +268,18 @@ def invoke(url: str, *arguments: str) -> str:
     done = CliRunner().invoke(main, [*arguments, "--database", url])
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def test_no_row_commands_the_terminal(life, database_url):
+    """Titles, names of queues, errors and tracebacks are shown, their control characters aren't."""
+    odd = "a\x1b[31m\x07b\x9bc"
+    row = whole_row("ready") | {"title": odd, "queue": odd, "created_at": 10**15, "run_at": 10**15}
+    with life.engine.begin() as connection:
+        assert insert(connection, schema.job, row)
+    asked = [["why", row["id"]], ["jobs", "show", row["id"]], ["jobs", "list"], ["queues", "list"]]
+    written = "".join(invoke(database_url, *arguments) for arguments in asked)
+    life.tick()
+    written += "".join(invoke(database_url, *arguments) for arguments in asked)
+    assert "No queue is called" in written
+    assert "[31m" in written
+    assert not any(at in written for at in "\x1b\x07\x9b")

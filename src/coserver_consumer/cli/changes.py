@@ -16,7 +16,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.bulk import Act, Done, change_all
 from coserver_consumer.cli.completion import complete_job
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
-from coserver_consumer.cli.output import who, write_json, write_table
+from coserver_consumer.cli.output import say, who, write_json, write_table
 from coserver_consumer.job import State
 from coserver_consumer.signing import make_renewal
 from coserver_consumer.store import Count
@@ -202,7 +202,7 @@ def _write_counts(counts: list[Count], *, as_json: bool) -> None:
     elif counts:
         write_table(["STATE", "QUEUE", "TASK", "JOBS"], counts)
     else:
-        click.echo("No jobs.")
+        say("No jobs.")
 
 
 def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
@@ -219,11 +219,11 @@ def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
         return
     if len(changed) <= TOLD:
         for each in changed:
-            click.echo(f"Job {each.job_id} is {change.describe(each.answer)}.")
+            say(f"Job {each.job_id} is {change.describe(each.answer)}.")
     else:
         for what, number in Counter(change.describe(each.answer) for each in changed).items():
-            click.echo(f"{number} jobs are {what}.")
+            say(f"{number} jobs are {what}.")
     for each in refused[:TOLD]:
-        click.echo(each.refusal, err=True)
+        say(each.refusal or "", err=True)
     if refused:
-        click.echo(f"{len(refused)} of {len(done)} jobs weren't changed.", err=True)
+        say(f"{len(refused)} of {len(done)} jobs weren't changed.", err=True)

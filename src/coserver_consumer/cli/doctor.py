@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from coserver_consumer.cli.access import access_options, find_access, json_option
-from coserver_consumer.cli.output import write_json
+from coserver_consumer.cli.output import say, write_json
 from coserver_consumer.doctor import Finding, Verdict, examine
 
 MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
@@ -39,6 +39,6 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 
 
 def _write(finding: Finding) -> None:
-    click.echo(f"{MARKS[finding.verdict]:<8} {finding.name:<10} {finding.text}")
+    say(f"{MARKS[finding.verdict]:<8} {finding.name:<10} {finding.text}")
     if finding.advice:
-        click.echo(f"{'':<20}-> {finding.advice}")
+        say(f"{'':<20}-> {finding.advice}")

@@ -17,6 +17,7 @@ from coserver_consumer.cli.output import (
     iso_time,
     job_as_json,
     local_time,
+    say,
     short_time,
     write_json,
     write_lines,
@@ -92,7 +93,7 @@ def list_jobs(
     if as_json:
         write_json([job_as_json(job) for job in found])
     elif not found:
-        click.echo("No jobs.")
+        say("No jobs.")
     elif wide or not is_terminal():
         write_lines(COLUMNS, [_row(job) for job in found])
     else:
@@ -164,12 +165,12 @@ def _write_for_people(job: Job, attempts: list[AttemptError], timeline: list[Mom
     for key in ("created_at", "run_at", "started_at", "cancel_at", "ended_at", "error"):
         shown.pop(key, None)
     for key, value in shown.items():
-        click.echo(f"{key + ':':<15}{value}")
-    click.echo("\nTimeline")
+        say(f"{key + ':':<15}{value}")
+    say("\nTimeline")
     for moment in timeline:
-        click.echo(f"  {local_time(moment.at)}  {moment.what}")
+        say(f"  {local_time(moment.at)}  {moment.what}")
     if attempts and attempts[-1].traceback:
-        click.echo(f"\nLast traceback\n{attempts[-1].traceback}")
+        say(f"\nLast traceback\n{attempts[-1].traceback}")
 
 
 @jobs.command("result", short_help="Write what a job has come to.")

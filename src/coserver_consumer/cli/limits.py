@@ -9,7 +9,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import complete_limit
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL
-from coserver_consumer.cli.output import write_json, write_table
+from coserver_consumer.cli.output import say, write_json, write_table
 
 
 @click.group(short_help="Set how many jobs with the same key run.")
@@ -78,7 +78,7 @@ def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
     most = None if number == NUMBER_OR_ALL.ALL else int(number)
     with find_access(context).open() as engine:
         store.write(engine, lambda connection: store.set_limit(connection, name, most))
-    click.echo(f"Limit {name} is {number}.")
+    say(f"Limit {name} is {number}.")
 
 
 @limits.command("remove", short_help="Remove a limit.")
@@ -94,4 +94,4 @@ def remove_limit(context: click.Context, *, name: str) -> None:
     """
     with find_access(context).open() as engine:
         store.write(engine, lambda connection: store.remove_limit(connection, name))
-    click.echo(f"Limit {name} is removed.")
+    say(f"Limit {name} is removed.")

@@ -13,6 +13,7 @@ import click
 
 from coserver_consumer.job import Job
 from coserver_consumer.moments import write_iso, write_local
+from coserver_consumer.texts import make_lines
 
 MOST_RIGID = 24  # characters of a column beside flexible ones
 MOST_PADDED = 60  # characters: one long text mustn't draw all lines out
@@ -21,6 +22,11 @@ MOST_PADDED = 60  # characters: one long text mustn't draw all lines out
 def write_json(value: Any) -> None:
     """Write a value as JSON."""
     click.echo(json.dumps(value, indent=2))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write lines that a terminal shows as they are, whatever a row made them of holds."""
+    click.echo(make_lines(text), err=err)
 
 
 def is_terminal() -> bool:

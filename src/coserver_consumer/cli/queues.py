@@ -9,7 +9,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL, RATE
-from coserver_consumer.cli.output import who, write_json, write_table
+from coserver_consumer.cli.output import say, who, write_json, write_table
 from coserver_consumer.job import State
 
 Counts = dict[str, dict[State, int]]
@@ -60,7 +60,7 @@ def add_queue(context: click.Context, *, name: str) -> None:
     """
     with find_access(context).open() as engine:
         store.write(engine, lambda connection: store.add_queue(connection, name))
-    click.echo(f"Queue {name} is known.")
+    say(f"Queue {name} is known.")
 
 
 @queues.command("set", short_help="Set how many jobs of a queue run.")
@@ -102,7 +102,7 @@ def set_rules(
 
     with find_access(context).open() as engine:
         store.write(engine, work)
-    click.echo(f"The rules of queue {name} are set.")
+    say(f"The rules of queue {name} are set.")
 
 
 @queues.command("pause", short_help="Let no job of queues begin.")
@@ -141,7 +141,7 @@ def _pause(context: click.Context, names: tuple[str, ...], *, paused: bool) -> N
     with find_access(context).open() as engine:
         store.write(engine, work)
     for name in names:
-        click.echo(f"Queue {name} is {'paused' if paused else 'resumed'}.")
+        say(f"Queue {name} is {'paused' if paused else 'resumed'}.")
 
 
 def find_rules(connection: Connection) -> Rules:
@@ -181,7 +181,7 @@ def write_counts(counts: Counts, rules: Rules) -> None:
         ],
     )
     if _count_ended(counts) >= store.NEWEST:
-        click.echo(f"Of the jobs that have ended, the newest {store.NEWEST:,} are counted.")
+        say(f"Of the jobs that have ended, the newest {store.NEWEST:,} are counted.")
 
 
 def _count_ended(counts: Counts) -> int:

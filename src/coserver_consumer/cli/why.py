@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import job_id_argument
-from coserver_consumer.cli.output import write_json
+from coserver_consumer.cli.output import say, write_json
 from coserver_consumer.why import explain
 
 
@@ -38,4 +38,4 @@ def why(context: click.Context, *, job_id: str, as_json: bool) -> None:
     if as_json:
         write_json({"id": whole, "why": reason})
     else:
-        click.echo(reason)
+        say(reason)
