@@ -73,6 +73,8 @@ def hang(request, view):
         Path("hangs").touch()
         time.sleep(600)
 """
+# SQLite refuses to write at once in a transaction that began to read before another has written.
+SQLITE_OPTIONS = {"timeout": 60, "transaction_mode": "IMMEDIATE"}
 WAYS = pytest.mark.parametrize("way", ["sql", "client"])
 
 
@@ -159,7 +161,7 @@ def _to_django(url: str) -> dict[str, str]:
         "PORT": str(parts.port or ""),
         "USER": parts.username or "",
         "PASSWORD": parts.password or "",
-        "OPTIONS": {"timeout": 60} if parts.get_backend_name() == "sqlite" else {},
+        "OPTIONS": SQLITE_OPTIONS if parts.get_backend_name() == "sqlite" else {},
     }
 
 
