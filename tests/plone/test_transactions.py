@@ -425,6 +425,49 @@ def test_a_unique_job_is_queued_once(jobs: Jobs, zodb: ZODB.DB, with_zodb: bool)
         transaction.commit()
     live = [i for i in ids if jobs.exists(i) and jobs.get(i).state is State.READY]
     assert live == ids[:1]
+    assert {queue.get(job_id).id for job_id in ids} == set(ids[:1])
+    assert {jobs.get(job_id).state for job_id in ids[1:]} == {State.CANCELLED}
+
+
+@pytest.mark.parametrize("with_zodb", [False, True])
+def test_the_id_of_a_job_that_was_not_needed_leads_to_the_other(
+    jobs: Jobs,
+    zodb: ZODB.DB,
+    with_zodb: bool,  # noqa: FBT001
+) -> None:
+    """Whoever comes second looks, cancels and runs again what does the work."""
+    first = queue.add(PATH, unique="feed:1")
+    transaction.commit()
+    if with_zodb:
+        change(zodb)
+    second = queue.add(PATH, unique="feed:1")
+    after = queue.add(PATH, after=[second])
+    transaction.commit()
+    assert first != second
+    assert f"Job {first} holds the same unique key" in jobs.get(second).error
+    assert queue.get(second).id == first
+    assert queue.cancel(second) is State.CANCELLED
+    queue.retry(second)
+    assert jobs.get(first).state is State.READY
+    assert jobs.get(after).state is State.BLOCKED
+
+
+@pytest.mark.parametrize("with_zodb", [False, True])
+def test_a_key_that_is_free_again_at_the_commit_keeps_nobody_out(
+    jobs: Jobs,
+    zodb: ZODB.DB,
+    with_zodb: bool,  # noqa: FBT001
+) -> None:
+    """A job that ended while the request went on hasn't seen what the request wrote."""
+    first = queue.add(PATH, unique="feed:1")
+    transaction.commit()
+    if with_zodb:
+        change(zodb)
+    second = queue.add(PATH, unique="feed:1")
+    queue.cancel(first)
+    transaction.commit()
+    assert queue.get(second).id == second
+    assert jobs.get(second).state is State.READY
 
 
 def test_a_delayed_job_becomes_scheduled(jobs: Jobs, zodb: ZODB.DB) -> None:

@@ -153,8 +153,11 @@ def _queue(jobs: Sequence[NewJob]) -> list[str]:
 
 
 def get(job_id: str) -> Job:
-    """Return the job, live or ended, as it was committed; raise ``JobNotFound``."""
-    return read(lambda connection: store.get(connection, job_id))
+    """Return the job, live or ended, as it was committed; raise ``JobNotFound``.
+
+    For one that wasn't needed, since another job has its unique key, it returns that one.
+    """
+    return read(lambda connection: store.get_merged(connection, job_id))
 
 
 def result(job_id: str) -> Any:
@@ -172,8 +175,8 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
     process that runs a job which doesn't heed that. Raises ``JobNotFound``, or ``WrongState`` if
     it has ended.
     """
-    who = current_owner().id
-    return write(lambda connection: store.cancel(connection, job_id, by=who, kill=kill))
+    who, found = current_owner().id, get(job_id).id
+    return write(lambda connection: store.cancel(connection, found, by=who, kill=kill))
 
 
 def retry(job_id: str, *, states: Collection[State] | None = None) -> None:

@@ -29,6 +29,7 @@ from coserver_consumer.store.agreement import (
 from coserver_consumer.store.ahead import begin, set_aside
 from coserver_consumer.store.batches import (
     NOWHERE,
+    add_all,
     drop,
     forsake,
     promote,
@@ -95,6 +96,7 @@ from coserver_consumer.store.reading import (
     count_ahead,
     counts,
     get,
+    get_merged,
     get_running,
     held,
     last_failures,
@@ -127,6 +129,7 @@ __all__ = [
     "Rescue",
     "Timeouts",
     "add",
+    "add_all",
     "add_line",
     "add_many",
     "add_queue",
@@ -165,6 +168,7 @@ __all__ = [
     "finish",
     "forsake",
     "get",
+    "get_merged",
     "get_running",
     "has_dead",
     "has_partitions",

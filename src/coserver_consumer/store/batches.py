@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import State
+from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.merging import as_merged
 from coserver_consumer.store import schema
+from coserver_consumer.store.adding import add_many, stage
 from coserver_consumer.store.clock import SECOND
 from coserver_consumer.store.dependencies import repoint, resettle
 from coserver_consumer.store.history import cap_error, revive_if_fit
@@ -21,6 +25,23 @@ RESTORED = "Its request isn't in the ZODB, which seems to have been restored fro
 # Why nothing can be told of a transaction.
 PACKED = "the ZODB was packed, or restored from a backup, meanwhile"
 NOWHERE = "its row names no ZODB that could be looked at"
+
+
+def add_all(connection: Connection, jobs: Iterable[NewJob], *, max_payload: int) -> None:
+    """Queue the jobs of a transaction, whose ids somebody knows already.
+
+    One whose unique key another job holds goes into the history, where its id leads to that one.
+    """
+    new = list(jobs)
+    made = add_many(connection, new, max_payload=max_payload)
+    ids = {job.id: holder for job, holder in zip(new, made, strict=True)}
+    merged = [job for job in new if ids[job.id] != job.id]
+    if not merged:
+        return
+    alone = [replace(job, after=(), only_if_failed=False) for job in merged]
+    stage(connection, alone, batch=new_id(), evidence={}, max_payload=max_payload)
+    for job in merged:
+        end_jobs(connection, [job.id], **as_merged(ids[job.id]))
 
 
 def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
@@ -115,8 +136,7 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
             first[key] = job_id
             continue
         repoint(connection, job_id, holder_id)
-        reason = f"Job {holder_id} holds the same unique key."
-        end_jobs(connection, [job_id], state=State.CANCELLED, error=reason)
+        end_jobs(connection, [job_id], **as_merged(holder_id))
 
 
 def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:

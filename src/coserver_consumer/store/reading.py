@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job, RunKey, State
+from coserver_consumer.merging import find_other
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import Now
 from coserver_consumer.store.rows import history_columns, live_columns, to_any_job, to_job, to_state
@@ -45,6 +46,18 @@ def get(connection: Connection, job_id: str) -> Job:
         job = _get_live(connection, job_id) or _get_ended(connection, job_id)
     if job is None:
         raise JobNotFound(f"No job has the id {job_id}: it never was committed, or was pruned.")
+    return job
+
+
+def get_merged(connection: Connection, job_id: str) -> Job:
+    """Return the job that does the work of the one with this id: itself, or one with its key.
+
+    Raises ``JobNotFound`` if there is none, or if the other one has been pruned.
+    """
+    job, seen = get(connection, job_id), {job_id}
+    while (other := find_other(job)) and other not in seen:
+        seen.add(other)
+        job = get(connection, other)
     return job
 
 

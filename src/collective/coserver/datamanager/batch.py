@@ -123,7 +123,7 @@ class Batch:
         if self.effect is not None:
             self.effect.complete(connection)
         if self.jobs:
-            store.add_many(connection, self.jobs, max_payload=get_settings().max_payload)
+            store.add_all(connection, self.jobs, max_payload=get_settings().max_payload)
 
     def _stage(self, connection: Connection, evidence: dict[Mark, dict[str, Any]]) -> None:
         if self.jobs:
