@@ -14,12 +14,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jwt
 
 from coserver_consumer.errors import ConfigurationError, Unsigned
-from coserver_consumer.job import Job, NewJob, RunKey
+from coserver_consumer.job import Job, NewJob, RunKey, new_id
 
 VERSION = "v2"
 SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)
@@ -37,6 +38,11 @@ class Claims:
     key: RunKey
     method: str
     target: str
+    body_hash: str
+
+    def is_for_body(self, body: bytes) -> bool:
+        """Return True if the request's body is the one that the token was made for."""
+        return hmac.compare_digest(self.body_hash.encode(), _hash(body).encode())
 
 
 def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
@@ -134,7 +140,15 @@ def _seal_job(job: NewJob | Job, secret: str, *, due: int, attempts: int) -> str
     return f"{told}:{hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()}"
 
 
-def make_token(key: RunKey, *, method: str, target: str, secret: str, lifetime: float) -> str:
+def make_token(
+    key: RunKey,
+    *,
+    method: str,
+    target: str,
+    secret: str,
+    body: bytes | None = None,
+    lifetime: float,
+) -> str:
     """Return a token for one request of one run, good for ``lifetime`` seconds.
 
     ``target`` is the path and query as the request line bears them.
@@ -145,6 +159,7 @@ def make_token(key: RunKey, *, method: str, target: str, secret: str, lifetime: 
         "run": key.run,
         "htm": method,
         "htu": target,
+        "sha": _hash(body or b""),
         "exp": int(time.time() + lifetime),
     }
     return jwt.encode(said, _token_key(secret), algorithm="HS256")
@@ -155,26 +170,63 @@ def read_token(token: str, *, secret: str) -> Claims:
     said = _decode(token, secret, audience=AUDIENCE, require=["exp", "sub"])
     try:
         key = RunKey(said["sub"], int(said["run"]))
-        return Claims(key=key, method=said["htm"], target=said["htu"])
+        return Claims(key=key, method=said["htm"], target=said["htu"], body_hash=str(said["sha"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Unsigned(f"The token is not good: it lacks {error}") from error
 
 
-def seal(body: bytes, *, secret: str, lifetime: float = 60) -> str:
-    """Return a token for a message to Zope, good for ``lifetime`` seconds."""
+def seal(body: bytes, *, service: str, secret: str, lifetime: float = 60) -> str:
+    """Return a token for one message to a service of Zope, good for ``lifetime`` seconds."""
     said = {
         "aud": SERVICE,
-        "sha": hashlib.sha256(body).hexdigest(),
+        "sub": service,
+        "jti": new_id(),
+        "sha": _hash(body),
         "exp": int(time.time() + lifetime),
     }
     return jwt.encode(said, _token_key(secret), algorithm="HS256")
 
 
-def check_seal(token: str, body: bytes, *, secret: str) -> None:
-    """Raise ``Unsigned`` unless the token was made for this message."""
-    said = _decode(token, secret, audience=SERVICE, require=["exp", "sha"])
-    if not hmac.compare_digest(str(said["sha"]), hashlib.sha256(body).hexdigest()):
+def check_seal(
+    token: str, body: bytes, *, service: str, secret: str, used: UsedSeals | None = None
+) -> None:
+    """Raise ``Unsigned`` unless the token was made for this message to this service.
+
+    ``used`` refuses one that was used before.
+    """
+    said = _decode(token, secret, audience=SERVICE, require=["exp", "sha", "sub", "jti"])
+    if said["sub"] != service:
+        raise Unsigned(f"The token is for the service {said['sub']}, not for {service}.")
+    if not hmac.compare_digest(str(said["sha"]), _hash(body)):
         raise Unsigned("The token is for another message.")
+    if used is not None:
+        used.note(str(said["jti"]), expires=float(said["exp"]))
+
+
+class UsedSeals:
+    """The seals that this process has seen and that aren't out of date, so that each serves once.
+
+    ``KEPT`` seconds longer than they say: clocks may differ.
+    """
+
+    KEPT = 60.0
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._until: dict[str, float] = {}
+
+    def note(self, name: str, *, expires: float) -> None:
+        """Note that a seal was used; raise ``Unsigned`` if it was before."""
+        with self._lock:
+            now = time.time()
+            self._until = {each: until for each, until in self._until.items() if until > now}
+            if name in self._until:
+                raise Unsigned("The token has been used already.")
+            self._until[name] = max(expires, now) + self.KEPT
+
+
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _decode(token: str, secret: str, *, audience: str, require: list[str]) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from coserver_consumer.retry import RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import (
     DAY,
+    UsedSeals,
+    check_seal,
     make_renewal,
     make_token,
     read_token,
     renew,
+    seal,
     sign,
     verify,
 )
@@ -138,6 +141,34 @@ def test_a_token_says_run_method_and_target():
     """Zope compares them with the request."""
     claims = read_token(token(), secret=SECRET)
     assert (claims.key, claims.method, claims.target) == (KEY, "GET", "/a?b=1")
+
+
+def test_a_token_is_for_one_body():
+    """Nobody who reads it on its way can send other data with it."""
+    claims = read_token(token(body=b"a=1"), secret=SECRET)
+    assert claims.is_for_body(b"a=1")
+    assert not claims.is_for_body(b"a=2")
+    assert read_token(token(), secret=SECRET).is_for_body(b"")
+
+
+def test_a_seal_is_for_one_message_to_one_service():
+    """One for a harmless service is nothing at another."""
+    sealed = seal(b"[]", service="/@@one", secret=SECRET)
+    check_seal(sealed, b"[]", service="/@@one", secret=SECRET)
+    with pytest.raises(Unsigned, match="for the service /@@one, not for /@@other"):
+        check_seal(sealed, b"[]", service="/@@other", secret=SECRET)
+    with pytest.raises(Unsigned, match="another message"):
+        check_seal(sealed, b"[1]", service="/@@one", secret=SECRET)
+
+
+def test_a_seal_serves_once():
+    """Each message has one of its own, also one that says the same again."""
+    used = UsedSeals()
+    for _ in range(2):
+        sealed = seal(b"[]", service="/@@one", secret=SECRET)
+        check_seal(sealed, b"[]", service="/@@one", secret=SECRET, used=used)
+        with pytest.raises(Unsigned, match="used already"):
+            check_seal(sealed, b"[]", service="/@@one", secret=SECRET, used=used)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ class Instance:
             "key": job.key,
             "method": request.method,
             "target": request.target,
+            "body": request.body,
             "secret": SECRET,
             "lifetime": 60,
         } | changes

@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
+import requests
 import transaction
 from plone import api
 from plone.app.testing import SITE_OWNER_NAME
@@ -18,8 +19,9 @@ from collective.coserver.publication.start import find_handed_job
 from coserver_consumer.handover import ENDED, IN_PROCESS
 from coserver_consumer.job import RunKey, State, new_id
 from coserver_consumer.outcome import Completed
+from coserver_consumer.signing import seal
 from coserver_consumer.telling import hear
-from tests.plone.instance import PASSWORD, Instance, forget_settings
+from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
 FOR_JOBS = "/plone/@@test-tell-jobs"
@@ -397,6 +399,28 @@ def test_a_token_for_something_else_is_refused(instance: Instance, changes: dict
     instance.queue(TELL)
     job = instance.claim()
     assert instance.run(job, token=instance.token(job, **changes)).status_code == 401
+
+
+def test_a_token_for_another_body_is_refused(instance: Instance) -> None:
+    """Who reads a run's token on its way can't send other data with it."""
+    instance.queue(TELL, method="POST", payload="a=1")
+    job = instance.claim()
+    assert instance.run(job, token=instance.token(job, body=b"a=2")).status_code == 401
+    assert instance.run(job).status_code == 200
+
+
+def test_a_service_of_consumers_answers_a_seal_once(instance: Instance) -> None:
+    """Neither one for another service, nor one that was seen on its way."""
+    address = f"{instance.url}/@@coserver-functions"
+
+    def ask(sealed: str) -> int:
+        headers = {"Authorization": f"Coserver-Seal {sealed}"}
+        return requests.post(address, data=b"[]", headers=headers, timeout=30).status_code
+
+    good = seal(b"[]", service="/@@coserver-functions", secret=SECRET)
+    assert ask(seal(b"[]", service="/@@coserver-evidence", secret=SECRET)) == 401
+    assert ask(good) == 200
+    assert ask(good) == 401
 
 
 def test_a_token_of_another_run_is_refused(instance: Instance) -> None:

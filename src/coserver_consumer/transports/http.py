@@ -40,6 +40,7 @@ class HttpTransport:
             key,
             method=target.method,
             target=target.target,
+            body=target.body,
             secret=self._secret,
             lifetime=lifetime,
         )

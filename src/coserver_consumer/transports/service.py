@@ -34,17 +34,19 @@ def ask_service(
     *others, last = settings.zope_url
     for url in others:
         try:
-            return _ask(pool, settings, url + service, body)
+            return _ask(pool, settings, url, service, body)
         except HTTPError:
             continue
-    return _ask(pool, settings, last + service, body)
+    return _ask(pool, settings, last, service, body)
 
 
-def _ask(pool: PoolManager, settings: Settings, url: str, body: bytes) -> BaseHTTPResponse:
-    token = seal(body, secret=settings.secret_text)
+def _ask(
+    pool: PoolManager, settings: Settings, url: str, service: str, body: bytes
+) -> BaseHTTPResponse:
+    token = seal(body, service=service, secret=settings.secret_text)
     return pool.request(
         "POST",
-        url,
+        url + service,
         body=body,
         headers={"Authorization": f"Coserver-Seal {token}", "Content-Type": "application/json"},
         redirect=False,

@@ -7,6 +7,8 @@ from Products.Five import BrowserView
 from collective.coserver.functions import registry
 from collective.coserver.publication.service import serve
 
+SERVICE = "/@@coserver-functions"
+
 
 class Listing(BrowserView):
     """``POST /@@coserver-functions``; the answer is a list of dotted names as JSON.
@@ -16,4 +18,4 @@ class Listing(BrowserView):
 
     def __call__(self) -> str:
         """Answer with the tasks of this process; 401 without a good token."""
-        return serve(self.request, lambda body: registry.names())
+        return serve(self.request, SERVICE, lambda body: registry.names())

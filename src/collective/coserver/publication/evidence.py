@@ -15,6 +15,8 @@ from collective.coserver.publication.service import serve
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.verdict import Mark, Question
 
+SERVICE = "/@@coserver-evidence"
+
 
 class Evidence(BrowserView):
     """``POST /@@coserver-evidence`` with questions as JSON; the answer is verdicts as JSON.
@@ -25,7 +27,7 @@ class Evidence(BrowserView):
     def __call__(self) -> str:
         """Answer what can be answered; 401 without a good token."""
         try:
-            return serve(self.request, _answer)
+            return serve(self.request, SERVICE, _answer)
         except EvidenceUnavailable as error:
             self.request.response.setStatus(503)
             self.request.response.setHeader("Content-Type", "text/plain; charset=utf-8")

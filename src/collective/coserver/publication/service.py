@@ -14,14 +14,22 @@ from coserver_consumer.errors import Unsigned
 SCHEME = "coserver-seal"
 
 
-def serve(request: Any, answer: Callable[[bytes], Any]) -> str:
-    """Return the answer to the request's body as JSON; 401 without a good token for the body."""
+_used = signing.UsedSeals()
+
+
+def serve(request: Any, service: str, answer: Callable[[bytes], Any]) -> str:
+    """Return the answer to the request's body as JSON.
+
+    401 without a good token for this body and this service, which was used for no other request of
+    this process.
+    """
     response = request.response
     response.setHeader("Content-Type", "application/json")
     body: bytes = request.get("BODY", b"")
     try:
         token = find_token(request, SCHEME) or ""
-        signing.check_seal(token, body, secret=get_settings().secret_text)
+        secret = get_settings().secret_text
+        signing.check_seal(token, body, service=service, secret=secret, used=_used)
     except Unsigned as error:
         response.setStatus(401)
         return json.dumps({"message": str(error)})

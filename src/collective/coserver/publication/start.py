@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from io import BytesIO
 from typing import Any
 from urllib.parse import unquote
 
@@ -77,11 +78,21 @@ def find_job(token: str, request: Any) -> Job:
     path, _, query = claims.target.partition("?")
     if (claims.method, unquote(path), query) != _requested(request):
         raise Unsigned("The token is for another request.")
+    if not claims.is_for_body(read_body(request)):
+        raise Unsigned("The token is for a request with another body.")
     job = read(lambda connection: store.get_running(connection, claims.key))
     if job is None:
         raise Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
     signing.verify(job, secret, signed_days=get_settings().signed_days)
     return job
+
+
+def read_body(request: Any) -> bytes:
+    """Return the request's body, which Zope reads later: nothing but that is left to be read."""
+    length = int(request.environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = request.stdin.read(length) if length > 0 else b""
+    request.stdin = request.environ["wsgi.input"] = BytesIO(body)
+    return body
 
 
 def mark(request: Any) -> None:
