@@ -15,6 +15,7 @@ from coserver_consumer.errors import StoreUnavailable
 T = TypeVar("T")
 
 SETTLING = 0.5  # seconds; so long a server that goes down may still answer some and refuse others
+AWAY_PAUSE = 1.0  # seconds between two tries at the start
 PERSISTING = 60.0  # seconds after which a thread that was refused, and asks no more, is forgotten
 
 
@@ -108,3 +109,25 @@ class Database:
         now = time.monotonic()
         self._refused = {asked: at for asked, at in self._refused.items() if now - at < PERSISTING}
         return bool(self._refused)
+
+
+def await_tables(engine: Engine, *, within: float, pause: Callable[[float], bool]) -> bool:
+    """Return True when the tables were found, waiting up to so many seconds for the database.
+
+    ``pause`` takes seconds, and returns True if nobody wants to wait any more: then this returns
+    False. Raises ``StoreUnavailable`` in the end, and ``SchemaError`` for other tables.
+    """
+    end, has_said = time.monotonic() + within, False
+    while True:
+        try:
+            store.check_schema(engine)
+        except StoreUnavailable as error:
+            if time.monotonic() >= end:
+                raise
+            if not has_said:
+                logs.database_awaited(str(error), within)
+            has_said = True
+        else:
+            return True
+        if pause(AWAY_PAUSE):
+            return False

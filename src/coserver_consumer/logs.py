@@ -240,7 +240,9 @@ def gave_up(consumer_id: str) -> None:
 
 def resolved(verdict: Verdict, number: int) -> None:
     """The ZODB told what became of a transaction whose process died."""
-    log.warning("%s %s: its process died; %s (%s jobs)", *_name(verdict), verdict.finding, number)
+    log.warning(
+        "%s %s was left open; the ZODB says: %s (%s jobs)", *_name(verdict), verdict.finding, number
+    )
 
 
 def _name(verdict: Verdict) -> tuple[str, str]:
@@ -304,9 +306,21 @@ def database_away(why: str) -> None:
     log.error("The database is away: %s", shorten(why))
 
 
+def database_awaited(why: str, seconds: float) -> None:
+    """It is away as the consumer starts, and is waited for."""
+    log.warning("Waiting up to %g s for the database: %s", seconds, shorten(why))
+
+
 def database_back(seconds: float) -> None:
     """The first statement succeeded after that."""
     log.info("The database is back after %.1f s", seconds)
+
+
+def database_replaced(path: str) -> None:
+    """SQLite's file is another one than before."""
+    log.warning(
+        "The database's file %s was replaced by another; connections to it are made anew", path
+    )
 
 
 def loop_failed(name: str, error: BaseException) -> None:

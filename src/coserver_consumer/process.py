@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import assert_never
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import logs, store
 from coserver_consumer.channel import Command, Do, Is, Opening, Report
 from coserver_consumer.complaint import START_AGAIN
-from coserver_consumer.database import Database
+from coserver_consumer.database import Database, await_tables
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
 from coserver_consumer.forks import end_in_children
@@ -63,8 +64,19 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
         settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
     )
     logs.starting(settings.name, store.show_address(engine))
-    store.check_schema(engine)
+    stops = partial(_is_told_to_end, commands)
+    if not await_tables(engine, within=settings.wait_for_database, pause=stops):
+        return 0
     return WorkerProcess(opening, engine, commands, tell).run()
+
+
+def _is_told_to_end(commands: Commands, seconds: float) -> bool:
+    """Wait for a command; there is nothing yet that others could be obeyed with."""
+    try:
+        command = commands.get(timeout=seconds)
+    except Empty:
+        return False
+    return command.do not in (Do.DUMP, Do.RESCUE, Do.RELOAD)
 
 
 def _stand_back(nice: int) -> None:
@@ -84,6 +96,7 @@ class WorkerProcess:
         self._registry = load_registry(self._context)
         self._commands = commands
         self._tell = tell
+        self._dead: list[str] = []  # consumers whose jobs are to be taken back
         self._database = Database(engine)
         self._registration = Registration(
             self._database,
@@ -162,6 +175,7 @@ class WorkerProcess:
         while True:
             if command := self._next_command(ATTENTION):
                 return command
+            self._rescue()
 
     def _next_command(self, timeout: float) -> Command | None:
         """Return a command to end, None if there is none within ``timeout`` seconds.
@@ -185,12 +199,17 @@ class WorkerProcess:
                 assert_never(command.do)
         return None
 
-    def _rescue(self, consumer_ids: Sequence[str]) -> None:
-        """Take back the jobs of consumers that are known to be dead."""
-        if consumer_ids:
-            policy = self._registry.policy
-            rescue_from(self._database, self._settings, consumer_ids, policy=policy)
-            self._worker.wake()
+    def _rescue(self, consumer_ids: Sequence[str] = ()) -> None:
+        """Take back the jobs of consumers that are known to be dead, later if it can't be now."""
+        self._dead += consumer_ids
+        if not self._dead:
+            return
+        try:
+            rescue_from(self._database, self._settings, self._dead, policy=self._registry.policy)
+        except StoreUnavailable:
+            return
+        self._dead.clear()
+        self._worker.wake()
 
     def _drain(self, command: Command) -> Do:
         """Claim nothing more and wait until all has ended, or nobody wants to wait any more.

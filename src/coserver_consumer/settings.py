@@ -39,6 +39,14 @@ class Settings:
     database_file: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
         "A file that holds the database's URL, instead of `database`.", default=None
     )
+    commit_timeout: float = setting(
+        "How long a request of Zope waits for each answer of the queue's database.",
+        default=5.0,
+        gt=0,
+    )
+    wait_for_database: float = setting(
+        "How long a consumer waits for its database when it starts.", default=0.0, ge=0
+    )
     secret: str | None = secret_setting(
         "What Zope and its consumers share, to sign jobs.", default=None
     )

@@ -167,3 +167,26 @@ def test_a_consumer_does_not_start_without_its_database(server, make_consumer):
     server.start()
     assert "can't be reached" in consumer.tail(1)
     assert "Traceback" not in consumer.output()
+
+
+def test_a_consumer_may_wait_for_its_database_at_its_start(server, engine, make_consumer):
+    """Containers start in any order."""
+    server.stop()
+    consumer = make_consumer(server.url, "--wait-for-database", "600")
+    consumer.launch()
+    wait_for(lambda: "Waiting up to 600 s for the database" in consumer.output(), what="the log")
+    server.start()
+    consumer.wait_ready()
+    assert Jobs(engine).wait_completed(Client(engine).add("test.echo")).attempt == 1
+    assert consumer.stop() == 0
+    assert "Traceback" not in consumer.output()
+
+
+def test_a_consumer_that_waits_for_its_database_can_be_stopped(server, make_consumer):
+    """Whoever started it needn't wait as long."""
+    server.stop()
+    consumer = make_consumer(server.url, "--wait-for-database", "600")
+    consumer.launch()
+    wait_for(lambda: "Waiting up to 600 s" in consumer.output(), what="the log")
+    assert consumer.stop() == 0
+    server.start()

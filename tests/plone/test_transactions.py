@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import pytest
@@ -351,10 +352,13 @@ def test_a_commit_that_fails_gives_its_connection_back(
     assert addon_engine.get_engine().pool.checkedout() == 0
 
 
-def test_a_queue_out_of_reach_fails_the_commit_before_the_zodb_begins(
-    tmp_path: Path, environment: pytest.MonkeyPatch, zodb: ZODB.DB
+def test_a_queue_out_of_reach_fails_the_commit_before_the_zodb_writes(
+    tmp_path: Path,
+    environment: pytest.MonkeyPatch,
+    zodb: ZODB.DB,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The request fails as a whole, with an error that names the database."""
+    """The request fails as a whole, with one error that names the database, and no other."""
     folder = tmp_path / "queue"
     folder.mkdir()
     environment.setenv("COSERVER_DATABASE", f"sqlite:///{folder}/queue.sqlite")
@@ -363,13 +367,15 @@ def test_a_queue_out_of_reach_fails_the_commit_before_the_zodb_begins(
     queue.add(PATH)
     addon_engine.get_engine().dispose()
     folder.rename(tmp_path / "gone")
-    begun = []
-    transaction.get().join(Manager("\0coserves", tpc_begin=lambda: begun.append(True)))
-    with pytest.raises(StoreUnavailable, match=r"queue\.sqlite can't be reached"):
+    written = []
+    transaction.get().join(Manager("\0coserves", commit=lambda: written.append(True)))
+    with pytest.raises(StoreUnavailable, match=r"queue\.sqlite can't be reached") as caught:
         transaction.commit()
     transaction.abort()
     assert read_back(zodb) is None
-    assert not begun
+    assert not written
+    assert caplog.records == []
+    assert "".join(format_exception(caught.value)).count("Traceback") == 1
 
 
 def test_a_connection_that_died_in_the_pool_is_replaced(jobs: Jobs, zodb: ZODB.DB) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from demo.ports import HOST, free_port
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -50,6 +52,19 @@ class PrivatePostgresql:
     def crash(self) -> None:
         """Stop the server as a power failure does."""
         self._control("stop", "-m", "immediate")
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop all its processes where they are; the kernel goes on to take what comes."""
+        server = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+        processes = [server, *server.children()]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def _control(self, *arguments: str | Path) -> None:
         self._call("pg_ctl", "-D", self.data, "-w", "-t", "60", *arguments)

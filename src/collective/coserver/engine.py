@@ -21,8 +21,7 @@ from coserver_consumer import store
 
 T = TypeVar("T")
 
-# Seconds. Short, because the vote on jobs waits for SQL while it holds the ZODB's commit lock.
-TIMEOUTS = store.Timeouts(connect=3, lock=2, statement=5)
+CONNECT, LOCK = 3.0, 2.0  # seconds, at most
 
 POOL = 5  # connections that are kept, at least; a consumer with more threads keeps more
 
@@ -72,17 +71,24 @@ def naming_outages(engine: Engine) -> Iterator[None]:
 
 def _open_own() -> Engine:
     settings = get_settings()
-    return _open(settings.database, max(POOL, settings.threads))
+    return _open(settings.database, max(POOL, settings.threads), settings.commit_timeout)
 
 
 @cache
-def _open(url: str, pool_size: int) -> Engine:
-    return _discreet(store.open_engine(url, pool_size=pool_size, timeouts=TIMEOUTS))
+def _open(url: str, pool_size: int, patience: float) -> Engine:
+    return _discreet(store.open_engine(url, pool_size=pool_size, timeouts=_timeouts(patience)))
 
 
 def _adopt(engine: Engine) -> Engine:
     """Set up an engine of z3c.saconfig."""
-    return _discreet(store.prepare(engine, TIMEOUTS))
+    return _discreet(store.prepare(engine, _timeouts(get_settings().commit_timeout)))
+
+
+def _timeouts(patience: float) -> store.Timeouts:
+    """Return short ones: the vote on jobs waits while it holds the ZODB's commit lock."""
+    return store.Timeouts(
+        connect=min(CONNECT, patience), lock=min(LOCK, patience), statement=patience
+    )
 
 
 def _discreet(engine: Engine) -> Engine:

@@ -79,7 +79,8 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     SIGHUP           read the settings anew and replace the worker processes
     SIGUSR1          log what each thread does
 
-    It waits while the database is away, but not at its start: then it exits with 1.
+    It waits while the database is away. At its start it exits with 1 then, unless
+    --wait-for-database says how long it may wait.
 
     \b
     Examples:

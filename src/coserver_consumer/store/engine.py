@@ -18,11 +18,13 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.store.address import read_address
 from coserver_consumer.store.clock import family
+from coserver_consumer.store.connecting import Connecting
 from coserver_consumer.store.faults import is_transient
 from coserver_consumer.store.forking import leave_to_parent
 from coserver_consumer.store.liveness import watch
 from coserver_consumer.store.redaction import keep_values_out
 from coserver_consumer.store.sessions import DEFAULTS, Sessions, Timeouts
+from coserver_consumer.store.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ def open_engine(
             pool_recycle=1800,
             hide_parameters=True,  # they hold arguments and results, and errors are logged
             connect_args=_connect_args(address, timeouts),
-            **_pool(address, pool_size),
+            **_pool(address, pool_size, timeouts),
         )
     except ModuleNotFoundError as missing:
         raise ConfigurationError(_driver_message(address, missing)) from missing
@@ -77,19 +79,24 @@ def prepare(
     """Set up an engine for the store, also one that was made elsewhere; a second call is nothing.
 
     On SQLite: write-ahead log, full durability, and ``BEGIN IMMEDIATE``. Elsewhere: READ COMMITTED
-    with timeouts for locks and statements. Connections that died in the pool are replaced.
+    with timeouts for locks, statements and answers. Connections that died in the pool are replaced.
     """
     with _preparing:
         if engine not in _prepared:
-            name = family(engine.dialect.name)
-            sessions = Sessions(name, timeouts or DEFAULTS, for_rounds=for_rounds)
-            event.listen(engine, "connect", sessions.connect)
-            watch(engine)
-            keep_values_out(engine)
-            if sessions.family == "sqlite":
-                event.listen(engine, "begin", _begin_sqlite)
+            _set_up(engine, timeouts or DEFAULTS, for_rounds=for_rounds)
             _prepared.add(engine)
     return engine
+
+
+def _set_up(engine: Engine, timeouts: Timeouts, *, for_rounds: bool) -> None:
+    name = family(engine.dialect.name)
+    event.listen(engine, "do_connect", Connecting(timeouts).connect)
+    event.listen(engine, "connect", Sessions(name, timeouts, for_rounds=for_rounds).connect)
+    watch(engine)
+    keep_values_out(engine)
+    if name == "sqlite":
+        SqliteFile().watch(engine)
+        event.listen(engine, "begin", _begin_sqlite)
 
 
 def write(engine: Engine, work: Callable[[Connection], T], *, in_one: bool = False) -> T:
@@ -143,25 +150,15 @@ def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
 def _connect_args(address: sa.URL, timeouts: Timeouts) -> dict[str, Any]:
     match family(address.get_backend_name()):
         case "postgresql":
-            return {
-                "connect_timeout": max(2, round(timeouts.connect)),  # libpq takes 2 and more
-                "tcp_user_timeout": round((timeouts.statement + timeouts.connect) * 1000),
-                "application_name": "coserver",
-                "client_encoding": "utf8",  # or text would come as bytes from SQL_ASCII
-            }
+            # The encoding, or text would come as bytes from SQL_ASCII.
+            return {"application_name": "coserver", "client_encoding": "utf8"}
         case "mysql":
-            patience = max(1, round(timeouts.statement + timeouts.connect))
-            return {
-                "connect_timeout": max(1, round(timeouts.connect)),
-                "read_timeout": patience,
-                "write_timeout": patience,
-                "charset": "utf8mb4",
-            }
+            return {"charset": "utf8mb4"}
         case _:
             return {"timeout": timeouts.lock, "check_same_thread": False}
 
 
-def _pool(address: sa.URL, size: int) -> dict[str, Any]:
+def _pool(address: sa.URL, size: int, timeouts: Timeouts) -> dict[str, Any]:
     if family(address.get_backend_name()) == "sqlite" and address.database in (
         None,
         "",
@@ -171,7 +168,12 @@ def _pool(address: sa.URL, size: int) -> dict[str, Any]:
             "A queue in memory would be seen by one process only; give SQLite a file: "
             "sqlite:///path/to/queue.sqlite."
         )
-    return {"pool_size": size, "max_overflow": size, "pool_timeout": 30, "pool_use_lifo": True}
+    return {
+        "pool_size": size,
+        "max_overflow": size,
+        "pool_timeout": timeouts.statement,  # so long others keep theirs, if all is stuck
+        "pool_use_lifo": True,
+    }
 
 
 def _begin_sqlite(connection: Connection) -> None:

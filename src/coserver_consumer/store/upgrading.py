@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.errors import SchemaError
 from coserver_consumer.store.address import show_address
 from coserver_consumer.store.clock import family
+from coserver_consumer.store.connecting import without_deadline
 from coserver_consumer.store.faults import is_outage
 from coserver_consumer.store.outage import name_outage
 from coserver_consumer.store.schema import REVISION, VERSION_TABLE
@@ -108,6 +109,13 @@ def _migrate(connection: Connection) -> None:
 @contextmanager
 def _patience(connection: Connection) -> Iterator[None]:
     """Let statements take longer than those of jobs may."""
+    with without_deadline(connection), _without_timeout(connection):
+        yield
+
+
+@contextmanager
+def _without_timeout(connection: Connection) -> Iterator[None]:
+    """Let the server take its time."""
     if family(connection.dialect.name) == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         yield

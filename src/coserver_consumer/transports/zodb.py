@@ -9,8 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
+from coserver_consumer import store
 from coserver_consumer.answer import understand
-from coserver_consumer.errors import ConfigurationError, CoserverError, StartAgain, ZopeUnavailable
+from coserver_consumer.errors import (
+    ConfigurationError,
+    CoserverError,
+    EvidenceUnavailable,
+    StartAgain,
+    ZopeUnavailable,
+)
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Outcome
@@ -55,7 +62,23 @@ class ZodbTransport:
         return understand(job, reply)
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
-        """Return what the ZODB says of transactions whose process died."""
+        """Return what the ZODB says of transactions whose process died.
+
+        Raises ``EvidenceUnavailable`` while the ZODB can't be asked.
+        """
+        from ZODB.POSException import StorageError
+
+        try:
+            return self._ask(questions)
+        except Exception as error:
+            if not isinstance(error, StorageError) and not store.is_outage(error):  # RelStorage's
+                raise
+            raise EvidenceUnavailable(
+                f"The ZODB doesn't answer ({type(error).__name__}: {error}); jobs of requests that "
+                "died are decided when it does."
+            ) from error
+
+    def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
         import Zope2
 
         from collective.coserver import evidence

@@ -17,6 +17,7 @@ class First:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
+        self._fault: Exception | None = None
 
     def sortKey(self) -> str:  # noqa: N802
         """Sort before the ZODB, which takes the extended info along in its ``tpc_begin``."""
@@ -31,12 +32,21 @@ class First:
         self.batch.forget()
 
     def tpc_begin(self, current: ITransaction) -> None:
-        """Mark the transaction and check out an SQL connection."""
-        if not self.batch.is_empty:
-            self.batch.begin(current)
+        """Mark the transaction and check out an SQL connection.
+
+        An error waits for ``commit``: transaction has all managers abort then, and the ZODB's
+        can't abort what they haven't begun, and log that at length.
+        """
+        try:
+            if not self.batch.is_empty:
+                self.batch.begin(current)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised in a moment
+            self._fault = error
 
     def commit(self, current: ITransaction) -> None:
-        """Do nothing yet."""
+        """Raise what went wrong at the beginning, before anybody has written anything."""
+        if self._fault is not None:
+            raise self._fault
 
     def tpc_vote(self, current: ITransaction) -> None:
         """Leave it to ``Last``, when the others have voted."""

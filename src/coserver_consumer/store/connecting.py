@@ -1,0 +1,76 @@
+"""How an engine's connections are made, so that none of them waits for ever.
+
+``statement_timeout`` and its like are the server's: one that stands still, whose kernel goes on to
+acknowledge packets, keeps none of them. So the client has a deadline of its own for each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import Dialect
+
+from coserver_consumer.store.sessions import Timeouts
+
+MARGIN = 1.0  # seconds beyond its own timeout in which a server has to say so
+LEAST_CONNECT = 2  # seconds; libpq takes no less
+OF_MYSQL = ("pymysql", "mysqldb")
+
+
+class Connecting:
+    """Gives new connections their timeouts, unless whoever made the engine has set others."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+
+    def connect(self, dialect: Dialect, _record: Any, args: Any, options: dict[str, Any]) -> Any:
+        """Return a connection of the driver, None to leave it to SQLAlchemy."""
+        for name, value in self._find_limits(dialect.driver).items():
+            options.setdefault(name, value)
+        if dialect.driver != "psycopg":
+            return None
+        from coserver_consumer.store.bounded import BoundedConnection  # which imports psycopg
+
+        connection = BoundedConnection.connect(*args, **options)
+        connection.answer_within = self._answer_within
+        return connection
+
+    @property
+    def _answer_within(self) -> float:
+        return self._timeouts.statement + MARGIN
+
+    def _find_limits(self, driver: str) -> dict[str, Any]:
+        """Return the limits as the driver calls them; it may be one that we don't know."""
+        seconds, answer = self._timeouts.connect, self._answer_within
+        if driver in ("psycopg", "psycopg2"):
+            return {
+                "connect_timeout": max(LEAST_CONNECT, round(seconds)),
+                "tcp_user_timeout": round(answer * 1000),
+            }
+        if driver in OF_MYSQL:
+            within = max(1, round(answer))
+            return {
+                "connect_timeout": max(1, round(seconds)),
+                "read_timeout": within,
+                "write_timeout": within,
+            }
+        return {}
+
+
+@contextmanager
+def without_deadline(connection: Connection) -> Iterator[None]:
+    """Wait for the answers to this connection's statements as long as they take."""
+    driver = connection.connection.dbapi_connection
+    name = "answer_within" if hasattr(driver, "answer_within") else "_read_timeout"
+    before = getattr(driver, name, None)
+    if before is None:
+        yield
+        return
+    setattr(driver, name, None)
+    try:
+        yield
+    finally:
+        setattr(driver, name, before)
