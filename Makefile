@@ -25,11 +25,13 @@ faults: install  ## kill processes and servers 2,000 times; COSERVER_FAULTS_KILL
 	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
 	$(RUN)/python -m pytest tests/faults --timeout 7200
 
-rules: install  ## keep rules with 5,000 jobs and processes that are killed, and in 1,000 random lives
+rules: install  ## keep rules with 5,000 jobs and killed processes, in 1,000 random lives, beside odd rows
 	COSERVER_RULES_JOBS=$${COSERVER_RULES_JOBS:-5000} \
 	COSERVER_RULES_EXAMPLES=$${COSERVER_RULES_EXAMPLES:-1000} \
+	COSERVER_ROWS_EXAMPLES=$${COSERVER_ROWS_EXAMPLES:-300} \
 	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
-	$(RUN)/python -m pytest tests/consumer/test_rules.py tests/consumer/store/test_rules_machine.py \
+	$(RUN)/python -m pytest tests/consumer/test_rules.py tests/consumer/test_bad_rows.py \
+		tests/consumer/store/test_rules_machine.py \
 		--timeout 0 --durations 12
 
 check: install  ## check style, types and layers; build the wheel and run it alone

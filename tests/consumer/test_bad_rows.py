@@ -8,12 +8,15 @@ screener, the pruner, the lists and the commands.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from coserver_consumer import store
 from coserver_consumer.cli import main
@@ -37,9 +40,11 @@ from coserver_consumer.tasks.task import make_task
 from coserver_consumer.verdict import Finding, Question, Verdict
 from coserver_consumer.why import explain
 from coserver_consumer.worker import Worker
+from support.databases import empty
 from support.edges import SOMEBODY, edges_of, insert, live_states, whole_row, writable
 from support.waiting import wait_for
 
+EXAMPLES = int(os.environ.get("COSERVER_ROWS_EXAMPLES", "12"))
 GOOD = 8
 SAMPLES = 4  # jobs of a state that are explained
 KINDS = {
@@ -151,9 +156,8 @@ def say_absent(questions: list[Question]) -> list[Verdict]:
 
 
 def note(job: CurrentJob, **arguments: Any) -> int:
-    """Do nothing, but say on what."""
-    job.progress(0.5, "half")
-    return len(arguments)
+    """Do nothing, but say on how much."""
+    return len(job.args) + len(arguments)
 
 
 @pytest.fixture
@@ -195,6 +199,33 @@ def is_minded(column: sa.Column[Any]) -> bool:
 def is_small(value: Any) -> bool:
     """True unless it is there for its size, which is the same in each state."""
     return not isinstance(value, str) or len(value) < 1000
+
+
+@st.composite
+def bad_rows(draw: st.DrawFn) -> tuple[sa.Table, dict[str, Any]]:
+    """Draw a row of which some columns are odd, and its table."""
+    table, state = draw(st.sampled_from([pair for pairs in KINDS.values() for pair in pairs]))
+    row = whole_row(state)
+    for column in draw(st.lists(st.sampled_from(writable(table)), max_size=5, unique=True)):
+        row[column.name] = draw(st.sampled_from([at for at in edges_of(column) if is_small(at)]))
+    return table, row
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(rows=st.lists(bad_rows(), min_size=1, max_size=8))
+def test_no_mixture_of_edges_stops_anybody(rows, life, database_url):
+    """Several odd values in a row, several such rows, in whatever states."""
+    empty(database_url)
+    before = life.write_good(2)
+    with life.engine.begin() as connection:
+        for table, row in rows:
+            insert(connection, table, row)
+    life.live([*before, *life.write_good(2)])
+    life.show()
 
 
 WORN = {
