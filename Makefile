@@ -24,6 +24,9 @@ faults: install  ## kill processes and servers 2,000 times; COSERVER_FAULTS_KILL
 	COSERVER_FAULTS_KILLS=$${COSERVER_FAULTS_KILLS:-2000} \
 	COSERVER_TEST_DATABASES=$${COSERVER_TEST_DATABASES:-sqlite,postgresql,mysql} \
 	$(RUN)/python -m pytest tests/faults --timeout 7200
+	COSERVER_OUTAGE_JOBS=$${COSERVER_OUTAGE_JOBS:-1000} \
+	COSERVER_OUTAGE_SECONDS=$${COSERVER_OUTAGE_SECONDS:-600} \
+	$(RUN)/python -m pytest tests/acceptance/test_zope_away.py --timeout 7200
 
 rules: install  ## keep rules with 5,000 jobs and killed processes, in 1,000 random lives, beside odd rows
 	COSERVER_RULES_JOBS=$${COSERVER_RULES_JOBS:-5000} \

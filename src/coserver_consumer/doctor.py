@@ -6,13 +6,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from http import HTTPStatus
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
 
 from coserver_consumer import store
 from coserver_consumer.errors import (
@@ -20,6 +17,7 @@ from coserver_consumer.errors import (
     InvalidTask,
     SchemaError,
     StoreUnavailable,
+    ZopeUnavailable,
 )
 from coserver_consumer.hazards import find_hazards
 from coserver_consumer.job import State
@@ -27,10 +25,9 @@ from coserver_consumer.settings import Settings
 from coserver_consumer.store import Consumer, Count
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
-from coserver_consumer.transports.deadline import DeadlinePoolManager
+from coserver_consumer.transports.service import Services, ZopeSilent
 
-MOST_DRIFT = 2.0  # seconds; tokens of runs allow 5
-ZOPE_TIMEOUT = 5.0  # seconds
+MOST_DRIFT = 2.0  # seconds
 
 
 class Verdict(StrEnum):
@@ -56,21 +53,22 @@ def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
 
     ``file`` is where the settings came from.
     """
-    engine = store.open_engine(settings.database)
+    engine, consumer = store.open_engine(settings.database), None
     try:
         yield (schema := _check_schema(engine))
         if schema.verdict is Verdict.GOOD:
+            consumer = store.read(engine, lambda connection: _find_consumer(connection, settings))
             yield from store.read(engine, lambda connection: _check_store(connection, settings))
     finally:
         engine.dispose()
-    yield _check_secret(settings)
+    yield (secret := _check_secret(settings))
     for hazard in find_hazards(settings, file):
         yield _warning(*hazard)
     yield _check_tasks(settings)
     yield _check_transport(settings)
-    if settings.zope_conf is None or settings.zodb_queues:
+    if secret.verdict is Verdict.GOOD and (settings.zope_conf is None or settings.zodb_queues):
         for url in settings.zope_url:
-            yield _check_zope(url)
+            yield _check_zope(settings, url, consumer)
 
 
 def _check_schema(engine: Engine) -> Finding:
@@ -101,10 +99,10 @@ def _check_clock(connection: Connection) -> Finding:
     """Compare this machine's clock with the database's, on which everybody agrees."""
     drift = time.time() - store.now(connection) / store.SECOND
     if abs(drift) > MOST_DRIFT:
-        return _bad(
+        return _warning(
             "clock",
             f"this machine's clock differs from the database's by {drift:+.1f} s",
-            "Set the clocks by NTP: Zope would refuse this consumer's tokens.",
+            "Set the clocks by NTP. Jobs go by the database's, but the times in logs differ.",
         )
     return _good("clock", f"differs from the database's by {drift:+.1f} s")
 
@@ -157,9 +155,17 @@ def _check_secret(settings: Settings) -> Finding:
     try:
         _ = settings.secret_text  # raises
     except ConfigurationError as error:
+        if settings.secret_file is not None:
+            return _bad("secret", str(error), "Let the consumer's user read it, or name another.")
         advice = "Without it, jobs that run in Zope wait. Make one: openssl rand -hex 32"
         return _warning("secret", str(error), advice)
-    return _good("secret", "there; it must be the same in Zope")
+    return _good("secret", "there")
+
+
+def _find_consumer(connection: Connection, settings: Settings) -> str | None:
+    """Return the id of a consumer that lives, which a Zope of the same queue knows too."""
+    alive = [each for each in store.consumers(connection) if not each.is_dead(settings.dead_after)]
+    return alive[-1].id if alive else None
 
 
 def _check_tasks(settings: Settings) -> Finding:
@@ -187,20 +193,24 @@ def _check_transport(settings: Settings) -> Finding:
     return _good("transport", f"Zope is started from {settings.zope_conf} for {which}")
 
 
-def _check_zope(url: str) -> Finding:
-    """Ask Zope for anything at all: every answer but a server's fault shows that it is there."""
-    pool = DeadlinePoolManager(retries=False, timeout=Timeout(ZOPE_TIMEOUT))
+def _check_zope(settings: Settings, url: str, consumer: str | None) -> Finding:
+    """Ask Zope whether it has the same secret and the same queue."""
     try:
-        status = pool.request("GET", f"{url}/", redirect=False).status
-    except HTTPError as error:
+        greeting = Services(settings).greet(url, consumer)
+    except ZopeSilent as error:
         return _warning(
             "zope",
-            f"{url} doesn't answer: {type(error).__name__}",
+            f"{url}: {error}",
             "Start Zope, or correct the setting zope_url. Other jobs than Zope's run without it.",
         )
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _warning("zope", f"{url} answers {status}", "Look into Zope's log.")
-    return _good("zope", f"{url} answers {status}")
+    except ZopeUnavailable as error:
+        return _bad(
+            "zope",
+            f"{url}: {error}",
+            "Until that is mended its jobs wait. Other jobs than Zope's run without it.",
+        )
+    queue = ", and the same queue" if greeting.knows else ""
+    return _good("zope", f"{url} can run jobs: it has the same secret{queue}")
 
 
 def _good(name: str, text: str) -> Finding:

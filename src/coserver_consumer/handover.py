@@ -6,3 +6,6 @@ IN_PROCESS = "coserver.job"
 
 # The header by which Zope says that its transaction has completed a run in the store, by its mark.
 ENDED = "Coserver-Ended"
+
+# The header by which Zope proves that it has the consumer's secret; see ``handshake``.
+PROOF = "Coserver-Proof"

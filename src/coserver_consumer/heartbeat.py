@@ -18,7 +18,12 @@ def make_heartbeat(
     def tick() -> None:
         begun = runs.begun()
         beat = database.write(
-            lambda connection: store.heartbeat(connection, registration.id, running=len(begun))
+            lambda connection: store.heartbeat(
+                connection,
+                registration.id,
+                running=len(begun),
+                unavailable=registration.unavailable,
+            )
         )
         rhythm.beat()
         runs.stop(beat.cancelled)

@@ -161,6 +161,8 @@ def ended(job: Job, ending: Ending, seconds: float) -> None:
     """The database knows how an attempt ended."""
     failed = ending.error is not None and ending.state is not State.CANCELLED
     level = logging.WARNING if failed or ending.note else logging.INFO
+    if ending.state is State.READY:  # nothing was tried
+        level = logging.DEBUG
     if not log.isEnabledFor(level):
         return
     how, what_follows = _describe(ending)
@@ -292,13 +294,23 @@ def misfits_failed(queue: str, job_ids: Sequence[str]) -> None:
 
 
 def instance_away(url: str, why: str) -> None:
-    """One of several Zope instances can't be reached; the others are asked."""
-    log.warning("Zope at %s is left out until it answers: %s", url, shorten(why))
+    """A Zope instance gets no jobs for now; said once, and once a minute if the reason changes."""
+    log.error("Zope at %s gets no jobs until it can run them: %s", url, shorten(why))
 
 
-def instance_back(url: str) -> None:
-    """It answers again."""
-    log.info("Zope at %s answers again", url)
+def instance_back(url: str, seconds: float) -> None:
+    """It can run jobs again."""
+    log.info("Zope at %s can run jobs again after %.0f s", url, seconds)
+
+
+def zodb_away(why: str) -> None:
+    """The Zope of this process gets no jobs for now; said once."""
+    log.error("The Zope of this process gets no jobs for now: %s", why)
+
+
+def zodb_back() -> None:
+    """It can run jobs again."""
+    log.info("The Zope of this process can run jobs again")
 
 
 def database_away(why: str) -> None:

@@ -74,6 +74,7 @@ class Obstacle(StrEnum):
     DATABASE = "database"  # Zope can't read the queue
     ZODB = "zodb"  # it hasn't got the transaction that queued the job yet
     LOST = "lost"  # the run isn't the current one where Zope looks
+    AT_WORK = "at work"  # an earlier run of the job is at work there
     FOREIGN = "foreign"  # who answered isn't a Zope with the add-on
 
 

@@ -21,6 +21,7 @@ from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
 from coserver_consumer.forks import end_in_children
 from coserver_consumer.heartbeat import make_heartbeat
+from coserver_consumer.job import Job
 from coserver_consumer.listener import make_listener
 from coserver_consumer.loop import Loop
 from coserver_consumer.niceness import stand_back
@@ -36,6 +37,7 @@ from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.watchdog import make_watchdog
 from coserver_consumer.worker import Worker
+from coserver_consumer.zope_watch import ZopeWatch
 
 ATTENTION = 1.0  # seconds between two looks for a command
 LOOKS = 0.05  # seconds between two looks whether all has ended
@@ -97,6 +99,7 @@ class WorkerProcess:
         self._commands = commands
         self._tell = tell
         self._dead: list[str] = []  # consumers whose jobs are to be taken back
+        self._watch: ZopeWatch | None = None
         self._database = Database(engine)
         self._registration = Registration(
             self._database,
@@ -110,6 +113,7 @@ class WorkerProcess:
             settings=self._settings,
             attempt=end_in_children(executor.attempt),
             policy=self._registry.policy,
+            is_elsewhere=self._runs_elsewhere,
         )
         self._loops = self._make_loops()
 
@@ -126,8 +130,10 @@ class WorkerProcess:
         """Return the loops that every process has, and in the first those that one has for all."""
         runs, wake, settings = self._worker.runs, self._worker.wake, self._settings
         rhythm, every = Rhythm(settings), settings.heartbeat_every
+        heartbeat = make_heartbeat(self._database, self._registration, runs, rhythm, every=every)
         loops = [
-            make_heartbeat(self._database, self._registration, runs, rhythm, every=every),
+            heartbeat,
+            *self._make_zope_watch(heartbeat),
             make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
             *make_listener(self._database, self._registration, call=self._worker.call),
         ]
@@ -141,6 +147,25 @@ class WorkerProcess:
             make_pruner(self._database, keep_days=settings.keep_days),
             make_screener(self._database),
         ]
+
+    def _make_zope_watch(self, heartbeat: Loop) -> list[Loop]:
+        """Only a consumer that runs jobs in Zope has one, and has Zope asked before it begins."""
+        if not self._registry.in_zope:
+            return []
+
+        def changed() -> None:
+            heartbeat.wake()
+            self._worker.wake()
+
+        self._watch = ZopeWatch(
+            self._context.zope, self._registration, self._registry.in_zope, changed=changed
+        )
+        return [self._watch.loop]
+
+    def _runs_elsewhere(self, job: Job) -> bool:
+        """Return True if a Zope instance is at the job, and not this process."""
+        is_in_zope = job.task in self._registry.in_zope
+        return is_in_zope and not self._settings.runs_in_process(job.queue)
 
     def _make_resolver(self) -> list[Loop]:
         """Only a consumer that reaches Zope can ask it."""
@@ -160,6 +185,8 @@ class WorkerProcess:
             logs.task_left_out(name, why)
         self._database.write(self._add_queues)
         self._registration.register()
+        if self._watch is not None:
+            self._watch.check()
         for loop in self._loops:
             loop.start()
         self._worker.start()
@@ -248,6 +275,7 @@ class WorkerProcess:
 
     def _end(self, last: Do) -> int:
         """Put down what hangs, give back what else runs, and leave; return the exit code."""
+        self._stop_elsewhere()
         for job in self._worker.put_down():
             logs.put_down(job)
         given_back = self._worker.give_back()
@@ -262,6 +290,14 @@ class WorkerProcess:
         if not self._leave(len(given_back)):
             return UNTOLD
         return START_AGAIN if last in (Do.ABANDON, Do.RETIRE) else 0
+
+    def _stop_elsewhere(self) -> None:
+        """Tell Zope instances to stop what nobody will wait for, and give them a moment for it."""
+        runs = self._worker.runs.elsewhere()
+        for run in runs:
+            run.let_go = True
+        if runs:
+            self._context.zope.stop([run.key for run in runs], within=TELLING)
 
     def _leave(self, given_back: int) -> bool:
         """Return False if the database couldn't be told."""

@@ -14,6 +14,7 @@ from coserver_consumer.database import Database
 from coserver_consumer.job import new_id
 from coserver_consumer.settings import Settings
 from coserver_consumer.store import ConsumerInfo
+from coserver_consumer.unavailable import Unavailable
 
 
 class Registration:
@@ -32,6 +33,7 @@ class Registration:
         self._database = database
         self._announce = announce
         self.info = info
+        self.unavailable: tuple[Unavailable, ...] = ()  # what it can't do at the moment
 
     @property
     def id(self) -> str:

@@ -62,7 +62,7 @@ class Resolver:
                 if questions:
                     self._resolve(questions)
         except EvidenceUnavailable as error:
-            self._complain(str(error))
+            self._complain(str(error) if questions else "")
             return
         self._complain("")
         if is_second_look:

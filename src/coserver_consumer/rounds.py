@@ -116,7 +116,10 @@ class Rounds:
     def _take(self, connection: Connection, outlook: Outlook, wanted: Wanted) -> list[Job]:
         info = self._registration.info
         claimer = store.Claimer(
-            consumer=info.id, tasks=info.tasks, requirements=outlook.requirements
+            consumer=info.id,
+            tasks=info.tasks,
+            requirements=outlook.requirements,
+            unavailable=self._registration.unavailable,
         )
         return store.claim_from(
             connection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -17,6 +17,7 @@ class Run:
 
     It is ``stopped`` when it was cancelled or lost, ``killed`` when somebody won't wait for it.
     ``lost``: its consumer had been given up, so most likely somebody else has the job.
+    ``let_go``: Zope was told to stop it since this process ends, which is no fault of the job.
     ``since`` is when it was claimed, and then when it was begun. ``is_aside``: the store has to
     be told when it begins.
     """
@@ -25,6 +26,7 @@ class Run:
     key: RunKey
     stopped: bool = False
     lost: bool = False
+    let_go: bool = False
     killed: bool = False
     since: float = field(default_factory=time.monotonic)
     has_begun: bool = False
@@ -63,9 +65,11 @@ class Runs:
     """What runs and what ended, for the claimer, the job threads and the heartbeat together.
 
     A result stays until ``forget``: it is told again as long as the database doesn't have it.
+    ``is_elsewhere`` says whether another process does a job's work, and a thread here only waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_elsewhere: Callable[[Job], bool] = lambda _: False) -> None:
+        self._is_elsewhere = is_elsewhere
         self._lock = Lock()
         self._running: dict[RunKey, Run] = {}
         self._results: dict[RunKey, Result] = {}
@@ -144,8 +148,17 @@ class Runs:
         return self._closed
 
     def hanging(self, patience: float) -> list[Run]:
-        """Return the runs that hang; see ``Run.hangs``."""
-        return [run for run in self.running() if run.hangs(patience)]
+        """Return the runs that hang; see ``Run.hangs``.
+
+        What another process is at goes on though this one ends, so nothing would be won by that
+        but for somebody who won't wait.
+        """
+        late = [run for run in self.running() if run.hangs(patience)]
+        return [run for run in late if run.killed or not self._is_elsewhere(run.job)]
+
+    def elsewhere(self) -> list[Run]:
+        """Return the begun runs that another process is at."""
+        return [run for run in self.begun() if self._is_elsewhere(run.job)]
 
     def stop(self, keys: Iterable[RunKey]) -> None:
         """Ask these runs to stop at their next ``check_cancelled``."""

@@ -3,6 +3,9 @@
 A signature (HMAC-SHA256) says: a holder of the secret queued this job for this user, due then, to
 be tried so often. It covers id, task, arguments, payload, owner, site, origin and queue. A token
 (JWT, RFC 7519; HS256) says: a consumer runs this attempt now, with this method and target.
+
+Tokens are made and checked by the database's clock, in seconds since the epoch, so that no
+machine's clock matters.
 """
 
 from __future__ import annotations
@@ -33,16 +36,21 @@ SERVICE = "coserver-service"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a token says: the run, and the one request it is good for."""
+    """What a token says: the run, the one request it is good for, and until when."""
 
     key: RunKey
     method: str
     target: str
     body_hash: str
+    expires: float
 
     def is_for_body(self, body: bytes) -> bool:
         """Return True if the request's body is the one that the token was made for."""
         return hmac.compare_digest(self.body_hash.encode(), _hash(body).encode())
+
+    def check(self, *, now: float) -> None:
+        """Raise ``Unsigned`` if the token is out of date."""
+        _check_expiry(self.expires, now)
 
 
 def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
@@ -147,9 +155,9 @@ def make_token(
     target: str,
     secret: str,
     body: bytes | None = None,
-    lifetime: float,
+    expires: float,
 ) -> str:
-    """Return a token for one request of one run, good for ``lifetime`` seconds.
+    """Return a token for one request of one run.
 
     ``target`` is the path and query as the request line bears them.
     """
@@ -160,47 +168,64 @@ def make_token(
         "htm": method,
         "htu": target,
         "sha": _hash(body or b""),
-        "exp": int(time.time() + lifetime),
+        "exp": int(expires),
     }
     return jwt.encode(said, _token_key(secret), algorithm="HS256")
 
 
 def read_token(token: str, *, secret: str) -> Claims:
-    """Return what the token says; raise ``Unsigned`` if it is forged, garbled or expired."""
+    """Return what the token says; raise ``Unsigned`` if it is forged or garbled.
+
+    Whether it is out of date, ``Claims.check`` says to whoever knows the database's time.
+    """
     said = _decode(token, secret, audience=AUDIENCE, require=["exp", "sub"])
     try:
         key = RunKey(said["sub"], int(said["run"]))
-        return Claims(key=key, method=said["htm"], target=said["htu"], body_hash=str(said["sha"]))
+        expires, body_hash = float(said["exp"]), str(said["sha"])
+        return Claims(
+            key=key,
+            method=said["htm"],
+            target=said["htu"],
+            body_hash=body_hash,
+            expires=expires,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise Unsigned(f"The token is not good: it lacks {error}") from error
 
 
-def seal(body: bytes, *, service: str, secret: str, lifetime: float = 60) -> str:
+def seal(body: bytes, *, service: str, secret: str, now: float, lifetime: float = 60) -> str:
     """Return a token for one message to a service of Zope, good for ``lifetime`` seconds."""
     said = {
         "aud": SERVICE,
         "sub": service,
         "jti": new_id(),
         "sha": _hash(body),
-        "exp": int(time.time() + lifetime),
+        "exp": int(now + lifetime),
     }
     return jwt.encode(said, _token_key(secret), algorithm="HS256")
 
 
 def check_seal(
-    token: str, body: bytes, *, service: str, secret: str, used: UsedSeals | None = None
+    token: str,
+    body: bytes,
+    *,
+    service: str,
+    secret: str,
+    now: float,
+    used: UsedSeals | None = None,
 ) -> None:
     """Raise ``Unsigned`` unless the token was made for this message to this service.
 
     ``used`` refuses one that was used before.
     """
     said = _decode(token, secret, audience=SERVICE, require=["exp", "sha", "sub", "jti"])
+    _check_expiry(float(said["exp"]), now)
     if said["sub"] != service:
         raise Unsigned(f"The token is for the service {said['sub']}, not for {service}.")
     if not hmac.compare_digest(str(said["sha"]), _hash(body)):
         raise Unsigned("The token is for another message.")
     if used is not None:
-        used.note(str(said["jti"]), expires=float(said["exp"]))
+        used.note(str(said["jti"]), expires=float(said["exp"]), now=now)
 
 
 class UsedSeals:
@@ -215,10 +240,9 @@ class UsedSeals:
         self._lock = Lock()
         self._until: dict[str, float] = {}
 
-    def note(self, name: str, *, expires: float) -> None:
+    def note(self, name: str, *, expires: float, now: float) -> None:
         """Note that a seal was used; raise ``Unsigned`` if it was before."""
         with self._lock:
-            now = time.time()
             self._until = {each: until for each, until in self._until.items() if until > now}
             if name in self._until:
                 raise Unsigned("The token has been used already.")
@@ -236,12 +260,16 @@ def _decode(token: str, secret: str, *, audience: str, require: list[str]) -> di
             _token_key(secret),
             algorithms=["HS256"],
             audience=audience,
-            leeway=5,
-            options={"require": require},
+            options={"require": require, "verify_exp": False},  # by this machine's clock
         )
     except jwt.InvalidTokenError as error:
         raise Unsigned(f"The token is not good: {error}") from error
     return said
+
+
+def _check_expiry(expires: float, now: float) -> None:
+    if now > expires:
+        raise Unsigned(f"The token is not good: it was made {now - expires:.0f} s too long ago.")
 
 
 def _token_key(secret: str) -> bytes:

@@ -114,9 +114,20 @@ def _why_nobody(job: Job, consumers: Sequence[Consumer]) -> str | None:
     knowing = [each for each in serving if job.task in each.tasks]
     if not knowing:
         return f"No consumer of queue {job.queue} knows task '{job.task}'; {_tasks(serving)}."
-    if not any(set(job.requires) <= set(each.capabilities) for each in knowing):
+    able = [each for each in knowing if set(job.requires) <= set(each.capabilities)]
+    if not able:
         return f"No consumer of queue {job.queue} is capable of {', '.join(job.requires)}."
-    return None
+    return _why_unavailable(job, able)
+
+
+def _why_unavailable(job: Job, consumers: Sequence[Consumer]) -> str | None:
+    """Return what keeps all of these consumers from it at the moment."""
+    found = [
+        next((each for each in consumer.unavailable if each.concerns(job.task, job.queue)), None)
+        for consumer in consumers
+    ]
+    first = found[0]
+    return None if first is None or None in found else first.why
 
 
 def _why_limit(connection: Connection, job: Job) -> str | None:

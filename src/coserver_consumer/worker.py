@@ -43,8 +43,9 @@ class Worker:
         settings: Settings,
         attempt: Callable[[CurrentJob], Ending],
         policy: Callable[[str], RetryPolicy] = lambda _: PLAIN,
+        is_elsewhere: Callable[[Job], bool] = lambda _: False,
     ) -> None:
-        self.runs = Runs()
+        self.runs = Runs(is_elsewhere)
         self._database = database
         self._registration = registration
         self._settings = settings
@@ -251,7 +252,9 @@ class Worker:
         Nobody has cancelled a lost job: if it is ours even so, it is run again.
         """
         ending = cancel(run.job, "cancelled") if run.stopped else self._begin(run)
-        return release(run.job) if run.lost and ending.state is State.CANCELLED else ending
+        if run.lost and ending.state is State.CANCELLED:
+            return release(run.job)
+        return release(run.job) if run.let_go and not ending.is_written else ending
 
     def _begin(self, run: Run) -> Ending:
         """Attempt the job and return how that ended."""

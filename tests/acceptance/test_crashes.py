@@ -36,7 +36,7 @@ def test_a_consumer_that_is_killed_loses_its_job_to_another(
     installation.gates.wait_reached("killed")
     doomed.kill()
     installation.stack.start_consumer("fragile-2", "--queues", fragile)
-    installation.gates.wait_reached("killed", times=2)
+    wait_for(lambda: jobs.get(job_id).rescues == 1, what="the job to be taken back")
     installation.gates.open("killed")
     job = jobs.wait_completed(job_id)
     assert (job.rescues, job.result["body"]) == (1, "through")

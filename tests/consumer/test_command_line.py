@@ -19,6 +19,10 @@ from coserver_consumer.outcome import Failed
 from demo.ports import free_port
 from support.consumers import register
 from support.databases import day_partitions, fresh_database
+from support.http_server import serve
+from support.zope_services import ZopeServices
+
+SECRET = "0123456789abcdef0123456789abcdef"
 
 COSERVER = Path(sys.executable).with_name("coserver")
 NO_SUCH_JOB = "01980cf2-53a1-7000-8000-0123456789ab"
@@ -176,7 +180,8 @@ def test_functions_can_only_be_listed_while_zope_answers(sqlite_url, call):
     address = f"http://127.0.0.1:{free_port()}"
     settings = {"COSERVER_SECRET": "s" * 32, "COSERVER_ZOPE_URL": address}
     done = call(sqlite_url, "tasks", "--zope", **settings)
-    assert (done.exit_code, f"Zope at {address} doesn't answer" in done.stderr) == (1, True)
+    said = f"Zope can't be asked: {address}: no connection"
+    assert (done.exit_code, said in done.stderr) == (1, True)
 
 
 def test_queues_are_made_and_listed(sqlite_url, call, ask):
@@ -254,11 +259,13 @@ def test_changes_of_several_jobs_are_all_made_or_none(sqlite_url, sqlite_client,
 def test_the_doctor_finds_what_is_missing_and_says_what_to_do(sqlite_url, call, ask):
     """Warnings leave the exit code at 0: other jobs than Zope's run."""
     address = f"http://127.0.0.1:{free_port()}"
-    done = call(sqlite_url, "doctor", COSERVER_ZOPE_URL=address)
+    done = call(sqlite_url, "doctor")
     assert done.exit_code == 0
     for text in ("its tables are up to date", "Start one with `coserver run`", "openssl rand"):
         assert text in done.stdout
-    assert f"{address} doesn't answer" in done.stdout
+    done = call(sqlite_url, "doctor", COSERVER_ZOPE_URL=address, COSERVER_SECRET="s" * 32)
+    assert done.exit_code == 0
+    assert f"{address}: no connection" in done.stdout
     findings = {each["name"]: each for each in ask(sqlite_url, "doctor")}
     assert findings["clock"]["verdict"] == "good"
     assert findings["secret"]["verdict"] == "warning"
@@ -294,6 +301,41 @@ def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):
         done = call(url, "doctor")
     assert done.exit_code == 1
     assert "Run `coserver init`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "said"),
+    [
+        ({"secret": SECRET[::-1]}, "zope", "has another secret"),
+        ({"knows": False}, "zope", "uses another queue's database"),
+    ],
+)
+def test_the_doctor_asks_zope_whether_it_belongs_to_this_consumer(
+    sqlite_url, call, ask, settings, name, said
+):
+    """What a consumer couldn't do is bad, and every sentence names the setting."""
+    with serve(ZopeServices(**{"secret": SECRET, **settings})) as server:
+        options = {"COSERVER_ZOPE_URL": server.url, "COSERVER_SECRET": SECRET}
+        done = call(sqlite_url, "doctor", **options)
+    assert done.exit_code == 1
+    assert f"BAD      {name:<10} {server.url}: it {said}" in done.stdout
+
+
+def test_the_doctor_says_that_zope_can_run_jobs(sqlite_url, call):
+    """By its proof that it has the same secret."""
+    with serve(ZopeServices(secret=SECRET)) as server:
+        options = {"COSERVER_ZOPE_URL": server.url, "COSERVER_SECRET": SECRET}
+        done = call(sqlite_url, "doctor", **options)
+    assert done.exit_code == 0
+    assert f"{server.url} can run jobs: it has the same secret" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["doctor", "run"])
+def test_a_secret_file_that_cannot_be_read_is_an_error(sqlite_url, call, tmp_path, command):
+    """It was given, so Zope's jobs are meant to run."""
+    done = call(sqlite_url, command, COSERVER_SECRET_FILE=str(tmp_path / "nowhere"))
+    assert done.exit_code == {"doctor": 1, "run": 2}[command]
+    assert "Setting 'secret_file' is wrong: can't read" in done.stdout + done.stderr
 
 
 def test_rules_are_set_shown_and_taken_back(sqlite_url, sqlite_client, call, ask):

@@ -7,8 +7,10 @@ import pytest
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.settings import Settings
 from coserver_consumer.transports.evidence import HttpEvidence
+from coserver_consumer.transports.service import Services
 from coserver_consumer.verdict import Mark, Question
 from support.http_server import Answer, serve
+from support.zope_services import ZopeServices
 
 SECRET = "0123456789abcdef0123456789abcdef"
 QUESTION = Question(mark=Mark.BATCH, value="b", evidence={"database": "main", "base_tid": 1})
@@ -18,7 +20,7 @@ QUESTION = Question(mark=Mark.BATCH, value="b", evidence={"database": "main", "b
     ("answer", "words"),
     [
         (Answer(status=503, body=b"The ZODB 'main' can't be asked."), "The ZODB 'main' can't be"),
-        (Answer(status=404), "status 404"),
+        (Answer(status=404, body=b""), "it answers 404"),
         (Answer(body=b"<html>"), "can't be read"),
         (Answer(body=b'{"a": 1}'), "can't be read"),
         (Answer(body=b'[{"mark": "coserver"}]'), "can't be read"),
@@ -30,7 +32,7 @@ QUESTION = Question(mark=Mark.BATCH, value="b", evidence={"database": "main", "b
 )
 def test_an_answer_that_tells_nothing_is_said_in_words(answer, words):
     """The question stays open, and nobody is shown a traceback."""
-    with serve(lambda _: answer) as zope:
+    with serve(ZopeServices(secret=SECRET, answer=lambda _: answer)) as zope:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(zope.url,))
         with pytest.raises(EvidenceUnavailable, match=words):
-            HttpEvidence(settings).ask([QUESTION])
+            HttpEvidence(Services(settings)).ask([QUESTION])

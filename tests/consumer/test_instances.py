@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import logging
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event
 
 import pytest
 
-from coserver_consumer.current_job import EndAttempt
-from coserver_consumer.outcome import Completed
+from coserver_consumer.errors import ZopeUnavailable
+from coserver_consumer.handshake import Greeting
+from coserver_consumer.outcome import Failed, NotTried, Obstacle, Released
 from coserver_consumer.settings import Settings
+from coserver_consumer.telling import MEDIA_TYPE, tell
 from coserver_consumer.transports.http import HttpTransport
 from coserver_consumer.transports.instances import Instances
+from coserver_consumer.transports.service import ZopeBusy
 from demo.ports import free_port
 from support.http_server import Answer, ran, serve
 from support.waiting import wait_for
+from support.zope_services import ZopeServices
 
 SECRET = "0123456789abcdef0123456789abcdef"
+GREETING = Greeting(process="1", now=0, knows=True)
 
 
 @pytest.fixture
 def make_transport():
     """Make a transport to these addresses."""
 
-    def make(*urls):
-        return HttpTransport(Settings(database="sqlite:///x", secret=SECRET, zope_url=urls))
+    def make(*urls, **settings):
+        return HttpTransport(
+            Settings(database="sqlite:///x", secret=SECRET, zope_url=urls, **settings)
+        )
 
     return make
 
@@ -35,6 +41,21 @@ def make_transport():
 def nowhere() -> str:
     """Return an address where nobody listens."""
     return f"http://127.0.0.1:{free_port()}"
+
+
+class Greeter:
+    """Greets as long as there is no trouble; ``asked`` are the addresses."""
+
+    def __init__(self):
+        self.trouble = None
+        self.asked = []
+
+    def __call__(self, url):
+        """Answer for an instance."""
+        self.asked.append(url)
+        if self.trouble is not None:
+            raise self.trouble
+        return GREETING
 
 
 def test_the_least_busy_instance_is_asked(make_transport, make_job):
@@ -45,14 +66,15 @@ def test_the_least_busy_instance_is_asked(make_transport, make_job):
         gate.wait(30)
         return ran(call, secret=SECRET)
 
-    job = make_job(args={"path": "/x"})
-    with serve(answer) as one, serve(answer) as two, ThreadPoolExecutor(4) as pool:
+    zope = ZopeServices(secret=SECRET, answer=answer)
+    job = make_job(args={"path": "/x"}, run=1)
+    with serve(zope) as one, serve(zope) as two, ThreadPoolExecutor(4) as pool:
         transport = make_transport(one.url, two.url)
         sent = [pool.submit(transport.send, job) for _ in range(4)]
         wait_for(lambda: len(one.calls + two.calls) == 4, what="all requests")
         counts = len(one.calls), len(two.calls)
         gate.set()
-        assert all(isinstance(each.result(), Completed) for each in sent)
+        assert not any(isinstance(each.result(), Released) for each in sent)
     assert counts == (2, 2)
 
 
@@ -61,57 +83,103 @@ def test_a_job_goes_to_another_instance_if_no_connection_can_be_made(
 ):
     """It isn't the job's fault: no attempt fails. The log says it once."""
     away = nowhere()
-    with serve(lambda call: ran(call, secret=SECRET)) as server:
+    with serve(ZopeServices(secret=SECRET)) as server:
         transport = make_transport(away, server.url)
         for _ in range(10):
-            assert isinstance(transport.send(make_job(args={"path": "/x"})), Completed)
+            outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+            assert not isinstance(outcome, Released)
     assert len(server.calls) == 10
-    assert caplog.text.count(f"Zope at {away} is left out until it answers") == 1
+    assert caplog.text.count(f"Zope at {away} gets no jobs") == 1
 
 
 def test_what_an_instance_may_have_heard_is_not_sent_again(make_transport, make_job):
     """It may have done the work before the connection broke."""
+    zope = ZopeServices(secret=SECRET, answer=lambda _: Answer(breaks=True))
     with ExitStack() as stack:
-        servers = [stack.enter_context(serve(lambda _: Answer(breaks=True))) for _ in range(2)]
+        servers = [stack.enter_context(serve(zope)) for _ in range(2)]
         transport = make_transport(*(server.url for server in servers))
-        with pytest.raises(EndAttempt, match="the connection broke"):
-            transport.send(make_job(args={"path": "/x"}))
-    assert len(servers[0].calls + servers[1].calls) == 1
+        outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+    assert isinstance(outcome, Failed)
+    assert "the connection broke" in outcome.error
+    assert [call.target for call in servers[0].calls + servers[1].calls].count("/x") == 1
 
 
-def test_if_none_is_there_the_error_names_all(make_transport, make_job):
-    """And each attempt tries them all anew."""
+def test_a_job_that_no_instance_can_run_is_given_back(make_transport, make_job):
+    """No try was made, so it is no attempt; and nobody tries until one answers."""
     urls = [nowhere(), nowhere()]
     transport = make_transport(*urls)
+    changes = []
+    transport.instances.changed = lambda: changes.append(transport.instances.trouble)
     for _ in range(2):
-        with pytest.raises(EndAttempt) as caught:
-            transport.send(make_job(args={"path": "/x"}))
-        assert all(url in caught.value.outcome.error for url in urls)
+        assert transport.send(make_job(args={"path": "/x"}, run=1)) == Released()
+    assert all(url in changes[-1] for url in urls)
+    assert len(changes) == 2
 
 
-def test_an_instance_that_answers_again_is_asked_again(caplog):
-    """Somebody looks now and then."""
+def test_one_instance_with_another_secret_is_left_out_alone(make_transport, make_job, caplog):
+    """The jobs that it refuses go to the others."""
+    said = tell(NotTried(obstacle=Obstacle.SECRET, reason="The token is not good."))
+    refused = Answer(status=401, headers={"Content-Type": MEDIA_TYPE}, body=said.encode())
+    other = ZopeServices(secret=SECRET[::-1], answer=lambda _: refused)
+    with serve(other) as wrong, serve(ZopeServices(secret=SECRET)) as right:
+        transport = make_transport(wrong.url, right.url)
+        for _ in range(10):
+            outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+            assert not isinstance(outcome, Released)
+        transport.instances.check()
+    assert caplog.text.count(f"Zope at {wrong.url} gets no jobs") == 1
+    assert transport.instances.trouble is None
+
+
+def test_an_instance_is_asked_again_until_it_can_run_jobs(caplog):
+    """Then it gets jobs at once, and the log has a line for each of the two changes."""
     caplog.set_level(logging.INFO)
-    there = Event()
-    instances = Instances(["a", "b"], answers=lambda _: there.is_set(), probe_every=0.05)
-    instances.leave_out("a", "refused")
+    greeter = Greeter()
+    instances = Instances(["a"], greeter)
+    instances.check()
+    greeter.trouble = ZopeUnavailable("it answers 503")
+    instances.leave_out("a", "no connection")
+    for _ in range(100):
+        instances.check()
+        with instances.least_busy() as url:
+            assert url is None
+    greeter.trouble = None
+    instances.check()
     with instances.least_busy() as url:
-        assert url == "b"
-        with instances.least_busy() as second:
-            assert second == "b"
-    there.set()
-    wait_for(lambda: "Zope at a answers again" in caplog.text, what="the log")
-    with instances.least_busy() as first, instances.least_busy() as second:
-        assert {first, second} == {"a", "b"}
+        assert url == "a"
+    assert [record.message.split(" until ")[0] for record in caplog.records] == [
+        "Zope at a gets no jobs",
+        "Zope at a can run jobs again after 0 s",
+    ]
 
 
-def test_a_single_instance_is_always_asked(make_transport, make_job):
-    """There is nobody to leave it out for."""
-    with socket.socket() as placeholder:
-        placeholder.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{placeholder.getsockname()[1]}"
-        transport = make_transport(url)
-        with pytest.raises(EndAttempt, match="no connection"):
-            transport.send(make_job(args={"path": "/x"}))
-        with pytest.raises(EndAttempt, match="no connection"):
-            transport.send(make_job(args={"path": "/x"}))
+def test_an_instance_that_comes_and_goes_is_told_of_once_a_minute(caplog):
+    """A log of thousands of lines helps nobody."""
+    caplog.set_level(logging.INFO)
+    instances = Instances(["a"], Greeter())
+    for _ in range(1000):
+        instances.leave_out("a", "no connection")
+        instances.check()
+    assert len(caplog.records) == 2
+
+
+def test_an_instance_that_answers_jobs_is_not_asked_how_it_is():
+    """Only one that wasn't heard of for a while."""
+    greeter = Greeter()
+    instances = Instances(["a", "b"], greeter)
+    instances.note_answer("a")
+    instances.check()
+    instances.check()
+    assert greeter.asked == ["b"]
+
+
+def test_an_instance_that_is_at_our_jobs_may_be_silent():
+    """All its threads may be busy with them."""
+    greeter = Greeter()
+    greeter.trouble = ZopeBusy("no answer within 5 s")
+    instances = Instances(["a"], greeter)
+    with instances.least_busy():
+        instances.check()
+        assert instances.trouble is None
+    instances.check()
+    assert instances.trouble == "a: no answer within 5 s"

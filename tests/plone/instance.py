@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import requests
@@ -110,6 +111,6 @@ class Instance:
             "target": request.target,
             "body": request.body,
             "secret": SECRET,
-            "lifetime": 60,
+            "expires": time.time() + 60,
         } | changes
         return make_token(said.pop("key"), **said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ from coserver_consumer.handover import ENDED, IN_PROCESS
 from coserver_consumer.job import RunKey, State, new_id
 from coserver_consumer.outcome import Completed
 from coserver_consumer.signing import seal
-from coserver_consumer.telling import hear
+from coserver_consumer.telling import MEDIA_TYPE, hear
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
@@ -90,7 +91,7 @@ def test_a_job_of_a_deleted_user_is_refused(instance: Instance) -> None:
     transaction.commit()
     answer = instance.run(instance.claim())
     assert answer.status_code == 401
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Type"] == MEDIA_TYPE
     assert "'jane' of /plone/acl_users, can't be logged in" in answer.text
 
 
@@ -363,7 +364,7 @@ def test_a_made_up_token_is_refused(instance: Instance, made_up: str) -> None:
     instance.queue(TELL)
     answer = instance.run(instance.claim(), token=made_up)
     assert answer.status_code == 401
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Type"] == MEDIA_TYPE
     assert answer.headers["WWW-Authenticate"] == "Coserver"
     assert "token" in answer.text.lower()
 
@@ -387,7 +388,7 @@ def test_an_unsigned_token_is_refused(instance: Instance) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"lifetime": -60},
+        {"expires": 0},
         {"method": "POST"},
         {"target": "/plone/@@test-write"},
         {"key": RunKey(new_id(), 1)},
@@ -417,8 +418,8 @@ def test_a_service_of_consumers_answers_a_seal_once(instance: Instance) -> None:
         headers = {"Authorization": f"Coserver-Seal {sealed}"}
         return requests.post(address, data=b"[]", headers=headers, timeout=30).status_code
 
-    good = seal(b"[]", service="/@@coserver-functions", secret=SECRET)
-    assert ask(seal(b"[]", service="/@@coserver-evidence", secret=SECRET)) == 401
+    good = seal(b"[]", service="/@@coserver-functions", secret=SECRET, now=time.time())
+    assert ask(seal(b"[]", service="/@@coserver-evidence", secret=SECRET, now=time.time())) == 401
     assert ask(good) == 200
     assert ask(good) == 401
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +123,8 @@ class Installation:
 
     def token(self, key: RunKey, path: str, *, lifetime: float = 60, secret=SECRET) -> str:
         """Return a token as a consumer makes it for a GET of ``path``."""
-        return make_token(key, method="GET", target=path, secret=secret, lifetime=lifetime)
+        expires = time.time() + lifetime
+        return make_token(key, method="GET", target=path, secret=secret, expires=expires)
 
     def prepare_site(self, mailbox: Mailbox) -> None:
         """Tell the site about its users, its languages and the SMTP server."""

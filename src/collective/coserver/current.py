@@ -8,11 +8,12 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.engine import read, write
 from collective.coserver.publication.annotation import get_job
-from collective.coserver.publication.refusal import NotNow, Told, refuse
+from collective.coserver.publication.inflight import runs
+from collective.coserver.publication.refusal import Told, refuse
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Snoozed
+from coserver_consumer.outcome import Failed, Snoozed
 
 
 class CurrentJob:
@@ -45,7 +46,7 @@ class CurrentJob:
 
         It is seen at once, not with the commit. Ends the attempt if it isn't the current one.
         """
-        job = get_job(getRequest())
+        job = self._find_wanted()
         if job and not write(lambda connection: store.report(connection, job.key, fraction, text)):
             self._stop("its consumer lost the lease")
 
@@ -54,23 +55,25 @@ class CurrentJob:
 
         Ends the attempt if it isn't the current one.
         """
-        job = get_job(getRequest())
+        job = self._find_wanted()
         if job and not write(lambda connection: store.add_line(connection, job.key, line)):
             self._stop("its consumer lost the lease")
 
     def check_cancelled(self) -> None:
         """End the attempt here, and abort its transaction, if somebody cancelled the job.
 
-        To be called now and then by what takes long.
+        Or if its time is over. To be called now and then by what takes long.
         """
-        job = get_job(getRequest())
+        job = self._find_wanted()
         if job is None:
             return
-        running = read(lambda connection: store.get_running(connection, job.key))
+        running = read(lambda connection: store.find_running(connection, job.key))
         if running is None:
             self._stop("its consumer lost the lease")
-        if running.cancel_at is not None:
+        if running.job.cancel_at is not None:
             self._stop("somebody cancelled it")
+        if running.is_late:
+            self._stop(f"it took longer than its timeout of {job.timeout:g} s")
 
     def snooze(self, seconds: float) -> NoReturn:
         """End the attempt here, abort its transaction, and run the job again in ``seconds``.
@@ -81,9 +84,16 @@ class CurrentJob:
             raise JobNotFound("Only a job can snooze, and this request doesn't run one.")
         refuse(getRequest(), Told(503, Snoozed(delay=max(0.0, float(seconds)))))
 
+    def _find_wanted(self) -> Job | None:
+        """Return the job, None if there is none; end the attempt if its consumer wants it to."""
+        job = get_job(getRequest())
+        if job and runs.is_stopped(job.key):
+            self._stop("its consumer doesn't wait for it any more")
+        return job
+
     def _stop(self, reason: str) -> NoReturn:
-        """Answer 503: the consumer writes a stopped job as cancelled, and a lost one not at all."""
-        refuse(getRequest(), NotNow(f"Job {self.id} stops: {reason}."))
+        """End it; the consumer writes a stopped job as cancelled, a lost one not at all."""
+        refuse(getRequest(), Told(503, Failed(error=f"Job {self.id} stops: {reason}.")))
 
     @property
     def _job(self) -> Job:

@@ -91,7 +91,10 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     access = find_access(context)
 
     def load() -> Settings:
-        return load_settings_apart(access.config, database=access.database, **flags)
+        settings = load_settings_apart(access.config, database=access.database, **flags)
+        if settings.secret_file is not None:
+            _ = settings.secret_text  # raises, rather than leave Zope's tasks off
+        return settings
 
     settings = load()
     logs.configure(settings.log_level)

@@ -74,3 +74,6 @@ def _write_consumers(consumers: list[Consumer], dead_after: float) -> None:
             for consumer in consumers
         ],
     )
+    for consumer in consumers:
+        for each in consumer.unavailable:
+            click.echo(f"{consumer.name} leaves {', '.join(each.tasks)} alone: {each.why}")

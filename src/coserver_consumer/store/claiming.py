@@ -20,6 +20,7 @@ from coserver_consumer.store.outlook import Outlook, QueueOutlook, look
 from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take
 from coserver_consumer.store.places import Place, Places
 from coserver_consumer.store.turns import in_turn
+from coserver_consumer.unavailable import Unavailable
 
 LANES = 64  # limit keys that are looked at together
 PAGES = 16  # times so many that one claim looks at
@@ -27,11 +28,22 @@ PAGES = 16  # times so many that one claim looks at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimer:
-    """Who claims: the consumer's id and what it can run."""
+    """Who claims: the consumer's id and what it can run, but for what is unavailable now."""
 
     consumer: str
     tasks: Sequence[str]
     requirements: Sequence[str] = ()
+    unavailable: Sequence[Unavailable] = ()
+
+    def tasks_in(self, queue: str) -> Sequence[str]:
+        """Return the tasks whose jobs it can run from this queue now."""
+        if not self.unavailable:
+            return self.tasks
+        return [
+            task
+            for task in self.tasks
+            if not any(each.concerns(task, queue) for each in self.unavailable)
+        ]
 
 
 def claim(
@@ -94,11 +106,14 @@ class Search:
         self._connection = connection
         self._queue = queue
         self._claimer = claimer
+        self._tasks = claimer.tasks_in(queue.name)
         self._place = place
         self._turnstile = turnstile
 
     def take(self, limit: int, *, idle: int) -> list[Job]:
         """Take up to ``limit`` jobs."""
+        if not self._tasks:
+            return []
         if not self._queue.is_ruled and not self._queue.has_limited:
             return self._take_plain(limit)
         if self._queue.is_ruled:
@@ -198,7 +213,7 @@ class Search:
             consumer=self._claimer.consumer,
             queue=self._queue.name,
             key=key,
-            tasks=self._claimer.tasks,
+            tasks=self._tasks,
             requirements=self._claimer.requirements,
             mark=mark,
             limit=limit,

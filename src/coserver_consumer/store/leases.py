@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.settling import end_jobs
 from coserver_consumer.store.sql import count_down, count_up, is_state, locked
+from coserver_consumer.unavailable import Unavailable, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,21 @@ def unregister(connection: Connection, consumer_id: str) -> None:
     connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == consumer_id))
 
 
-def heartbeat(connection: Connection, consumer_id: str, *, running: int = 0) -> Heartbeat:
-    """Renew the leases of a consumer. ``alive`` False: it was given up and must register anew."""
+def heartbeat(
+    connection: Connection,
+    consumer_id: str,
+    *,
+    running: int = 0,
+    unavailable: Iterable[Unavailable] = (),
+) -> Heartbeat:
+    """Renew the leases of a consumer. ``alive`` False: it was given up and must register anew.
+
+    ``unavailable`` is what it can't do at the moment.
+    """
     beat = (
         sa.update(schema.consumer)
         .where(schema.consumer.c.id == consumer_id)
-        .values(heartbeat_at=Now(), running=running)
+        .values(heartbeat_at=Now(), running=running, unavailable=to_json(unavailable))
     )
     alive = connection.execute(beat).rowcount == 1
     job = schema.job.c

@@ -14,15 +14,20 @@ from coserver_consumer.errors import InvalidJob, UnknownQueue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
+from coserver_consumer.store.reading import is_id
 from coserver_consumer.store.sql import insert_unless_there
 from coserver_consumer.texts import make_line
+from coserver_consumer.unavailable import Unavailable, from_json
 
 NAME_LENGTH = 190
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """A consumer as the store knows it. ``age``: seconds since its last heartbeat."""
+    """A consumer as the store knows it. ``age``: seconds since its last heartbeat.
+
+    ``unavailable`` is what it couldn't do then.
+    """
 
     id: str
     name: str
@@ -37,6 +42,7 @@ class Consumer:
     started_at: int
     heartbeat_at: int
     age: float
+    unavailable: tuple[Unavailable, ...] = ()
 
     def is_dead(self, dead_after: float) -> bool:
         """Return True if it has been silent for longer than ``dead_after`` seconds."""
@@ -113,6 +119,14 @@ def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
     )
 
 
+def knows_consumer(connection: Connection, consumer_id: str) -> bool:
+    """Return True if a consumer with this id is registered."""
+    if not is_id(consumer_id):
+        return False
+    query = sa.select(schema.consumer.c.id).where(schema.consumer.c.id == consumer_id)
+    return connection.execute(query).first() is not None
+
+
 def consumers(connection: Connection) -> list[Consumer]:
     """Return the consumers, the longest running first."""
     query = sa.select(schema.consumer, Now().label("now")).order_by(schema.consumer.c.started_at)
@@ -121,7 +135,8 @@ def consumers(connection: Connection) -> list[Consumer]:
         values = dict(row)
         age = (values.pop("now") - values["heartbeat_at"]) / SECOND
         lists = {name: _to_names(values[name]) for name in ("queues", "tasks", "capabilities")}
-        found.append(Consumer(**{**values, **lists, "age": age}))
+        unavailable = from_json(values["unavailable"])
+        found.append(Consumer(**{**values, **lists, "age": age, "unavailable": unavailable}))
     return found
 
 

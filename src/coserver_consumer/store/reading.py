@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.merging import find_other
 from coserver_consumer.store import schema
-from coserver_consumer.store.clock import Now
+from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.rows import history_columns, live_columns, to_any_job, to_job, to_state
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.store.statement import Statement, parameter
@@ -69,17 +69,29 @@ def is_id(text: str) -> bool:
         return False
 
 
-def get_running(connection: Connection, key: RunKey) -> Job | None:
-    """Return the job if exactly this run of it is running now."""
+class Running(NamedTuple):
+    """A job that runs, and the database's time now, in seconds since the epoch."""
+
+    job: Job
+    now: float
+
+    @property
+    def is_late(self) -> bool:
+        """True if the job's time is over."""
+        return self.job.deadline_at is not None and self.job.deadline_at / SECOND < self.now
+
+
+def find_running(connection: Connection, key: RunKey) -> Running | None:
+    """Return the job if exactly this run of it is running now, with the time of now."""
     found = _find_running.execute(connection, job_id=key.job_id, run=key.run)
     row = found.one_or_none()
-    return to_job(row) if row else None
+    return Running(to_job(row[:-1]), row[-1] / SECOND) if row else None
 
 
 @Statement
 def _find_running(_family: str) -> sa.Executable:
     job = schema.job.c
-    return sa.select(*live_columns()).where(
+    return sa.select(*live_columns(), Now().label("now")).where(
         job.id == parameter("job_id"),
         job.run == parameter("run"),
         is_state(State.RUNNING),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.clock import NewId, Now
 from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0008"  # the Alembic revision that has these tables
+REVISION = "0009"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -172,6 +172,7 @@ consumer = sa.Table(
     sa.Column("running", sa.Integer, nullable=False, server_default="0"),
     sa.Column("started_at", Time, nullable=False, server_default=Now()),
     sa.Column("heartbeat_at", Time, nullable=False, server_default=Now()),
+    sa.Column("unavailable", Json),  # see ``Unavailable``
 )
 
 audit = sa.Table(

@@ -17,6 +17,7 @@ class Call:
     """
 
     is_signed = True
+    runs_in_zope = True
 
     def __init__(self, context: TaskContext) -> None:
         self._zope = context.zope

@@ -28,6 +28,11 @@ class Registry:
         """The names of the tasks, sorted."""
         return tuple(sorted(self.tasks))
 
+    @property
+    def in_zope(self) -> tuple[str, ...]:
+        """The names of the tasks whose jobs Zope runs, sorted."""
+        return tuple(sorted(name for name, task in self.tasks.items() if task.runs_in_zope))
+
     def get(self, name: str) -> Task:
         """Return the task of that name; raise ``UnknownTask``."""
         try:

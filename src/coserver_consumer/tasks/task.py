@@ -17,13 +17,14 @@ from coserver_consumer.tasks.context import TaskContext
 class Task:
     """A task that is ready to run.
 
-    ``is_signed``: it runs only jobs that bear the signature of the secret's holder. ``retry``:
-    when it is tried again.
+    ``is_signed``: it runs only jobs that bear the signature of the secret's holder.
+    ``runs_in_zope``: its jobs wait while no Zope can run them. ``retry``: when it is tried again.
     """
 
     name: str
     run: Callable[[CurrentJob], Any]
     is_signed: bool = False
+    runs_in_zope: bool = False
     retry: RetryPolicy = PLAIN
 
 
@@ -66,6 +67,7 @@ def _from_class(name: str, plugin: type, context: TaskContext) -> Task:
         name=name,
         run=made.run,
         is_signed=bool(getattr(made, "is_signed", False)),
+        runs_in_zope=bool(getattr(made, "runs_in_zope", False)),
         retry=_find_policy(name, made),
     )
 

@@ -15,6 +15,7 @@ class View:
     """
 
     is_signed = True
+    runs_in_zope = True
 
     def __init__(self, context: TaskContext) -> None:
         self._zope = context.zope

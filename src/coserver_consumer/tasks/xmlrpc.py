@@ -18,6 +18,7 @@ class XmlRpc:
     """
 
     is_signed = True
+    runs_in_zope = True
 
     def __init__(self, context: TaskContext) -> None:
         self._zope = context.zope

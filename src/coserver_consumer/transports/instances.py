@@ -3,98 +3,167 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from http import HTTPStatus
+from dataclasses import dataclass
 from threading import Lock
 
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
-
 from coserver_consumer import logs
-from coserver_consumer.loop import Loop
-from coserver_consumer.transports.deadline import DeadlinePoolManager
+from coserver_consumer.errors import ZopeUnavailable
+from coserver_consumer.handshake import Greeting
+from coserver_consumer.transports.service import ZopeBusy
 
-PROBE_EVERY = 5.0  # seconds
-PROBE_TIMEOUT = 5.0  # seconds
+QUIET = 30.0  # seconds without an answer after which an instance is asked how it is
+LINE_EVERY = 60.0  # seconds between two lines of the log about one instance that is away
+
+
+@dataclass(slots=True)
+class Instance:
+    """What is known of one instance. ``trouble`` is why it gets no jobs, None if it does.
+
+    ``process`` names the process that answered last. Times are monotonic.
+    """
+
+    under_way: int = 0
+    trouble: str | None = None
+    since: float = 0.0
+    heard: float = -QUIET
+    logged: float = -LINE_EVERY
+    is_told: bool = False
+    process: str | None = None
 
 
 class Instances:
     """Picks the instance with the fewest of our requests, of those that are there.
 
-    One that no connection can be made to is left out, and probed until it answers. If none is
-    there all are tried, so that a job fails by what they say.
+    One that can't run jobs is left out until ``check`` finds that it can. ``changed`` is called
+    when one is left out or back.
     """
 
-    def __init__(
-        self,
-        urls: Sequence[str],
-        *,
-        answers: Callable[[str], bool] | None = None,
-        probe_every: float = PROBE_EVERY,
-    ) -> None:
-        self._answers = answers or Probe().answers
+    def __init__(self, urls: Sequence[str], greet: Callable[[str], Greeting]) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        self._greet = greet
         self._lock = Lock()
-        self._under_way = dict.fromkeys(urls, 0)
-        self._away: set[str] = set()
-        self._probing: Loop | None = None
-        self._probe_every = probe_every
+        self._known = {url: Instance() for url in urls}
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses of all instances."""
+        return list(self._known)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no instance can run jobs, None if one can."""
+        with self._lock:
+            why = {url: each.trouble for url, each in self._known.items()}
+        if None in why.values():
+            return None
+        return "; ".join(f"{url}: {said}" for url, said in why.items())
 
     @contextmanager
     def least_busy(self, tried: Collection[str] = ()) -> Iterator[str | None]:
-        """Yield the URL for a request, which counts for the time of the block; None if all were
-        tried.
+        """Yield the URL for a request, which counts for the time of the block.
+
+        None if all that are there were tried.
         """
         with self._lock:
             url = self._pick(tried)
             if url is not None:
-                self._under_way[url] += 1
+                self._known[url].under_way += 1
         try:
             yield url
         finally:
             if url is not None:
                 with self._lock:
-                    self._under_way[url] -= 1
+                    self._known[url].under_way -= 1
+
+    def is_out(self, url: str) -> bool:
+        """Return True if the instance gets no jobs."""
+        with self._lock:
+            return self._known[url].trouble is not None
+
+    def process(self, url: str) -> str | None:
+        """Return what names the process that answered last there."""
+        with self._lock:
+            return self._known[url].process
+
+    def note_answer(self, url: str, process: str | None = None) -> None:
+        """Note that the instance has just answered as it should."""
+        with self._lock:
+            each = self._known[url]
+            each.heard = time.monotonic()
+            each.process = process or each.process
 
     def leave_out(self, url: str, why: str) -> None:
-        """Ask an instance no more until it answers."""
+        """Send no job to an instance until it says that it can run jobs."""
+        now = time.monotonic()
         with self._lock:
-            is_news = url not in self._away and len(self._under_way) > 1
-            self._away.add(url)
-            if self._probing is None and is_news:
-                self._probing = Loop("health", every=self._probe_every, tick=self._probe)
-                self._probing.start()
-        if is_news:
+            each = self._known[url]
+            is_news = each.trouble is None
+            if is_news:
+                each.since, each.is_told = now, False
+            is_line = (is_news or each.trouble != why) and now - each.logged >= LINE_EVERY
+            if is_line:
+                each.logged, each.is_told = now, True
+            each.trouble = why
+        if is_line:
             logs.instance_away(url, why)
+        if is_news:
+            self.changed()
+
+    def check(self) -> None:
+        """Ask the instances that are left out, and those that haven't answered for a while."""
+        for url in self._find_unsure():
+            self.ask(url)
+
+    def ask(self, url: str) -> bool:
+        """Ask an instance whether it can run jobs; return False if it gets none."""
+        try:
+            greeting = self._greet(url)
+        except ZopeBusy as error:
+            if not self._is_busy(url):
+                self.leave_out(url, str(error))
+        except ZopeUnavailable as error:
+            self.leave_out(url, str(error))
+        else:
+            self._take_back(url, greeting)
+        return not self.is_out(url)
+
+    def _find_unsure(self) -> list[str]:
+        now = time.monotonic()
+        with self._lock:
+            return [
+                url
+                for url, each in self._known.items()
+                if each.trouble is not None or now - each.heard >= QUIET
+            ]
+
+    def _is_busy(self, url: str) -> bool:
+        """Return True if it is no wonder that an instance is silent: it is at our jobs."""
+        with self._lock:
+            each = self._known[url]
+            return each.trouble is None and each.under_way > 0
+
+    def _take_back(self, url: str, greeting: Greeting) -> None:
+        self.note_answer(url, greeting.process)
+        with self._lock:
+            each = self._known[url]
+            was_away, is_told = each.trouble is not None, each.is_told
+            each.trouble, each.is_told = None, False
+            seconds = time.monotonic() - each.since
+        if is_told:
+            logs.instance_back(url, seconds)
+        if was_away:
+            self.changed()
 
     def _pick(self, tried: Collection[str]) -> str | None:
-        untried = [url for url in self._under_way if url not in tried]
-        there = [url for url in untried if url not in self._away] or untried
+        there = {
+            url: each.under_way
+            for url, each in self._known.items()
+            if each.trouble is None and url not in tried
+        }
         if not there:
             return None
-        fewest = min(self._under_way[url] for url in there)
-        return random.choice([url for url in there if self._under_way[url] == fewest])
-
-    def _probe(self) -> None:
-        with self._lock:
-            away = list(self._away)
-        for url in away:
-            if self._answers(url):
-                with self._lock:
-                    self._away.discard(url)
-                logs.instance_back(url)
-
-
-class Probe:
-    """Asks an instance for anything at all."""
-
-    def __init__(self) -> None:
-        self._pool = DeadlinePoolManager(num_pools=1, retries=False, timeout=Timeout(PROBE_TIMEOUT))
-
-    def answers(self, url: str) -> bool:
-        """Return True if something answers there that isn't a server's fault."""
-        try:
-            status = self._pool.request("GET", f"{url}/", redirect=False).status
-        except HTTPError:
-            return False
-        return status < HTTPStatus.INTERNAL_SERVER_ERROR
+        fewest = min(there.values())
+        return random.choice([url for url, number in there.items() if number == fewest])

@@ -32,6 +32,13 @@ class NoConnection(EndAttempt):
         self.why = why
 
 
+class NoAnswer(EndAttempt):
+    """The request was sent, and no whole answer came: what it does may go on."""
+
+    def __init__(self, request: str, why: str) -> None:
+        super().__init__(Failed(error=f"{request}: {why}"))
+
+
 class HttpPool:
     """Connections that are kept open, for all threads of a consumer.
 
@@ -56,7 +63,7 @@ class HttpPool:
 
         ``timeout`` seconds are for all of it, from the connection to the end of the answer.
         ``request`` names the request to people. Ends the attempt, to be tried again, if there is
-        no whole answer within ``timeout`` seconds; raises ``NoConnection`` if that is the reason.
+        no whole answer within ``timeout`` seconds: raises ``NoConnection`` or ``NoAnswer``.
         """
         try:
             return self._ask(method, url, headers, body, timeout)
@@ -65,7 +72,7 @@ class HttpPool:
         except (NewConnectionError, ConnectTimeoutError) as error:
             raise NoConnection(request, _explain(error, timeout)) from error
         except HTTPError as error:
-            raise EndAttempt(Failed(error=f"{request}: {_explain(error, timeout)}")) from error
+            raise NoAnswer(request, _explain(error, timeout)) from error
 
     def _ask(
         self,

@@ -1,54 +1,115 @@
-"""Asking the services of a Zope instance that answer to holders of the secret only."""
+"""Asking the services of Zope instances that answer to holders of the secret only."""
 
 from __future__ import annotations
 
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
-from urllib3.exceptions import HTTPError
+import time
+from http import HTTPStatus
 
+from urllib3 import Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HTTPTimeout
+
+from coserver_consumer import handshake, logs
+from coserver_consumer.errors import ZopeUnavailable
+from coserver_consumer.handshake import Greeting
+from coserver_consumer.reply import Reply
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import seal
 from coserver_consumer.transports.deadline import DeadlinePoolManager
 
-TIMEOUT = Timeout(connect=10, read=300)  # seconds; a walk over a long night takes a while
-OK = 200
+QUICK = 5.0  # seconds for what Zope has at hand
+CONNECT = 5.0  # seconds
+CONNECTIONS = 4  # that are kept to each instance
 
 
-def make_pool() -> PoolManager:
-    """Return a pool for one thread that asks one instance."""
-    return DeadlinePoolManager(num_pools=1, maxsize=1, retries=False)
+class ZopeSilent(ZopeUnavailable):
+    """No answer came."""
 
 
-def name_instances(settings: Settings) -> str:
-    """Return the addresses as people read them."""
-    return " or ".join(settings.zope_url)
+class ZopeGone(ZopeSilent):
+    """Nobody listens there, so no process is at work there either."""
 
 
-def ask_service(
-    pool: PoolManager, settings: Settings, service: str, body: bytes
-) -> BaseHTTPResponse:
-    """Post a sealed message and return the answer of the first instance that gives one.
+class ZopeBusy(ZopeSilent):
+    """No answer came in time."""
 
-    Its status may be any; if none answers, urllib3's error for the last one comes out.
-    ``service`` is a path from Zope's root.
+
+class Services:
+    """The services of the instances in the settings, for any thread.
+
+    Each question raises ``ZopeUnavailable`` with the reason, which doesn't name the instance.
     """
-    *others, last = settings.zope_url
-    for url in others:
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.secret_text
+        self._urls = settings.zope_url
+        self._pool = DeadlinePoolManager(num_pools=20, maxsize=CONNECTIONS, retries=False)
+        self._ahead: float | None = None  # of our monotonic clock is the database's, in seconds
+
+    def greet(self, url: str, consumer: str | None = None) -> Greeting:
+        """Return what the instance says of itself, which has proved to have the secret.
+
+        ``consumer`` is an id that is in the queue's database.
+        """
+        question, body, proof = handshake.ask(consumer, secret=self._secret)
+        reply = self._post(url + handshake.SERVICE, body, proof, QUICK)
+        greeting = handshake.read_answer(reply, question, secret=self._secret)
+        self._ahead = greeting.now - time.monotonic()
+        return greeting
+
+    def ask(self, url: str, service: str, body: bytes, *, timeout: float = QUICK) -> Reply:
+        """Return the answer to a sealed message; ``service`` is a path from Zope's root."""
+        reply = self._ask(url, service, body, timeout)
+        if reply.status == HTTPStatus.UNAUTHORIZED:  # the clock may have been set
+            self.greet(url)
+            reply = self._ask(url, service, body, timeout)
+        if reply.status != HTTPStatus.OK:
+            plain = reply.content_type.startswith("text/plain")
+            why = logs.shorten(reply.text) if plain and reply.body else "its log may say why"
+            raise ZopeUnavailable(f"it answers {reply.status} to {service}: {why}")
+        return reply
+
+    def ask_any(self, service: str, body: bytes, *, timeout: float = QUICK) -> Reply:
+        """Return the answer of the first instance that gives one; the error names all."""
+        why: list[str] = []
+        for url in self._urls:
+            try:
+                return self.ask(url, service, body, timeout=timeout)
+            except ZopeUnavailable as error:
+                why.append(f"{url}: {error}")
+        raise ZopeUnavailable(f"Zope can't be asked: {'; '.join(why)}.")
+
+    def _ask(self, url: str, service: str, body: bytes, timeout: float) -> Reply:
+        ahead = self._ahead
+        if ahead is None:
+            ahead = self.greet(url).now - time.monotonic()
+        now = ahead + time.monotonic()
+        token = seal(body, service=service, secret=self._secret, now=now)
+        return self._post(url + service, body, f"Coserver-Seal {token}", timeout)
+
+    def _post(self, url: str, body: bytes, authorization: str, timeout: float) -> Reply:
         try:
-            return _ask(pool, settings, url, service, body)
-        except HTTPError:
-            continue
-    return _ask(pool, settings, last, service, body)
+            response = self._pool.request(
+                "POST",
+                url,
+                body=body,
+                headers={"Authorization": authorization, "Content-Type": "application/json"},
+                redirect=False,
+                timeout=Timeout(connect=CONNECT, read=timeout),
+            )
+        except HTTPError as error:
+            raise _explain(error, timeout) from error
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(status=response.status, headers=found, body=response.data)
 
 
-def _ask(
-    pool: PoolManager, settings: Settings, url: str, service: str, body: bytes
-) -> BaseHTTPResponse:
-    token = seal(body, service=service, secret=settings.secret_text)
-    return pool.request(
-        "POST",
-        url + service,
-        body=body,
-        headers={"Authorization": f"Coserver-Seal {token}", "Content-Type": "application/json"},
-        redirect=False,
-        timeout=TIMEOUT,
-    )
+def _explain(error: HTTPError, timeout: float) -> ZopeUnavailable:
+    if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
+        return ZopeSilent("no connection in time")
+    if isinstance(error, NewConnectionError):
+        cause = error.__cause__
+        said = f"no connection: {cause or type(error).__name__}"
+        return ZopeGone(said) if isinstance(cause, ConnectionRefusedError) else ZopeSilent(said)
+    if isinstance(error, HTTPTimeout):
+        return ZopeBusy(f"no answer within {timeout:g} s")
+    return ZopeSilent(f"the connection broke: {type(error).__name__}")

@@ -5,11 +5,12 @@ The only module of this package that imports Zope, and only once it is asked to.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from coserver_consumer import store
+from coserver_consumer import logs, store
 from coserver_consumer.answer import understand
 from coserver_consumer.errors import (
     ConfigurationError,
@@ -20,11 +21,18 @@ from coserver_consumer.errors import (
 )
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.outcome import NotTried, Obstacle, Outcome
+from coserver_consumer.reply import Reply
+from coserver_consumer.run_state import RunState
 from coserver_consumer.settings import Settings
 from coserver_consumer.transports.run_request import make_request
+from coserver_consumer.transports.target import Target
+from coserver_consumer.transports.unmarked import is_marked
 from coserver_consumer.transports.wsgi import Application, ask, make_environ
 from coserver_consumer.verdict import Question, Verdict
+
+PAUSE = 0.5  # seconds between two tries to begin a job whose earlier run is still at work
+UNREADABLE = NotTried(obstacle=Obstacle.ZODB, reason="The ZODB can't be read; Zope's log says why.")
 
 
 class ZodbTransport:
@@ -35,6 +43,7 @@ class ZodbTransport:
         self._zope_conf = zope_conf
         self._opening = Lock()
         self._application: Application | None = None
+        self.trouble: str | None = None  # why no job can run here now, as a sentence
 
     def open(self) -> None:
         """Start Zope, which takes about ten seconds with Plone; a second call is nothing.
@@ -53,13 +62,36 @@ class ZodbTransport:
         Zope is handed the job as it was claimed, whatever its request looks like.
         """
         self.open()
-        server_url, limit = self._settings.zope_url[0], self._settings.max_result
-        environ = make_environ(make_request(request), server_url=server_url) | {IN_PROCESS: job}
+        target = make_request(request)
+        while True:
+            reply = self._publish(target, job)
+            outcome = understand(job, reply) if _is_of_run(reply, job) else UNREADABLE
+            if isinstance(outcome, NotTried) and outcome.obstacle is Obstacle.AT_WORK:
+                time.sleep(PAUSE)  # another thread of this process is at an earlier run
+                continue
+            return outcome
+
+    def _publish(self, target: Target, job: Job) -> Reply:
+        url = self._settings.zope_url[0]
+        environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
         try:
-            reply = ask(self._published, environ, max_body=limit)
+            return ask(self._published, environ, max_body=self._settings.max_result)
         finally:
             _clear_thread()
-        return understand(job, reply)
+
+    def check(self) -> bool:
+        """Find out whether the ZODB is there; return True if that has changed."""
+        if self._application is None:
+            return False
+        from collective.coserver.storages import find_disconnected
+
+        before, name = self.trouble, find_disconnected()
+        self.trouble = name and f"The ZEO server of the database {name} is away."
+        if self.trouble and not before:
+            logs.zodb_away(self.trouble)
+        elif before and not self.trouble:
+            logs.zodb_back()
+        return self.trouble != before
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what the ZODB says of transactions whose process died.
@@ -94,6 +126,13 @@ class ZodbTransport:
         if self._application is None:
             raise ZopeUnavailable("Zope has to be opened before jobs can be sent to it.")
         return self._application
+
+
+def _is_of_run(reply: Reply, job: Job) -> bool:
+    """Return False if Zope didn't come so far that it knew of the run: its ZODB can't be read."""
+    from collective.coserver.publication.inflight import runs
+
+    return is_marked(reply, job.key) or runs.state(job.key) is not RunState.UNKNOWN
 
 
 def _start(settings: Settings, zope_conf: Path) -> Application:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from coserver_consumer.job import Job
+from coserver_consumer.job import Job, RunKey
 from coserver_consumer.outcome import Outcome
 from coserver_consumer.settings import Settings
 from coserver_consumer.transports.evidence import HttpEvidence
@@ -21,8 +21,9 @@ class Zope:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._changed: Callable[[], None] = lambda: None
         self._http = HttpTransport(settings)
-        self._evidence = HttpEvidence(settings)
+        self._evidence = HttpEvidence(self._http.services)
         self._zodb = (
             None if settings.zope_conf is None else ZodbTransport(settings, settings.zope_conf)
         )
@@ -31,6 +32,28 @@ class Zope:
         """Start Zope in this process if any queue's jobs are to run here."""
         if self._zodb is not None:
             self._zodb.open()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called when what ``find_troubles`` finds may have changed."""
+        self._http.instances.changed = self._changed = changed
+
+    def check(self, consumer: str) -> None:
+        """Find out whether jobs can be run in Zope.
+
+        ``consumer`` is the id of a consumer that the queue's database knows.
+        """
+        self._http.consumer = consumer
+        if self._sent:
+            self._http.instances.check()
+        if self._zodb is not None and self._zodb.check():
+            self._changed()
+
+    def find_troubles(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the queues whose jobs can't run in Zope now, and why, as a sentence."""
+        if self._sent and (why := self._http.instances.trouble):
+            yield self._sent, f"Zope can't run jobs: {why}."
+        if self._zodb is not None and (why := self._zodb.trouble):
+            yield self._own, why
 
     def send(self, job: Job, request: Job) -> Outcome:
         """Have Zope run the job and return what its answer means.
@@ -41,6 +64,22 @@ class Zope:
             return self._zodb.send(job, request)
         return self._http.send(request)
 
+    def stop(self, keys: Collection[RunKey], *, within: float) -> None:
+        """Tell Zope instances to stop these runs; wait until none is at work, so long at most."""
+        self._http.stop(keys, within=within)
+
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what became of transactions whose process died; raise ``EvidenceUnavailable``."""
         return (self._zodb or self._evidence).ask(questions)
+
+    @property
+    def _sent(self) -> tuple[str, ...]:
+        """The queues whose jobs are sent to instances."""
+        settings = self._settings
+        return tuple(name for name in settings.queues if not settings.runs_in_process(name))
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """The queues whose jobs run in a Zope of this process."""
+        settings = self._settings
+        return tuple(name for name in settings.queues if settings.runs_in_process(name))

@@ -81,10 +81,10 @@ def test_progress_belongs_to_the_current_run(queue):
     (job,) = queue.take()
     assert queue.report(job.key, 0.4, "page 4 of 10")
     assert (queue.get(job.id).progress, queue.get(job.id).progress_text) == (0.4, "page 4 of 10")
-    assert queue.get_running(job.key).id == job.id
+    assert queue.find_running(job.key).job.id == job.id
     queue.unregister(job.consumer)
     assert not queue.report(job.key, 0.5, None)
-    assert queue.get_running(job.key) is None
+    assert queue.find_running(job.key) is None
 
 
 def test_a_job_that_is_run_again_is_signed_anew(queue):

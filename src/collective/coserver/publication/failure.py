@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from zExceptions import HTTPException
+from ZODB.POSException import StorageError
 
 from collective.coserver.datamanager.effect import LostRun
 from collective.coserver.functions import registry
+from collective.coserver.publication.ended import was_called
 from collective.coserver.publication.refusal import Told, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer.answer import CALL, Asked, describe, judge
@@ -43,6 +45,8 @@ def to_failure(error: BaseException, job: Job, request: Any) -> Failed | NotTrie
     """Return what an exception means that ended the attempt."""
     if isinstance(error, LostRun):
         return NotTried(obstacle=Obstacle.LOST, reason=str(error))
+    if isinstance(error, StorageError) and not was_called(request):
+        return NotTried(obstacle=Obstacle.ZODB, reason=f"The ZODB can't be read: {error}")
     if isinstance(error, HTTPException) and error.getStatus() != FAULT:
         return _judge_answer(error, describe_request(job, request))
     if job.task != CALL:

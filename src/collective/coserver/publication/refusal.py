@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from zExceptions import HTTPException
@@ -22,27 +23,21 @@ class Refused(HTTPException):
         self.setHeader("content-type", "text/plain; charset=utf-8")
 
 
-class NotAdmitted(Refused):
-    """The token isn't good, or the job's owner can't be had: trying again is useless."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(401, reason)
-        self.setHeader("WWW-Authenticate", "Coserver")
-
-
-class NotNow(Refused):
-    """Zope can't run the job at the moment."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(503, reason)
-
-
 class Told(Refused):
     """How the attempt ends, in words: the consumer takes it as it is. Nothing is committed."""
 
     def __init__(self, status: int, outcome: Failed | Snoozed | Cancelled | NotTried) -> None:
         super().__init__(status, tell(outcome, limit=get_settings().max_result))
         self.setHeader("content-type", MEDIA_TYPE)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.setHeader("WWW-Authenticate", "Coserver")
+
+
+class NotAdmitted(Told):
+    """The token isn't the job's, or the job's owner can't be had: trying again is useless."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(401, Failed(error=reason, retry=False))
 
 
 def refuse(request: Any, refusal: Refused) -> NoReturn:

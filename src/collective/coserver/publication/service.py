@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from collective.coserver.engine import read
 from collective.coserver.publication.start import find_token
 from collective.coserver.settings import get_settings
-from coserver_consumer import signing
-from coserver_consumer.errors import Unsigned
+from coserver_consumer import signing, store
+from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
 
 SCHEME = "coserver-seal"
 
@@ -21,16 +22,19 @@ def serve(request: Any, service: str, answer: Callable[[bytes], Any]) -> str:
     """Return the answer to the request's body as JSON.
 
     401 without a good token for this body and this service, which was used for no other request of
-    this process.
+    this process. 503 while the queue's database can't be reached, by whose clock tokens are good.
     """
     response = request.response
     response.setHeader("Content-Type", "application/json")
     body: bytes = request.get("BODY", b"")
     try:
         token = find_token(request, SCHEME) or ""
-        secret = get_settings().secret_text
-        signing.check_seal(token, body, service=service, secret=secret, used=_used)
+        now, secret = read(store.now) / store.SECOND, get_settings().secret_text
+        signing.check_seal(token, body, service=service, secret=secret, now=now, used=_used)
     except Unsigned as error:
         response.setStatus(401)
+        return json.dumps({"message": str(error)})
+    except (ConfigurationError, StoreError) as error:
+        response.setStatus(503)
         return json.dumps({"message": str(error)})
     return json.dumps(answer(body))

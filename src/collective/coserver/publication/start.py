@@ -15,14 +15,17 @@ from ZPublisher.interfaces import IPubStart
 from collective.coserver.engine import read
 from collective.coserver.interfaces import IJobRequest
 from collective.coserver.publication.annotation import set_job
+from collective.coserver.publication.ended import begin_run
 from collective.coserver.publication.freshness import Behind, catch_up
+from collective.coserver.publication.inflight import AtWork, OutOfDate
 from collective.coserver.publication.moved import lead_to_content
-from collective.coserver.publication.refusal import NotAdmitted, NotNow, refuse
+from collective.coserver.publication.refusal import NotAdmitted, Told, refuse
 from collective.coserver.settings import get_settings
 from coserver_consumer import signing, store
 from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
+from coserver_consumer.outcome import NotTried, Obstacle
 
 logger = logging.getLogger("collective.coserver")
 
@@ -43,17 +46,40 @@ def admit_job(event: IPubStart) -> None:
         return
     try:
         job = job or find_job(token, request)
-        catch_up(job)
+        let_in(job, request)
     except Unsigned as error:
         refuse(request, NotAdmitted(str(error)))
+    except Hindered as error:
+        refuse(request, Told(error.status, error.outcome))
     except (StoreError, ConfigurationError):
         logger.exception("A job's request can't be checked.")
-        refuse(request, NotNow("Zope can't check the job now; its log says why."))
-    except Behind as error:
-        refuse(request, NotNow(str(error)))
+        said = "Zope can't check the job now; its log says why."
+        refuse(request, Told(503, NotTried(obstacle=Obstacle.DATABASE, reason=said)))
     set_job(request, job)
     lead_to_content(request, job)
     mark(request)
+
+
+class Hindered(Exception):
+    """The job isn't tried; ``outcome`` tells why. Another time or elsewhere it may be."""
+
+    def __init__(self, status: int, obstacle: Obstacle, error: Exception) -> None:
+        super().__init__(str(error))
+        self.status = status
+        self.outcome = NotTried(obstacle=obstacle, reason=str(error))
+
+
+def let_in(job: Job, request: Any) -> None:
+    """Have the run begin, unless it mustn't now: raise ``Hindered``."""
+    try:
+        catch_up(job)
+        begin_run(job, request)
+    except Behind as error:
+        raise Hindered(503, Obstacle.ZODB, error) from error
+    except AtWork as error:
+        raise Hindered(503, Obstacle.AT_WORK, error) from error
+    except OutOfDate as error:
+        raise Hindered(401, Obstacle.LOST, error) from error
 
 
 def find_handed_job(request: Any) -> Job | None:
@@ -72,19 +98,35 @@ def find_token(request: Any, scheme: str) -> str | None:
 
 
 def find_job(token: str, request: Any) -> Job:
-    """Return the job that runs now and whose run this token stands for; raise ``Unsigned``."""
+    """Return the job that runs now and whose run this token stands for.
+
+    Raises ``Unsigned``, or ``Hindered`` for a token that this Zope can't read or take for good.
+    """
     secret = get_settings().secret_text
-    claims = signing.read_token(token, secret=secret)
+    claims = _read_token(token, secret)
     path, _, query = claims.target.partition("?")
     if (claims.method, unquote(path), query) != _requested(request):
         raise Unsigned("The token is for another request.")
     if not claims.is_for_body(read_body(request)):
         raise Unsigned("The token is for a request with another body.")
-    job = read(lambda connection: store.get_running(connection, claims.key))
-    if job is None:
-        raise Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
-    signing.verify(job, secret, signed_days=get_settings().signed_days)
-    return job
+    running = read(lambda connection: store.find_running(connection, claims.key))
+    if running is None:
+        gone = Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
+        raise Hindered(401, Obstacle.LOST, gone)
+    try:
+        claims.check(now=running.now)
+    except Unsigned as error:
+        raise Hindered(401, Obstacle.CLOCK, error) from error
+    days = get_settings().signed_days
+    signing.verify(running.job, secret, signed_days=days, now=running.now)
+    return running.job
+
+
+def _read_token(token: str, secret: str) -> signing.Claims:
+    try:
+        return signing.read_token(token, secret=secret)
+    except Unsigned as error:
+        raise Hindered(401, Obstacle.SECRET, error) from error
 
 
 def read_body(request: Any) -> bytes:

@@ -1,0 +1,70 @@
+"""The request of a job from when it is let in to when it has ended: its run is at work so long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.component import adapter
+from zope.publisher.interfaces import IEndRequestEvent
+from ZPublisher.interfaces import IPubAfterTraversal, IPubFailure
+
+from collective.coserver.publication.inflight import runs
+from coserver_consumer.handover import ENDED
+from coserver_consumer.job import Job, RunKey
+from coserver_consumer.run_state import RunState
+from coserver_consumer.verdict import run_mark
+
+NAME = "_coserver_run"
+
+
+class RunRequest:
+    """What is noted of a request with which a run has begun; a clone of the request has none."""
+
+    def __init__(self, key: RunKey) -> None:
+        self.key = key
+        self.is_called = False  # the job's view
+        self.begins_anew = False  # since it met a conflict
+
+
+def begin_run(job: Job, request: Any) -> None:
+    """Have the run be at work until its request has ended.
+
+    Raises ``AtWork`` or ``OutOfDate`` if it mustn't begin.
+    """
+    runs.begin(job.key, is_retry=getattr(request, "retry_count", 0) > 0)
+    setattr(request, NAME, RunRequest(job.key))
+
+
+def was_called(request: Any) -> bool:
+    """Return True if the view of the request's job has been called."""
+    noted = _find(request)
+    return noted is None or noted.is_called
+
+
+@adapter(IPubAfterTraversal)
+def note_call(event: IPubAfterTraversal) -> None:
+    """Note that the job's view is called next."""
+    if noted := _find(event.request):
+        noted.is_called = True
+
+
+@adapter(IPubFailure)
+def note_retry(event: IPubFailure) -> None:
+    """Leave the run at work if the publisher begins its request anew."""
+    if noted := _find(event.request):
+        noted.begins_anew = event.retry
+
+
+@adapter(IEndRequestEvent)
+def end_run(event: IEndRequestEvent) -> None:
+    """Note that the run isn't at work any more, and what became of it."""
+    noted = _find(event.request)
+    if noted is None or noted.begins_anew:
+        return
+    is_done = event.request.response.getHeader(ENDED) == run_mark(*noted.key)
+    runs.end(noted.key, RunState.COMPLETED if is_done else RunState.ENDED)
+
+
+def _find(request: Any) -> RunRequest | None:
+    found = vars(request).get(NAME) if request is not None else None
+    return found if isinstance(found, RunRequest) else None

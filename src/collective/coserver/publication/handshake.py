@@ -1,0 +1,61 @@
+"""The service by which a consumer finds out whether it and this Zope belong together."""
+
+from __future__ import annotations
+
+from Products.Five import BrowserView
+from sqlalchemy import Connection
+
+from collective.coserver.engine import read
+from collective.coserver.publication.inflight import name_process
+from collective.coserver.publication.start import find_token
+from collective.coserver.settings import get_settings
+from collective.coserver.storages import find_disconnected
+from coserver_consumer import handshake, store
+from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.handover import PROOF
+
+
+class Handshake(BrowserView):
+    """``POST /@@coserver-handshake``; see ``coserver_consumer.handshake``.
+
+    Anybody may call it, but only who proves to have the secret is told more than that.
+    """
+
+    def __call__(self) -> str:
+        """Answer who this is; 401 for another secret, 503 if Zope can't run jobs."""
+        response = self.request.response
+        response.setHeader("Content-Type", "application/json")
+        try:
+            return self._greet()
+        except Unsigned as error:
+            response.setStatus(401)
+            return handshake.refusal(str(error))
+        except ConfigurationError as error:
+            response.setStatus(503)
+            return handshake.refusal(f"Zope there isn't set up: {error}")
+        except StoreError:
+            response.setStatus(503)
+            return handshake.refusal("Zope there can't use its queue's database; its log says why")
+
+    def _greet(self) -> str:
+        secret = get_settings().secret_text
+        proof = find_token(self.request, handshake.SCHEME.lower()) or ""
+        question = handshake.read_question(self.request.get("BODY", b""), proof, secret=secret)
+        if name := find_disconnected():
+            self.request.response.setStatus(503)
+            return handshake.refusal(
+                f"Zope there can't reach the ZEO server of its database {name}"
+            )
+        greeting = read(lambda connection: greet(connection, question.consumer))
+        body, proof = handshake.answer(greeting, question, secret=secret)
+        self.request.response.setHeader(PROOF, proof)
+        return body.decode()
+
+
+def greet(connection: Connection, consumer: str | None) -> handshake.Greeting:
+    """Return what this Zope says of itself to this consumer."""
+    return handshake.Greeting(
+        process=name_process(),
+        now=store.now(connection) / store.SECOND,
+        knows=None if consumer is None else store.knows_consumer(connection, consumer),
+    )

@@ -1,0 +1,31 @@
+"""The service by which a consumer asks what became of runs, and tells them to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from Products.Five import BrowserView
+
+from collective.coserver.publication.inflight import name_process, runs
+from collective.coserver.publication.service import serve
+from coserver_consumer.run_state import SERVICE, RunReport, read_question, tell_report
+
+
+class RunStates(BrowserView):
+    """``POST /@@coserver-runs``; see ``coserver_consumer.run_state``.
+
+    Anybody may call it, but only a message with a token from the shared secret is answered.
+    """
+
+    def __call__(self) -> str:
+        """Answer with a ``RunReport`` as JSON; 401 without a good token."""
+        return serve(self.request, SERVICE, _answer)
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    question = read_question(body)
+    if question.stop:
+        for key in question.keys:
+            runs.stop(key)
+    states = tuple(runs.state(key) for key in question.keys)
+    return tell_report(RunReport(process=name_process(), states=states))

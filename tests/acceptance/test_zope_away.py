@@ -1,0 +1,132 @@
+"""Jobs wait, and lose no attempt, while no Zope can run them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from coserver_consumer import store
+from coserver_consumer.job import State
+from coserver_consumer.why import explain
+from demo import ready
+from demo.instance import write_settings
+from demo.ports import free_port
+from demo.processes import Process, ProcessFailed
+from demo.stack import SCRIPTS
+from support.databases import DATABASES
+from support.installation import SECRET, Installation
+from support.jobs import Jobs
+from support.outage import SECONDS, are_untouched, complaints, find_all, find_pattern, queue_many
+from support.waiting import wait_for
+
+
+@pytest.fixture
+def waiting(installation: Installation, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A queue that only the consumer of the test serves."""
+    name = request.node.name.split("[")[0].removeprefix("test_")[:60]
+    yield name
+    for each, process in installation.stack.processes.items():
+        if each.startswith("away"):
+            process.stop()
+
+
+def start(installation: Installation, queue: str, *flags: str, **changes: str) -> Process:
+    """Start a consumer of the queue with some settings changed."""
+    file = installation.stack.directory / f"{queue}.toml"
+    write_settings(file, installation.stack.settings | changes)
+    name = f"away-{queue}"
+    return installation.stack.start_consumer(name, "--queues", queue, "--config", str(file), *flags)
+
+
+def start_behind(installation: Installation, queue: str) -> Process:
+    """Start a consumer of the queue on a machine whose clock is an hour behind."""
+    stack, name = installation.stack, f"away-{queue}"
+    command = ["faketime", "-f", "-1h", str(SCRIPTS / "coserver"), "run"]
+    return stack.start(
+        Process(
+            name,
+            [*command, "--name", name, "--queues", queue],
+            log=stack.log(name),
+            ready=ready.log_says("ready"),
+            environment=stack.environment | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+        )
+    )
+
+
+def why(jobs: Jobs, job_id: str) -> str:
+    """Return why the job doesn't run."""
+    return store.read(jobs.engine, lambda connection: explain(connection, job_id))
+
+
+def test_a_deployment_costs_no_attempt(
+    installation: Installation, jobs: Jobs, waiting: str
+) -> None:
+    """Zope is stopped and started again while jobs wait: the log says it in one line each."""
+    like, url = find_pattern(installation), installation.job_zope_url
+    consumer = start(installation, waiting)
+    installation.job_zope.stop()
+    ids = queue_many(jobs, like, waiting)
+    said = f"Zope can't run jobs: {url}: no connection"
+    wait_for(lambda: said in why(jobs, ids[0]), what="the reason")
+    assert f"{consumer.name} leaves call, view, xmlrpc alone: Zope can't run jobs: {url}" in (
+        installation.stack.coserver("status")
+    )
+    time.sleep(SECONDS)
+    assert are_untouched(find_all(jobs, ids))
+    installation.job_zope.start()
+    jobs.wait_idle(waiting)
+    done = find_all(jobs, ids)
+    assert {(job.state, job.attempt) for job in done} == {(State.COMPLETED, 1)}
+    assert len(complaints(consumer)) <= 1 + SECONDS / 60
+    assert consumer.output().count(f"Zope at {url} can run jobs again") == 1
+
+
+def test_a_consumer_with_another_secret_touches_no_job(
+    installation: Installation, jobs: Jobs, waiting: str
+) -> None:
+    """It says so once, and so does the doctor."""
+    consumer = start(installation, waiting, secret=SECRET[::-1])
+    ids = queue_many(jobs, find_pattern(installation), waiting, 5)
+    said = "it has another secret than this consumer"
+    wait_for(lambda: said in why(jobs, ids[0]), what="the reason")
+    assert are_untouched(find_all(jobs, ids))
+    [line] = complaints(consumer)
+    assert said in line
+    file = installation.stack.directory / f"{waiting}.toml"
+    with pytest.raises(ProcessFailed, match=said):
+        installation.stack.coserver("doctor", "--config", file)
+
+
+def test_a_consumer_of_another_queue_touches_no_job(
+    installation: Installation, waiting: str, tmp_path
+) -> None:
+    """Zope doesn't know it."""
+    database = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    file = tmp_path / "other.toml"
+    write_settings(file, installation.stack.settings | {"database": database})
+    installation.stack.coserver("init", "--config", file)
+    consumer = start(installation, waiting, database=database)
+    [line] = complaints(consumer)
+    assert "it uses another queue's database than this consumer" in line
+
+
+def test_a_wrong_address_is_said_at_the_start(installation: Installation, waiting: str) -> None:
+    """Nobody listens there, or somebody else than Zope."""
+    consumer = start(installation, waiting, zope_url=f"http://127.0.0.1:{free_port()}")
+    [line] = complaints(consumer)
+    assert "no connection" in line
+
+
+@pytest.mark.skipif(DATABASES == ["sqlite"], reason="SQLite's clock is that of its machine")
+def test_a_machine_an_hour_behind_runs_jobs(
+    installation: Installation, jobs: Jobs, waiting: str
+) -> None:
+    """Tokens live by the database's clock."""
+    consumer = start_behind(installation, waiting)
+    ids = queue_many(jobs, find_pattern(installation), waiting, 5)
+    jobs.wait_idle(waiting)
+    done = find_all(jobs, ids)
+    assert {(job.state, job.attempt) for job in done} == {(State.COMPLETED, 1)}
+    assert complaints(consumer) == []
