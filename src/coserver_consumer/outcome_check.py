@@ -15,6 +15,8 @@ from coserver_consumer.outcome import (
     Cancelled,
     Completed,
     Failed,
+    NotTried,
+    Obstacle,
     Outcome,
     Released,
     Snoozed,
@@ -46,10 +48,10 @@ def make_sound(said: object) -> Outcome:
             return Snoozed(delay=float(said.delay)) if is_sound else _refuse(said, "delay")
         case Cancelled():
             return Cancelled(reason=words(said.reason))
-        case Released():
-            return Released()
+        case NotTried():
+            return _make_not_tried(said)
         case _:
-            return Failed(error=f"The task ended with {_show(said)}, no outcome.", retry=False)
+            return said if isinstance(said, Released) else _refuse_all(said)
 
 
 def _make_completed(said: Completed) -> Outcome:
@@ -79,10 +81,23 @@ def _make_failed(said: Failed) -> Outcome:
     )
 
 
+def _refuse_all(said: object) -> Failed:
+    return Failed(error=f"The task ended with {_show(said)}, no outcome.", retry=False)
+
+
+def _make_not_tried(said: Any) -> Outcome:
+    if not isinstance(said.obstacle, Obstacle):
+        return _refuse(said, "obstacle")
+    if not _is_wait(said.delay):
+        return _refuse(said, "delay")
+    return NotTried(obstacle=said.obstacle, reason=words(said.reason), delay=float(said.delay))
+
+
 def _refuse(said: Outcome, name: str) -> Failed:
     wanted = {
         "traceback": "text or None",
         "retry": "True or False",
+        "obstacle": "an Obstacle",
     }.get(name, f"a number of seconds from 0 to {LONGEST_WAIT}")
     value = _show(getattr(said, name))
     return Failed(

@@ -36,6 +36,7 @@ def start(installation: Installation, queue: str, *flags: str, **changes: str) -
     """Start a consumer of the queue with some settings changed."""
     file = installation.stack.directory / f"{queue}.toml"
     write_settings(file, installation.stack.settings | changes)
+    file.chmod(0o600)
     name = f"away-{queue}"
     return installation.stack.start_consumer(name, "--queues", queue, "--config", str(file), *flags)
 

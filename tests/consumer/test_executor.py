@@ -14,7 +14,7 @@ from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.executor import Executor
 from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.outcome import Cancelled, Completed, Failed, Snoozed
+from coserver_consumer.outcome import Cancelled, Completed, Failed, NotTried, Obstacle, Snoozed
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings import Settings
 from coserver_consumer.signing import sign
@@ -163,6 +163,8 @@ def test_a_result_is_kept_as_it_was_when_the_task_returned(attempt):
         Failed(error="no", retry_after=float("nan")),
         Failed(error="no", retry="perhaps"),
         Failed(error="no", traceback=7),
+        NotTried(obstacle="sea", reason="no"),
+        NotTried(obstacle=Obstacle.ZODB, reason="no", delay="soon"),
     ],
 )
 @pytest.mark.parametrize("is_raised", [False, True])
@@ -177,6 +179,20 @@ def test_an_outcome_that_makes_no_sense_fails_the_job_at_once(attempt, outcome, 
     ending = attempt(task)
     assert ending.state is State.FAILED
     assert f"The task ended with {type(outcome).__name__}" in ending.error
+
+
+@pytest.mark.parametrize("is_raised", [False, True])
+def test_what_was_not_tried_is_no_attempt(attempt, is_raised):
+    """It comes back, as if it hadn't been claimed."""
+    outcome = NotTried(obstacle=Obstacle.ZODB, reason="not yet", delay=3)
+
+    def task(job):
+        if is_raised:
+            raise EndAttempt(outcome)
+        return outcome
+
+    ending = attempt(task)
+    assert (ending.state, ending.counted, ending.delay) == (State.SCHEDULED, False, 3)
 
 
 @pytest.mark.parametrize("outcome", [Failed, Cancelled])

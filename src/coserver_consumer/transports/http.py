@@ -150,10 +150,8 @@ class HttpTransport:
             case Obstacle.SECRET | Obstacle.CLOCK | Obstacle.DATABASE | Obstacle.FOREIGN:
                 self.instances.leave_out(url, outcome.reason)
                 return None
-            case Obstacle.LOST:
+            case Obstacle.LOST | Obstacle.ZODB:  # of this job alone, or of every one
                 return outcome if self.instances.ask(url) else None
-            case Obstacle.ZODB:
-                return outcome
             case _:
                 assert_never(outcome.obstacle)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import Zope2
 from Products.Five import BrowserView
 from sqlalchemy import Connection
+from ZODB.POSException import StorageError
 
 from collective.coserver.engine import read
+from collective.coserver.publication.agreement import Disagreement, agreement
 from collective.coserver.publication.inflight import name_process
 from collective.coserver.publication.start import find_token
 from collective.coserver.settings import get_settings
@@ -41,15 +44,24 @@ class Handshake(BrowserView):
         secret = get_settings().secret_text
         proof = find_token(self.request, handshake.SCHEME.lower()) or ""
         question = handshake.read_question(self.request.get("BODY", b""), proof, secret=secret)
-        if name := find_disconnected():
+        if hindrance := find_hindrance():
             self.request.response.setStatus(503)
-            return handshake.refusal(
-                f"Zope there can't reach the ZEO server of its database {name}"
-            )
+            return handshake.refusal(hindrance)
         greeting = read(lambda connection: greet(connection, question.consumer))
         body, proof = handshake.answer(greeting, question, secret=secret)
         self.request.response.setHeader(PROOF, proof)
         return body.decode()
+
+
+def find_hindrance() -> str | None:
+    """Return why no job can run here now, by the ZODB."""
+    if name := find_disconnected():
+        return f"Zope there can't reach the ZEO server of its database {name}"
+    try:
+        agreement.check(Zope2.DB.databases)
+    except (Disagreement, StorageError) as error:
+        return str(error)
+    return None
 
 
 def greet(connection: Connection, consumer: str | None) -> handshake.Greeting:
