@@ -81,20 +81,23 @@ class Resolver:
 
     def _resolve(self, questions: Sequence[Question]) -> None:
         """Ask, and write what is told; what stays open for a day is nowhere to be found."""
-        verdicts = self._ask(questions)
-        answered = {(verdict.mark, verdict.value) for verdict in verdicts}
-        nowhere = [
-            Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)
-            for question in questions
-            if question.age > LONGEST_OPEN and (question.mark, question.value) not in answered
-        ]
-        for verdict in [*verdicts, *nowhere]:
-            self._settle(verdict)
+        verdicts = {(verdict.mark, verdict.value): verdict for verdict in self._ask(questions)}
+        for question in questions:
+            verdict = verdicts.get((question.mark, question.value))
+            if verdict is not None or question.age > LONGEST_OPEN:
+                self._settle(question, verdict or _nowhere(question))
 
-    def _settle(self, verdict: Verdict) -> None:
+    def _settle(self, question: Question, verdict: Verdict) -> None:
         """Write what follows; a verdict that can't be written keeps no other back."""
+
+        def work(connection: Connection) -> int:
+            is_told = verdict.finding in (Finding.COMMITTED, Finding.ABSENT)
+            if not is_told and not store.still_asks(connection, question):
+                return 0
+            return settle(connection, verdict)
+
         try:
-            number = self._database.write(lambda connection: settle(connection, verdict))
+            number = self._database.write(work)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  what Zope said is somebody else's text
@@ -109,6 +112,10 @@ class Resolver:
         if complaint and complaint != self._complaint:
             logs.unresolved(complaint)
         self._complaint = complaint
+
+
+def _nowhere(question: Question) -> Verdict:
+    return Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)
 
 
 def settle(connection: Connection, verdict: Verdict) -> int:

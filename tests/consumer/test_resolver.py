@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_dropped_batch_is_looked_at_again(engine, batch):
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
 
 
-def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
+def test_an_answer_to_what_nobody_has_asked_changes_nothing(engine, batch):
     """What Zope says is somebody else's text."""
 
     def ask(questions):
@@ -124,6 +125,36 @@ def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, cap
 
     Resolver(Database(engine), ask, patience=-1, wake=lambda: None).tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+
+
+def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
+    """No transaction has such a number."""
+    odd = stage(engine, batch=new_id(), evidence={"database": "main", "base_tid": 1}, age=60)
+
+    def ask(questions):
+        verdicts = Zodb(Finding.COMMITTED).ask(questions)
+        return [replace(said, tid=2**70 if said.value != batch else 5) for said in verdicts]
+
+    Resolver(Database(engine), ask, patience=-1, wake=lambda: None).tick()
+    assert get(engine, odd).state is State.STAGED
+    assert store.read(engine, store.counts)["default"][State.READY] == 1
+    assert "which can't be written" in caplog.text
+
+
+def test_an_answer_that_is_out_of_date_is_no_reason_to_give_up(engine):
+    """A restore was noticed while Zope was asked: the evidence was moved to what is still there."""
+    evidence = {"database": "main", "base_tid": 50}
+    job_id = stage(engine, batch=new_id(), evidence=evidence)
+
+    def ask(questions):
+        store.write(engine, lambda c: store.rebase(c, "main", base=40))
+        return Zodb(Finding.LOST).ask(questions)
+
+    resolver = Resolver(Database(engine), ask, patience=-1, wake=lambda: None)
+    resolver.tick()
+    assert get(engine, job_id).state is State.STAGED
+    resolver.tick()
+    assert get(engine, job_id).state is State.UNKNOWN
 
 
 DAY = 86_400

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+import pytest
 from sqlalchemy import Engine
 
-from collective.coserver import evidence
+from collective.coserver.publication.agreement import answer
 from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.heartbeat import make_heartbeat
@@ -21,6 +22,7 @@ from coserver_consumer.scheduler import make_scheduler
 from coserver_consumer.settings import Settings
 from coserver_consumer.verdict import Question, Verdict
 from faults.storages import Storage
+from support.addon import use_database
 
 SETTINGS = Settings(database="", heartbeat_every=0.1, dead_after=0.7, max_rescues=1_000_000)
 
@@ -35,9 +37,7 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
     db = storage.open()
 
     def ask(questions: Sequence[Question]) -> list[Verdict]:
-        if not questions:  # the first round of a resolver
-            evidence.tend({"main": db})
-        return evidence.answer(questions, {"main": db})
+        return answer(questions, {"main": db})
 
     def wake() -> None:
         pass
@@ -53,16 +53,25 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
         make_scheduler(database, wake=wake),
     ]
     registration.register()
-    for loop in loops:
-        loop.start()
-    try:
+    with _zope_on(engine):
+        for loop in loops:
+            loop.start()
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.stop()
+            for loop in loops:
+                loop.join(60)
+    with suppress(StoreUnavailable):
+        registration.unregister()
+    with suppress(KeyError):  # ZODB stumbles over connections that broke while they opened
+        db.close()
+
+
+@contextmanager
+def _zope_on(engine: Engine) -> Iterator[None]:
+    """Let this process be a Zope that uses the queue."""
+    url = engine.url.render_as_string(hide_password=False)
+    with pytest.MonkeyPatch.context() as environment, use_database(url, environment):
         yield
-    finally:
-        for loop in loops:
-            loop.stop()
-        for loop in loops:
-            loop.join(60)
-        with suppress(StoreUnavailable):
-            registration.unregister()
-        with suppress(KeyError):  # ZODB stumbles over connections that broke while they opened
-            db.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -33,6 +35,13 @@ PATIENCE = 120  # seconds
 def part(kills: int) -> int:
     """Return how many kills a scenario has that has so many of 300."""
     return -(-kills * KILLS // 300)
+
+
+def took(wait: Callable[[], None]) -> int:
+    """Return how many seconds it took, rounded up."""
+    began = time.monotonic()
+    wait()
+    return math.ceil(time.monotonic() - began)
 
 
 Trouble = Callable[[Crew], None]
@@ -63,8 +72,8 @@ class Ordeal:
         with self.kept(), at_most(WIDTH, lambda: self.child(produce)) as crew:
             crew.lose(kills, self.troubles)
             crew.kill()
-            self.wait_resolved()
-        return count_produced(self, crew.kills)
+            seconds = took(self.wait_resolved)
+        return replace(count_produced(self, crew.kills), well_after=seconds)
 
     def consume(self, kills: int) -> Tally:
         """Kill so many consumers and let others end their work; return what they have left."""
@@ -72,8 +81,8 @@ class Ordeal:
             with at_most(WIDTH, lambda: self.child(consume, *steps.CLAIM)) as crew:
                 crew.lose(kills, (self._restock, *self.troubles))
             with self.consumers():
-                self.wait_ended()
-        return count_consumed(self, crew.kills)
+                seconds = took(self.wait_ended)
+        return replace(count_consumed(self, crew.kills), well_after=seconds)
 
     def kept(self) -> AbstractContextManager[None]:
         """Run the resolver and the rescuer."""

@@ -16,6 +16,7 @@ HEADS = {
     "duplicates": "duplicates",
     "counters != 1": "wrong_counters",
     "undecided": "undecided",
+    "seconds until well": "well_after",
 }
 
 
@@ -32,7 +33,8 @@ def render(tallies: Sequence[Tally]) -> str:
 def _add_up(tallies: Sequence[Tally]) -> Tally:
     numbers = [item.name for item in fields(Tally) if item.type == "int"]
     sums = {name: sum(getattr(tally, name) for tally in tallies) for name in numbers}
-    return Tally(name="all of the above", **sums)
+    slowest = max((tally.well_after for tally in tallies), default=0)
+    return Tally(name="all of the above", **sums | {"well_after": slowest})
 
 
 def _cells(tally: Tally) -> list[str]:

@@ -25,6 +25,8 @@ class Tally:
 
     A commit that returned counts as an object, so that a job which was queued without a change
     in the ZODB is missed too; and such a job must not be there if its transaction failed.
+
+    ``well_after`` is how many seconds after the last trouble all was decided and done.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Tally:
     duplicates: int = 0
     wrong_counters: int = 0
     undecided: int = 0
+    well_after: int = 0
     is_control: bool = False
 
     @property

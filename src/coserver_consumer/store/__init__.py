@@ -107,7 +107,7 @@ from coserver_consumer.store.redaction import describe
 from coserver_consumer.store.sessions import Timeouts
 from coserver_consumer.store.settling import refuse_twins
 from coserver_consumer.store.short_ids import find_id, shorten
-from coserver_consumer.store.unresolved import find_dropped, find_unresolved
+from coserver_consumer.store.unresolved import find_dropped, find_unresolved, still_asks
 from coserver_consumer.store.upgrading import check_schema, upgrade
 
 __all__ = [
@@ -217,6 +217,7 @@ __all__ = [
     "shorten",
     "show_address",
     "stage",
+    "still_asks",
     "unknown_queue",
     "unregister",
     "upgrade",

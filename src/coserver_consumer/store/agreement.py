@@ -81,11 +81,12 @@ def doubt(
     return found
 
 
-def rebase(connection: Connection, database: str, *, base: int) -> None:
+def rebase(connection: Connection, database: str, *, base: int) -> int:
     """Have the marks of requests and runs that are open looked for behind ``base``.
 
-    What their evidence names was lost with the end of the ZODB.
+    What their evidence names was lost with the end of the ZODB. Return how many jobs that are.
     """
+    moved = 0
     job = schema.job.c
     query = sa.select(job.id, job.state, job.evidence).where(
         is_state(State.STAGED, State.FINISHING)
@@ -94,6 +95,8 @@ def rebase(connection: Connection, database: str, *, base: int) -> None:
         if _is_of(row, database) and _is_beyond(row.evidence.get("base_tid"), base):
             changed = sa.update(schema.job).where(job.id == row.id)
             connection.execute(changed.values(evidence=row.evidence | {"base_tid": base}))
+            moved += 1
+    return moved
 
 
 def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]:

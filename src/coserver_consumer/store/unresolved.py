@@ -48,6 +48,16 @@ def find_unresolved(
     return _without_twins(_to_question(row) for row in connection.execute(query))
 
 
+def still_asks(connection: Connection, question: Question) -> bool:
+    """Return True unless the job has other evidence now than when the question was found.
+
+    It was given some that is still there, after the ZODB was restored from a backup.
+    """
+    query = sa.select(schema.job.c.evidence).where(schema.job.c.id == question.job_id)
+    row = connection.execute(query).first()
+    return row is None or _to_evidence(row.evidence) == question.evidence
+
+
 def _is_behind(place: Question) -> sa.ColumnElement[bool]:
     job = schema.job.c
     is_next = sa.and_(job.created_at == place.created_at, job.id > place.job_id)

@@ -113,13 +113,9 @@ class ZodbTransport:
     def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
         import Zope2
 
-        from collective.coserver import evidence
-        from collective.coserver.publication.agreement import tend
+        from collective.coserver.publication.agreement import answer
 
-        databases = Zope2.DB.databases
-        if not questions:  # to answer one tends as well
-            tend(databases)
-        return evidence.answer(questions, databases)
+        return answer(questions, Zope2.DB.databases)
 
     @property
     def _published(self) -> Application:

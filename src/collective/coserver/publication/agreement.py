@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -22,6 +22,7 @@ from collective.coserver.engine import read, write
 from collective.coserver.evidence.comparison import Comparison, compare, last_transaction
 from coserver_consumer import store
 from coserver_consumer.errors import EvidenceUnavailable
+from coserver_consumer.verdict import Question, Verdict
 
 logger = logging.getLogger("collective.coserver")
 
@@ -93,20 +94,24 @@ class Agreement:
 agreement = Agreement()
 
 
-def tend(databases: Mapping[str, DB]) -> None:
-    """Compare the queue with the ZODB if that is due, and keep the evidence in order.
+def answer(questions: Sequence[Question], databases: Mapping[str, DB]) -> list[Verdict]:
+    """Return what the ZODB says of transactions whose process died.
 
-    A consumer's resolver asks for it when it begins, and once an hour. Raises
-    ``EvidenceUnavailable``.
+    The queue is compared with it first, if that is due: questions of another time are asked anew.
+    Without a question its evidence is kept in order; a consumer's resolver asks for that when it
+    begins, and once an hour. Raises ``EvidenceUnavailable``.
     """
     try:
         agreement.check(databases)
     except Disagreement as said:
         logger.info("%s", said)
+        return []
     except Exception as error:
         why = f"The ZODB can't be compared with the queue ({type(error).__name__}: {error})."
         raise EvidenceUnavailable(why) from error
-    evidence.tend(databases)
+    if not questions:  # to answer one tends as well
+        evidence.tend(databases)
+    return evidence.answer(questions, databases)
 
 
 def _agree(db: DB, last: int, *, since: int) -> bool:
@@ -131,8 +136,7 @@ def _compare(db: DB) -> tuple[int, int]:
 
 def _settle(connection: Connection, name: str, since: int, found: Comparison) -> int:
     """Write what follows from a comparison; return how many jobs that changed."""
-    if found.base < since:
-        store.rebase(connection, name, base=found.base)
+    moved = store.rebase(connection, name, base=found.base) if found.base < since else 0
     lost = store.doubt(connection, name, found.find_lost, base=found.base)
     done = store.complete_found(connection, found.runs)
     store.agree(connection, name, found.last)
@@ -140,4 +144,4 @@ def _settle(connection: Connection, name: str, since: int, found: Comparison) ->
         logger.warning(LOST, len(lost), name, lost[0])
     if done:
         logger.warning(DONE, len(done), name, done[0])
-    return len(lost) + len(done)
+    return moved + len(lost) + len(done)

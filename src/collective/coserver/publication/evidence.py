@@ -9,8 +9,7 @@ from typing import Any
 import Zope2
 from Products.Five import BrowserView
 
-from collective.coserver import evidence
-from collective.coserver.publication.agreement import tend
+from collective.coserver.publication.agreement import answer
 from collective.coserver.publication.service import serve
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.verdict import Mark, Question
@@ -36,10 +35,7 @@ class Evidence(BrowserView):
 
 def _answer(body: bytes) -> list[dict[str, Any]]:
     questions = list(filter(None, map(_to_question, json.loads(body))))
-    databases = Zope2.DB.databases
-    if not questions:  # to answer one tends as well
-        tend(databases)
-    return [asdict(found) for found in evidence.answer(questions, databases)]
+    return [asdict(found) for found in answer(questions, Zope2.DB.databases)]
 
 
 def _to_question(said: Any) -> Question | None:
