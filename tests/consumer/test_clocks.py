@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
+from support.clocks import set_clock
 from support.databases import only_on
 from support.waiting import wait_for
 
@@ -13,17 +13,6 @@ CLOCKS = {"behind": -HOUR, "ahead": HOUR}
 QUICKLY_DEAD = {"COSERVER_DEAD_AFTER": "6"}
 
 pytestmark = only_on("postgresql", "mysql")  # SQLite's clock is that of the machine
-
-
-def set_clock(seconds: int) -> dict[str, str]:
-    """Return the environment of a process whose clock is so many seconds ahead."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    assert found, "The tests need libfaketime: apt-get install libfaketime"
-    return {
-        "LD_PRELOAD": str(found[0]),
-        "FAKETIME": f"{seconds:+}",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
 
 
 def test_consumers_with_wrong_clocks_work_like_any_other(start_consumer, client, jobs, gate):

@@ -8,11 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from faults.child import Life, Orders, live
-
-LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1")
+from support.clocks import set_clock
 
 
 class Nobody:
@@ -22,25 +20,13 @@ class Nobody:
         """Say it to nobody."""
 
 
-def find_library() -> str:
-    """Return the library that gives a program another time; raise if it isn't there."""
-    for pattern in LIBRARIES:
-        for path in Path("/").glob(pattern.lstrip("/")):
-            return str(path)
-    raise RuntimeError("libfaketime isn't installed; on Debian it is in the package libfaketime.")
-
-
 @contextmanager
 def child_at(
-    offset: str, main: Callable[[Life], None], orders: Orders
+    seconds: int, main: Callable[[Life], None], orders: Orders
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a child whose clock differs by ``offset``, such as ``-1h``; kill it at the end."""
-    environment = os.environ | {
-        "LD_PRELOAD": find_library(),
-        "FAKETIME": offset,
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
+    """Run a child whose clock is so many seconds ahead; kill it at the end."""
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = os.environ | set_clock(seconds) | {"PYTHONPATH": path}
     command = [sys.executable, "-m", "faults.clocked"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
         assert process.stdin is not None

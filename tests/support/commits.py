@@ -30,6 +30,24 @@ def at_finish(act: Callable[[], None]) -> Any:
     return Acting()
 
 
+def at_vote(act: Callable[[], None], *, sort_key: str) -> Any:
+    """Return a data manager that acts in its ``tpc_vote``."""
+
+    class Acting:
+        def sortKey(self) -> str:  # noqa: N802
+            return sort_key
+
+        def tpc_vote(self, current: Any) -> None:
+            act()
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("abort", "tpc_begin", "commit", "tpc_finish", "tpc_abort"):
+                return lambda current: None
+            raise AttributeError(name)
+
+    return Acting()
+
+
 def fail_after_everybody() -> Any:
     """Return a data manager that fails between the two finishes, as a kill there does."""
 

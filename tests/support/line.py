@@ -17,6 +17,7 @@ class Line:
         self._to_port = to_port
         self._flows = threading.Event()
         self._flows.set()
+        self._sockets: list[socket.socket] = []
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self._start(self._accept)
@@ -29,17 +30,30 @@ class Line:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep back all that the server says; it arrives afterwards, in its order."""
-        self._flows.clear()
+        self.hold()
         try:
             yield
         finally:
             self._flows.set()
+
+    def hold(self) -> None:
+        """Keep back all that the server says from now on."""
+        self._flows.clear()
+
+    def cut(self) -> None:
+        """Break all connections there are; what was kept back never arrives."""
+        broken, self._sockets = self._sockets, []
+        for end in broken:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._flows.set()
 
     def _accept(self) -> None:
         with suppress(OSError):  # it was closed
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection((HOST, self._to_port))
+                self._sockets += [client, server]
                 self._start(self._hand_on, client, server, None)
                 self._start(self._hand_on, server, client, self._flows)
 
