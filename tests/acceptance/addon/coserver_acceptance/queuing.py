@@ -30,7 +30,8 @@ class QueueBody(BrowserView):
     def __call__(self) -> str:
         """Queue ``view`` of this object on ``queue``; both are in the query or in the form."""
         form = self.request.form
-        return queue.add(self.context, "POST", view=form["view"], queue=form["queue"])
+        said = {"view": form["view"], "queue": form["queue"]}
+        return queue.add(self.context, "POST", payload=queue.CURRENT, **said)
 
 
 class QueueCall(BrowserView):
