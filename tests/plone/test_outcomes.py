@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import transaction
+from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
@@ -134,3 +135,18 @@ def test_the_request_of_a_job_shows_nothing_of_it(
     assert "coserver.admitted" in job.result["body"]
     for hidden in (job.signature, "A job of mine"):
         assert hidden not in job.result["body"]
+
+
+def test_a_job_whose_owner_is_gone_fails_at_once(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """It is the job's failure, and no fault of the way to Zope."""
+    user = api.user.create(username="jane", email="jane@example.org", password="a-Password-1")
+    with api.env.adopt_user(user=user):
+        queue.add(site, view="@@test-end", params={"how": "well"})
+    transaction.commit()
+    api.user.delete(username="jane")
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (FAILED, 1)
+    assert "'jane' of /plone/acl_users, can't be logged in" in job.error
+    assert site.title == "untouched"
