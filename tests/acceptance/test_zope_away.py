@@ -15,6 +15,7 @@ from demo.instance import write_settings
 from demo.ports import free_port
 from demo.processes import Process, ProcessFailed
 from demo.stack import SCRIPTS
+from support.clocks import set_clock
 from support.databases import DATABASES
 from support.installation import SECRET, Installation
 from support.jobs import Jobs
@@ -44,14 +45,13 @@ def start(installation: Installation, queue: str, *flags: str, **changes: str) -
 def start_behind(installation: Installation, queue: str) -> Process:
     """Start a consumer of the queue on a machine whose clock is an hour behind."""
     stack, name = installation.stack, f"away-{queue}"
-    command = ["faketime", "-f", "-1h", str(SCRIPTS / "coserver"), "run"]
     return stack.start(
         Process(
             name,
-            [*command, "--name", name, "--queues", queue],
+            [str(SCRIPTS / "coserver"), "run", "--name", name, "--queues", queue],
             log=stack.log(name),
             ready=ready.log_says("ready"),
-            environment=stack.environment | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+            environment=stack.environment | set_clock(-3600),
         )
     )
 
