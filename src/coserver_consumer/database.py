@@ -48,7 +48,7 @@ class Database:
     @property
     def carries_calls(self) -> bool:
         """True if producers can call idle consumers."""
-        return store.carries_calls(self._engine)
+        return store.can_listen(self._engine)
 
     @property
     def has_partitions(self) -> bool:

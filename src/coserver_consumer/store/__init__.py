@@ -36,14 +36,14 @@ from coserver_consumer.store.batches import (
     promote_staged,
 )
 from coserver_consumer.store.borrowing import borrow
-from coserver_consumer.store.calling import call, carries_calls, hear, listen
+from coserver_consumer.store.calling import call, can_listen, carries_calls, hear, listen
 from coserver_consumer.store.changing import cancel, report, retry, wake
 from coserver_consumer.store.claiming import Claimer, claim, claim_from
 from coserver_consumer.store.clock import SECOND
 from coserver_consumer.store.dependencies import Parent, parents
 from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.ending import finish
-from coserver_consumer.store.engine import open_engine, prepare, read, write
+from coserver_consumer.store.engine import each_by_itself, open_engine, prepare, read, write
 from coserver_consumer.store.faults import is_outage, is_refusal
 from coserver_consumer.store.filtering import Count, count, find
 from coserver_consumer.store.leases import (
@@ -140,6 +140,7 @@ __all__ = [
     "begin",
     "borrow",
     "call",
+    "can_listen",
     "cancel",
     "carries_calls",
     "check_job",
@@ -159,6 +160,7 @@ __all__ = [
     "doubt",
     "drop",
     "drop_old_partition",
+    "each_by_itself",
     "fail_misfits",
     "find",
     "find_agreed",

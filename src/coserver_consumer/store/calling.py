@@ -12,12 +12,19 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from coserver_consumer.store.engine import is_behind_pooler
+
 CHANNEL = "coserver"
 
 
 def carries_calls(engine: Engine) -> bool:
     """Return True if this database carries calls, by a driver that hears them."""
     return (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg")
+
+
+def can_listen(engine: Engine) -> bool:
+    """Return True if consumers can hear calls: a pooler gives no session to listen in."""
+    return carries_calls(engine) and not is_behind_pooler(engine)
 
 
 def call(engine: Engine, queues: Iterable[str]) -> None:

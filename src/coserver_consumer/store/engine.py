@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
@@ -31,7 +31,7 @@ T = TypeVar("T")
 TRIES = 6
 FIRST_PAUSE = 0.02  # seconds; doubled from try to try, with jitter
 
-_prepared: WeakSet[Engine] = WeakSet()
+_sessions: WeakKeyDictionary[Engine, Sessions] = WeakKeyDictionary()
 _preparing = Lock()
 
 
@@ -39,7 +39,7 @@ def _begin_as_child() -> None:
     """Let a forked process make connections of its own; nobody is left to free a taken lock."""
     global _preparing  # noqa: PLW0603  a lock can't be emptied
     _preparing = Lock()
-    for engine in _prepared:
+    for engine in _sessions:
         leave_to_parent(engine)
 
 
@@ -82,21 +82,23 @@ def prepare(
     with timeouts for locks, statements and answers. Connections that died in the pool are replaced.
     """
     with _preparing:
-        if engine not in _prepared:
+        if engine not in _sessions:
             _set_up(engine, timeouts or DEFAULTS, for_rounds=for_rounds)
-            _prepared.add(engine)
     return engine
 
 
 def _set_up(engine: Engine, timeouts: Timeouts, *, for_rounds: bool) -> None:
     name = family(engine.dialect.name)
     event.listen(engine, "do_connect", Connecting(timeouts).connect)
-    event.listen(engine, "connect", Sessions(name, timeouts, for_rounds=for_rounds).connect)
+    sessions = _sessions[engine] = Sessions(name, timeouts, for_rounds=for_rounds)
+    event.listen(engine, "connect", sessions.connect)
     watch(engine)
     keep_values_out(engine)
     if name == "sqlite":
         SqliteFile().watch(engine)
         event.listen(engine, "begin", _begin_sqlite)
+    if name == "postgresql":
+        event.listen(engine, "begin", sessions.begin)
 
 
 def write(engine: Engine, work: Callable[[Connection], T], *, in_one: bool = False) -> T:
@@ -125,20 +127,43 @@ def read(engine: Engine, work: Callable[[Connection], T]) -> T:
     On PostgreSQL each of its statements is a transaction of its own, which saves two round trips:
     with READ COMMITTED each would see what is committed by then anyway.
     """
-    options = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
-    with engine.connect().execution_options(coserver_reads=True, **options) as connection:
+    options = {"coserver_reads": True, **each_by_itself(engine)}
+    with engine.connect().execution_options(**options) as connection:
         return work(connection)
+
+
+def each_by_itself(engine: Engine) -> dict[str, Any]:
+    """Return the options of a connection whose statements are transactions of their own.
+
+    There are none where that saves nothing, on other databases than PostgreSQL: SQLite has no round
+    trips to save, and MariaDB's way takes two to be turned on and off. Nor are there behind a
+    pooler, where each transaction has to be told how long it may take.
+    """
+    if engine.dialect.name != "postgresql" or is_behind_pooler(engine):
+        return {}
+    return {"isolation_level": "AUTOCOMMIT"}
+
+
+def is_behind_pooler(engine: Engine) -> bool:
+    """Return True if the engine's connections lead to PgBouncer or its like."""
+    sessions = _sessions.get(engine)
+    if sessions is None or sessions.family != "postgresql":
+        return False
+    if sessions.is_pooled is None:
+        engine.connect().close()  # the first one finds out
+    return bool(sessions.is_pooled)
 
 
 @contextmanager
 def _transaction(engine: Engine, *, in_one: bool) -> Iterator[Connection]:
     """Yield a connection; what was done on it is committed in the end."""
-    if not in_one or engine.dialect.name != "postgresql":
+    options = each_by_itself(engine) if in_one else {}
+    if not options:
         with engine.begin() as connection:
             yield connection
     else:
         with engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection.execution_options(**options)
 
 
 def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:

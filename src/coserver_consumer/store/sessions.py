@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Connection
+
+from coserver_consumer.store.pooler import is_pooled, prepare_nothing, set_for_transaction
 from coserver_consumer.store.types import load_json, read_text
 
 # Statistics lag behind, and a table that PostgreSQL takes for small may have been large. A scan
 # that must be all the same "costs" so much then that it would compile the query each time.
-PLANS_FOR_ROUNDS = (
-    "SET enable_seqscan = off",
-    "SET plan_cache_mode = force_generic_plan",
-    "SET jit = off",
-)
+PLANS_FOR_ROUNDS = {
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Sessions:
         self.family = family
         self.timeouts = timeouts
         self.for_rounds = for_rounds
+        self.is_pooled: bool | None = None  # unknown until there is a connection
 
     def connect(self, connection: Any, _record: Any) -> None:
         """Tell a new connection of the driver what it needs to know."""
@@ -44,6 +48,12 @@ class Sessions:
             cursor.execute(statement)
         cursor.close()
         connection.commit()
+
+    def begin(self, connection: Connection) -> None:
+        """Tell a transaction of a pooled connection what its session can't be told."""
+        is_single = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        if self.is_pooled and not is_single:
+            set_for_transaction(connection, self._of_postgresql)
 
     def _sqlite(self, connection: Any) -> list[str]:
         connection.isolation_level = None  # the engine begins transactions
@@ -56,14 +66,22 @@ class Sessions:
 
     def _postgresql(self, connection: Any) -> list[str]:
         _read_plainly(connection)
-        statement = round(self.timeouts.statement * 1000)
-        return [
+        self.is_pooled = is_pooled(connection)
+        if self.is_pooled:
+            prepare_nothing(connection)
+            return []
+        return [f"SET {name} = {value}" for name, value in self._of_postgresql.items()]
+
+    @property
+    def _of_postgresql(self) -> dict[str, str]:
+        statement = str(round(self.timeouts.statement * 1000))
+        return {
             # A frozen process mustn't keep its locks for ever.
-            f"SET idle_in_transaction_session_timeout = {statement}",
-            f"SET lock_timeout = {round(self.timeouts.lock * 1000)}",
-            f"SET statement_timeout = {statement}",
-            *(PLANS_FOR_ROUNDS if self.for_rounds else ()),
-        ]
+            "idle_in_transaction_session_timeout": statement,
+            "lock_timeout": str(round(self.timeouts.lock * 1000)),
+            "statement_timeout": statement,
+            **(PLANS_FOR_ROUNDS if self.for_rounds else {}),
+        }
 
     def _mysql(self, connection: Any) -> list[str]:
         seconds = self.timeouts.statement

@@ -161,14 +161,8 @@ class Batch:
         with naming_outages(self._sql.engine), self._sql.begin():
             return work(self._sql)
 
-    def _mode(self, engine: Engine) -> dict[str, str]:
-        """Leave out BEGIN and COMMIT, which cost a round trip each, where one statement does.
-
-        That is on PostgreSQL: SQLite has no round trips to save, and MariaDB's way to commit each
-        statement by itself takes two to be turned on and off.
-        """
+    def _mode(self, engine: Engine) -> dict[str, Any]:
+        """Leave out BEGIN and COMMIT, which cost a round trip each, where one statement does."""
         adds_one = len(self.jobs) == 1 and self._is_plain and self.effect is None
         ends_one = not self.jobs and self.effect is not None
-        if (adds_one or ends_one) and engine.dialect.name == "postgresql":
-            return {"isolation_level": "AUTOCOMMIT"}
-        return {}
+        return store.each_by_itself(engine) if adds_one or ends_one else {}
