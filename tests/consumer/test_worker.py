@@ -359,9 +359,13 @@ def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
     bench.worker.start()
     for job_id in good:
         bench.wait_state(job_id, State.COMPLETED)
-    assert "can't be written" in caplog.text
-    assert "hunter2" not in caplog.text
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
+    if engine.dialect.name == "mysql":  # where it ends with the others, and its row is removed
+        [said] = bench.write(store.attempts, bad)
+        assert "Another program has added a row" in said.error
+    else:
+        assert "can't be written" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_progress_is_written_and_a_lost_run_hears_of_it(make_bench):
@@ -502,7 +506,7 @@ def test_a_job_that_hangs_has_the_attempts_of_its_task(make_bench, policy, state
     bench = make_bench(lambda _: Completed(result=gate.wait(120)), RetryPolicy(max_attempts=policy))
     [job_id] = bench.add(timeout=0.1)
     bench.worker.start()
-    [run] = wait_for(bench.worker.runs.running, what="the job to run")
+    [run] = wait_for(bench.worker.runs.begun, what="a thread to begin the job")
     run.since -= 600
     [hanging] = bench.worker.put_down()
     assert hanging.max_attempts == policy
