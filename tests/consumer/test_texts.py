@@ -60,6 +60,13 @@ def test_a_title_forges_no_line_of_the_log(make_job, caplog):
     assert "\x1b" not in job.name
 
 
+def test_a_job_is_named_where_objects_are_shown(make_job):
+    """As in the log of an error page; what it holds is nobody's who reads that."""
+    shown = repr(make_job(args={"password": "hunter2"}, payload=b"hunter2", signature="hunter2"))
+    assert "test" in shown
+    assert "hunter2" not in shown
+
+
 @pytest.mark.parametrize("where", ["title", "error"])
 def test_a_record_of_the_log_begins_one_line(where, make_job, capsys):
     """What follows is indented: nobody takes it for a record."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import lxml.html
 import pytest
@@ -16,7 +17,9 @@ from coserver_consumer import lifecycle, store
 from coserver_consumer.job import State
 from coserver_consumer.outcome import Failed
 from coserver_consumer.retry import Backoff
+from coserver_consumer.store import schema
 from coserver_consumer.telling import hear
+from support.edges import edges_of, insert, whole_row, writable
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
@@ -390,3 +393,28 @@ def test_who_may_see_how_a_job_failed(people: Instance) -> None:
     assert "Traceback" not in seen_by_owner.text_content()
     [traceback] = seen_by_boss.cssselect("details pre")
     assert "raise Refuse(" in traceback.text_content()
+
+
+def test_rows_of_other_programs_are_listed_whatever_they_hold(people: Instance) -> None:
+    """Times that no calendar has, states that don't exist, counts and texts at their bounds.
+
+    Every page of them is shown, with the good job among them.
+    """
+    good = people.queue(PATH, title="good")
+    with people.jobs.engine.begin() as connection:
+        for state in ("failed", "nonsense"):
+            for column in writable(schema.history):
+                for value in edges_of(column)[:8] if column.name != "id" else ():
+                    row = whole_row(state) | {"site": "/plone", column.name: value}
+                    insert(connection, schema.history, row)
+    seen: list[str] = []
+    address = LIST
+    while address:
+        page = look(people, "boss", address)
+        assert not set(listed(page)) & set(seen)
+        seen += listed(page)
+        [address] = [
+            LIST + f"?{urlsplit(at.get('href')).query}" for at in page.cssselect("a[rel=next]")
+        ] or [""]
+    assert good in seen
+    assert len(seen) > 100
