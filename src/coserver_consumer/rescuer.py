@@ -19,36 +19,71 @@ LOOKS = 3.0  # seconds between two looks for leases that have run out, at most
 SHARE = 1 / 8  # of a lease, at most, between two looks
 
 
+class _StoodStill(Exception):
+    """Nobody could be heard for a while, so nobody is judged: what was done is undone."""
+
+
 def make_rescuer(
     database: Database, settings: Settings, rhythm: Rhythm, *, wake: Callable[[], None]
 ) -> Loop:
-    """Return the loop; ``wake`` is called when there are jobs to be claimed again.
-
-    It waits until the database has been there, and this consumer's heartbeats have come, for two
-    heartbeats: after an outage or a standstill everybody looks dead for a moment.
-    """
+    """Return the loop; ``wake`` is called when there are jobs to be claimed again."""
     every, dead_after = reckon_looks(settings)
-    enough = settings.heartbeat_every * 2
+    judge = Judge(database, rhythm, settings, dead_after=dead_after)
 
     def tick() -> float | None:
-        if min(database.calm, rhythm.steady) < enough:
+        rescue = judge.rescue()
+        if rescue is None:
             return None
-        if not database.read(lambda connection: store.has_dead(connection, dead_after=dead_after)):
-            return None
-        rescue = database.write(
-            lambda connection: store.rescue(
-                connection,
-                dead_after=dead_after,
-                max_rescues=settings.max_rescues,
-                limit=LIMIT,
-            )
-        )
         _tell(rescue)
         if rescue.returned:
             wake()
         return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
 
     return Loop("rescuer", every=every, tick=tick)
+
+
+class Judge:
+    """Takes jobs from consumers that are dead, as far as this one can know.
+
+    It waits until the database has been there, and this consumer's heartbeats have come, for two
+    heartbeats: after an outage or a standstill everybody looks dead for a moment. A standstill may
+    come while it asks, so it looks again before it commits.
+    """
+
+    def __init__(
+        self, database: Database, rhythm: Rhythm, settings: Settings, *, dead_after: float
+    ) -> None:
+        self._database = database
+        self._rhythm = rhythm
+        self._enough = settings.heartbeat_every * 2
+        self._max_rescues = settings.max_rescues
+        self._dead_after = dead_after
+
+    def rescue(self) -> store.Rescue | None:
+        """Return what was done; None if nobody is dead, or nobody may be judged now."""
+        if not self._may_judge() or not self._database.read(self._has_dead):
+            return None
+        try:
+            return self._database.write(self._rescue)
+        except _StoodStill:
+            return None
+
+    def _may_judge(self) -> bool:
+        return min(self._database.calm, self._rhythm.steady) >= self._enough
+
+    def _has_dead(self, connection: Connection) -> bool:
+        return store.has_dead(connection, dead_after=self._dead_after)
+
+    def _rescue(self, connection: Connection) -> store.Rescue:
+        rescue = store.rescue(
+            connection,
+            dead_after=self._dead_after,
+            max_rescues=self._max_rescues,
+            limit=LIMIT,
+        )
+        if not self._may_judge():
+            raise _StoodStill
+        return rescue
 
 
 def reckon_looks(settings: Settings) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, current_thread
@@ -468,6 +469,35 @@ def test_no_lease_ends_before_the_next_heartbeat_or_late(heartbeat_every, times)
     every, silence = reckon_looks(settings)
     assert silence > heartbeat_every * (1 + JITTER) * 1.5
     assert silence + every <= dead_after * 1.000001
+
+
+def test_a_standstill_while_the_rescuer_asks_costs_nobody_a_job(make_bench, engine):
+    """Its question was sent in good time; when the answer comes, everybody looks dead."""
+    bench = make_bench()
+    settings = replace(SETTINGS, heartbeat_every=0.1, dead_after=0.3)
+    [job_id] = bench.add()
+    bench.take(1)
+    wait_for(
+        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(store.consumers)),
+        what="the consumer to look dead",
+    )
+    rhythm = Rhythm(settings)
+    bench.database = Database(engine)
+    wait_for(lambda: bench.database.calm > 0.3, what="the database to have been there for a while")
+    rhythm._since = rhythm._last = time.time()
+    rhythm._since -= 600
+    stood = []
+
+    def stand_still(*_):
+        rhythm._last = time.time() - 600
+        stood.append(True)
+
+    rescuer = make_rescuer(bench.database, settings, rhythm, wake=lambda: None)
+    sa.event.listen(engine, "before_cursor_execute", stand_still)
+    rescuer._tick()
+    sa.event.remove(engine, "before_cursor_execute", stand_still)
+    assert stood
+    assert bench.state(job_id) is State.RUNNING
 
 
 @pytest.mark.parametrize(("heartbeat_every", "is_given_up"), [(0.1, True), (60.0, False)])

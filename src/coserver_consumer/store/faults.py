@@ -114,9 +114,10 @@ def _classify_postgresql(error: BaseException) -> Fault:
         if code.startswith(codes.OUTAGE_POSTGRESQL):
             return Fault.OUTAGE
         return Fault.ROW if code.startswith(codes.ROW_POSTGRESQL) else Fault.BUG
-    # Without a code it is the driver's own word.
+    # Without a code it is the driver's own word. An internal error is an answer that it didn't
+    # expect, such as a pooler's for a session that the server has ended.
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"OperationalError", "InterfaceError"}:
+    if kinds & {"OperationalError", "InterfaceError", "InternalError"}:
         return Fault.OUTAGE
     return Fault.ROW if "DataError" in kinds else Fault.BUG
 

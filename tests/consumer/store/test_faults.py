@@ -59,6 +59,21 @@ def test_an_error_is_about_the_database_or_a_row_or_neither(fault, states, numbe
     assert {classify(error) for error in wrapped} == {fault}
 
 
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        (psycopg.OperationalError, Fault.OUTAGE),
+        (psycopg.InterfaceError, Fault.OUTAGE),
+        (psycopg.InternalError, Fault.OUTAGE),
+        (psycopg.DataError, Fault.ROW),
+        (psycopg.ProgrammingError, Fault.BUG),
+    ],
+)
+def test_without_a_code_it_is_the_drivers_own_word(kind, fault):
+    """The server wasn't reached, or said what the driver doesn't know."""
+    assert classify(kind("said")) is fault
+
+
 def test_every_code_is_in_one_table_only():
     """What is an outage isn't a row's fault."""
     assert codes.OUTAGE_MYSQL.isdisjoint(codes.ROW_MYSQL)
