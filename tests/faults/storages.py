@@ -18,6 +18,7 @@ from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
 from ZODB.Connection import Connection
 
+from collective.coserver import evidence
 from demo.instance import ZeoServer
 from demo.ports import HOST
 from demo.processes import Process
@@ -59,11 +60,15 @@ Storage = Zeo | Relational
 
 
 def prepare(storage: Storage) -> None:
-    """Make the empty trees of a new database."""
+    """Make the empty trees of a new database, and what its evidence hangs on.
+
+    Else a child that is to die or to stand still in its first commit may do so in that of another.
+    """
     db = storage.open()
     with db.transaction() as connection:
         connection.root()[OBJECTS] = OOBTree()
         connection.root()[COUNTERS] = OOBTree()
+    evidence.tend({"main": db})
     db.close()
 
 

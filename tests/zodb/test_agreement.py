@@ -20,7 +20,7 @@ from coserver_consumer.job import Job, State, new_id
 from coserver_consumer.outcome import Completed
 from support.addon import use_database
 from support.backups import Backup, ZodbHome, back_up_queue
-from support.commits import settle_all
+from support.commits import fail_after_everybody, settle_all
 from support.databases import DATABASES, empty
 from support.jobs import Jobs
 from support.storages import KINDS
@@ -138,6 +138,25 @@ def test_an_older_zodb_loses_what_both_knew(home: ZodbHome, backup: Backup, jobs
         assert not check(db)
         settle_all(jobs, db)
         assert jobs.get(lost).state is State.DROPPED
+
+
+def test_a_run_that_was_finishing_is_decided_in_an_older_zodb(
+    home: ZodbHome, backup: Backup, jobs: Jobs
+) -> None:
+    """Its process died, and then the end of the ZODB was lost: so is its effect."""
+    with home.opened() as db:
+        write(db)
+        transaction.get().join(fail_after_everybody())
+        with pytest.raises(RuntimeError):
+            run(jobs, db)
+        transaction.abort()
+        [finishing] = [job for job in jobs.titled("") if job.state is State.FINISHING]
+    home.restore(backup)
+    with home.opened() as db:
+        write(db)
+        check(db)
+        settle_all(jobs, db)
+        assert jobs.get(finishing.id).state in (State.READY, State.DROPPED)
 
 
 def test_an_older_queue_runs_no_job_a_second_time(home: ZodbHome, jobs: Jobs) -> None:

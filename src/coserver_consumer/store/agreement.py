@@ -81,10 +81,11 @@ def doubt(
     return found
 
 
-def rebase(connection: Connection, database: str, *, base: int) -> int:
+def rebase(connection: Connection, database: str, has: Callable[[int], bool], *, base: int) -> int:
     """Have the marks of requests and runs that are open looked for behind ``base``.
 
-    What their evidence names was lost with the end of the ZODB. Return how many jobs that are.
+    It is for those whose evidence names a transaction that was lost with the end of the ZODB:
+    ``has`` tells whether it is there. Return how many jobs that are.
     """
     moved = 0
     job = schema.job.c
@@ -92,7 +93,8 @@ def rebase(connection: Connection, database: str, *, base: int) -> int:
         is_state(State.STAGED, State.FINISHING)
     )
     for row in connection.execute(locked(connection, query)).all():
-        if _is_of(row, database) and _is_beyond(row.evidence.get("base_tid"), base):
+        tid = row.evidence.get("base_tid") if _is_of(row, database) else None
+        if isinstance(tid, int) and tid > base and not has(tid):
             changed = sa.update(schema.job).where(job.id == row.id)
             connection.execute(changed.values(evidence=row.evidence | {"base_tid": base}))
             moved += 1

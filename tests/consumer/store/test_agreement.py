@@ -122,11 +122,12 @@ def test_the_search_for_lost_requests_ends_where_nothing_is_missing(engine):
 
 
 def test_what_is_open_is_looked_for_in_what_the_zodb_still_has(engine):
-    """Its evidence names a transaction that is lost."""
+    """Its evidence names a transaction that is lost; one that isn't lost stays."""
     job, batch = NewJob(task="t"), new_id()
     evidence = {"database": "main", "base_tid": 50}
     store.write(engine, lambda c: store.stage(c, [job], batch=batch, evidence=evidence))
-    store.write(engine, lambda c: store.rebase(c, "main", base=40))
+    assert store.write(engine, lambda c: store.rebase(c, "main", lambda tid: True, base=40)) == 0
+    assert store.write(engine, lambda c: store.rebase(c, "main", lambda tid: False, base=40)) == 1
     (question,) = store.read(engine, lambda c: store.find_unresolved(c, older_than=-1))
     assert question.evidence == {"database": "main", "base_tid": 40}
 

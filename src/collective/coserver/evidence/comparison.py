@@ -37,6 +37,9 @@ class Comparison(Protocol):
     base: int
     runs: list[RunKey]
 
+    def has(self, tid: int) -> bool:
+        """Return True if the ZODB has the transaction, or it doesn't matter."""
+
     def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
         """Return those of the transactions that the ZODB has lost."""
 
@@ -73,6 +76,13 @@ class History:
         found = since if since in self._tids else _find_before(self._storage, since)
         self._is_packed = self._is_packed or found is None
         self.base = since if found is None or self._is_packed else found
+
+    def has(self, tid: int) -> bool:
+        """Return True if it is there, perhaps since just now; a pack may have taken it."""
+        if self._is_packed or tid <= self.base or tid in self._tids:
+            return True
+        self._walk()
+        return tid in self._tids
 
     def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
         """Return those that aren't there, also at a second look: some come just now."""
@@ -131,6 +141,10 @@ class Markers:
         with closing(db.open(transaction.TransactionManager())) as connection:
             for oid in _find_changed(db.storage, since):
                 self.runs += _to_keys(marker.read_mark(connection, oid, Mark.RUN))
+
+    def has(self, _tid: int) -> bool:
+        """Return True: no marker is looked for behind a transaction."""
+        return True
 
     def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
         """Return those whose markers aren't there and weren't packed away either.

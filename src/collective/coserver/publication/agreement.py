@@ -131,12 +131,12 @@ def _compare(db: DB) -> tuple[int, int]:
         write(lambda connection: store.agree(connection, name, last))
         return last, 0
     comparison = compare(db, since)
-    return comparison.last, write(lambda connection: _settle(connection, name, since, comparison))
+    return comparison.last, write(lambda connection: _settle(connection, name, comparison))
 
 
-def _settle(connection: Connection, name: str, since: int, found: Comparison) -> int:
+def _settle(connection: Connection, name: str, found: Comparison) -> int:
     """Write what follows from a comparison; return how many jobs that changed."""
-    moved = store.rebase(connection, name, base=found.base) if found.base < since else 0
+    moved = store.rebase(connection, name, found.has, base=found.base)
     lost = store.doubt(connection, name, found.find_lost, base=found.base)
     done = store.complete_found(connection, found.runs)
     store.agree(connection, name, found.last)
