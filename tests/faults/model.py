@@ -39,7 +39,7 @@ class Model:
         if pending.changes_zodb:
             jobs.sort(key=lambda job: job.id)
         for job in jobs:
-            self._queue(job, is_staged=pending.changes_zodb)
+            self._queue(job)
         self.objects.update(pending.objects)
 
     def claim(self, key: RunKey) -> None:
@@ -63,11 +63,10 @@ class Model:
         is_running = self.states[key.job_id] is State.RUNNING
         return is_running and self.runs[key.job_id] == key.run
 
-    def _queue(self, job: NewJob, *, is_staged: bool) -> None:
-        """Add a job; if its unique key is held it is refused, or cancelled if it was staged."""
+    def _queue(self, job: NewJob) -> None:
+        """Add a job; if its unique key is held it is cancelled."""
         if job.unique_key is not None and job.unique_key in self.keys.values():
-            if is_staged:
-                self.states[job.id] = State.CANCELLED
+            self.states[job.id] = State.CANCELLED
             return
         self.states[job.id] = State.READY
         if job.unique_key is not None:
