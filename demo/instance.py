@@ -178,4 +178,5 @@ class Instance:
 def write_settings(file: Path, settings: Mapping[str, str]) -> None:
     """Write coserver's settings as a TOML file."""
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
+    file.touch(mode=0o600)  # it may hold the secret
     file.write_text("".join(lines))

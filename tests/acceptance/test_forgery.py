@@ -25,10 +25,12 @@ def running(installation: Installation) -> Iterator[Job]:
     installation.jobs.wait_ended(job_id)
 
 
-def call(installation: Installation, **headers: str) -> requests.Response:
-    """Ask Zope as a consumer does, with these headers."""
+def call(
+    installation: Installation, *, url: str | None = None, **headers: str
+) -> requests.Response:
+    """Ask Zope as a consumer does, with these headers; the one that runs the jobs unless given."""
     return requests.get(
-        installation.job_zope_url + PATH,
+        (url or installation.job_zope_url) + PATH,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
         timeout=30,
     )
@@ -107,7 +109,20 @@ def test_a_token_of_a_job_nobody_queued_is_refused(installation: Installation) -
 
 
 def test_a_good_token_is_let_in(installation: Installation, running: Job) -> None:
-    """What the others lack is what makes a request a job's: the same request is let in."""
-    answer = call_with_token(installation, installation.token(running.key, PATH))
+    """What the others lack is what makes a request a job's: the same request is let in.
+
+    By a Zope that isn't at this run already.
+    """
+    token = f"Coserver {installation.token(running.key, PATH)}"
+    answer = call(installation, url=installation.stack.url, Authorization=token)
     assert answer.status_code == 200
     assert answer.json()["user"] == "admin"
+
+
+def test_a_token_of_a_run_that_is_at_work_is_refused(
+    installation: Installation, running: Job
+) -> None:
+    """Whoever has seen it on its way can't have the same Zope do the work a second time."""
+    answer = call_with_token(installation, installation.token(running.key, PATH))
+    assert answer.status_code == 401
+    assert "was let in here before" in answer.json()["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -37,7 +38,6 @@ def start(installation: Installation, queue: str, *flags: str, **changes: str) -
     """Start a consumer of the queue with some settings changed."""
     file = installation.stack.directory / f"{queue}.toml"
     write_settings(file, installation.stack.settings | changes)
-    file.chmod(0o600)
     name = f"away-{queue}"
     return installation.stack.start_consumer(name, "--queues", queue, "--config", str(file), *flags)
 
@@ -82,6 +82,42 @@ def test_a_deployment_costs_no_attempt(
     assert {(job.state, job.attempt) for job in done} == {(State.COMPLETED, 1)}
     assert len(complaints(consumer)) <= 1 + SECONDS / 60
     assert consumer.output().count(f"Zope at {url} can run jobs again") == 1
+
+
+@pytest.mark.parametrize("way", ["http", "zodb"])
+def test_a_zeo_server_that_is_away_costs_no_attempt(
+    installation: Installation, jobs: Jobs, waiting: str, way: str
+) -> None:
+    """Nothing is claimed until it is back, though Zope itself answers."""
+    like, queue = find_pattern(installation), f"{waiting}-{way}"
+    if way == "http":
+        start(installation, queue)
+    else:
+        installation.start_zodb_consumer(f"away-{queue}", queue=queue)
+    with zeo_away(installation):
+        wait_for(lambda: is_held_up(jobs, queue), what="the consumer to notice", within=120)
+        ids = queue_many(jobs, like, queue, 20)
+        wait_for(lambda: "ZEO server" in why(jobs, ids[0]), what="the reason")
+        assert are_untouched(find_all(jobs, ids))
+    jobs.wait_idle(queue)
+    done = find_all(jobs, ids)
+    assert {(job.state, job.attempt) for job in done} == {(State.COMPLETED, 1)}
+
+
+@contextmanager
+def zeo_away(installation: Installation) -> Iterator[None]:
+    """The ZEO server is stopped for a while."""
+    zeo = installation.stack.processes["zeo"]
+    zeo.stop()
+    try:
+        yield
+    finally:
+        zeo.start()
+
+
+def is_held_up(jobs: Jobs, queue: str) -> bool:
+    """Return True if the consumer of the queue says that there is something it can't do."""
+    return any(each.unavailable for each in jobs.consumers() if queue in each.queues)
 
 
 def test_a_consumer_with_another_secret_touches_no_job(

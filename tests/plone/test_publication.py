@@ -19,7 +19,7 @@ from collective.coserver import queue
 from collective.coserver.publication.start import find_handed_job
 from coserver_consumer.handover import ENDED, IN_PROCESS
 from coserver_consumer.job import RunKey, State, new_id
-from coserver_consumer.outcome import Completed
+from coserver_consumer.outcome import Completed, NotTried, Obstacle
 from coserver_consumer.signing import seal
 from coserver_consumer.telling import MEDIA_TYPE, hear
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
@@ -540,3 +540,19 @@ def test_a_view_that_wants_plone_protects_token_fails(instance: Instance) -> Non
     failed = hear(instance.queue_and_run(path, login="boss").content)
     assert (failed.retry, "403" in failed.error) == (False, True)
     assert "Form authenticator is invalid" in failed.error
+
+
+def test_a_job_whose_way_cannot_be_loaded_was_not_tried(instance: Instance) -> None:
+    """The ZODB is away before the view is called: that is no fault of the job."""
+    hindered = hear(instance.queue_and_run("/plone/@@test-steps/unreadable").content)
+    assert isinstance(hindered, NotTried)
+    assert hindered.obstacle is Obstacle.ZODB
+    assert "The server is away." in hindered.reason
+
+
+def test_a_run_is_let_in_once_by_a_process(instance: Instance) -> None:
+    """Whoever has seen its request on the way can't have it done again."""
+    instance.queue(TELL)
+    job = instance.claim()
+    assert instance.run(job).status_code == 200
+    assert instance.run(job).status_code == 401

@@ -15,7 +15,7 @@ from plone.subrequest import subrequest
 from Products.Five.browser import BrowserView
 from Products.Five.browser.metaconfigure import page
 from zExceptions import HTTPServiceUnavailable, Redirect, Unauthorized
-from ZODB.POSException import ConflictError
+from ZODB.POSException import ConflictError, StorageError
 from zope.interface import Interface, implementer
 from zope.publisher.interfaces import IPublishTraverse
 from zope.publisher.interfaces.browser import IDefaultBrowserLayer
@@ -232,7 +232,9 @@ class Steps(BrowserView):
         self.steps: list[str] = []
 
     def publishTraverse(self, request: Any, name: str) -> Steps:  # noqa: N802
-        """Take a step."""
+        """Take a step, but for one that can't be loaded."""
+        if name == "unreadable":
+            raise StorageError("The server is away.")
         self.steps.append(name)
         return self
 

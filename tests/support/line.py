@@ -52,10 +52,18 @@ class Line:
         with suppress(OSError):  # it was closed
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection((HOST, self._to_port))
-                self._sockets += [client, server]
-                self._start(self._hand_on, client, server, None)
-                self._start(self._hand_on, server, client, self._flows)
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        """Hand on between the client and the server; end the client's side if that is away."""
+        try:
+            server = socket.create_connection((HOST, self._to_port))
+        except OSError:
+            client.close()
+            return
+        self._sockets += [client, server]
+        self._start(self._hand_on, client, server, None)
+        self._start(self._hand_on, server, client, self._flows)
 
     def _hand_on(
         self, source: socket.socket, target: socket.socket, flows: threading.Event | None
