@@ -146,7 +146,7 @@ def test_a_job_knows_the_transaction_that_it_waits_for(jobs: Jobs, zodb: ZODB.DB
 
 
 def test_a_staged_row_says_where_its_evidence_is(jobs: Jobs, zodb: ZODB.DB) -> None:
-    """Database and last transaction before this one: there the resolver begins to look."""
+    """Mark, database and last transaction before this one: there the resolver begins to look."""
     change(zodb)
     transaction.commit()
     base = u64(zodb.lastTransaction())
@@ -158,7 +158,7 @@ def test_a_staged_row_says_where_its_evidence_is(jobs: Jobs, zodb: ZODB.DB) -> N
             evidence=sa.JSON
         )
         evidence = connection.execute(query, {"id": job_id}).scalar()
-    assert evidence == {"database": "main", "base_tid": base}
+    assert evidence == {"mark": "coserver", "database": "main", "base_tid": base}
 
 
 def test_a_transaction_without_jobs_bears_no_mark(jobs: Jobs, zodb: ZODB.DB) -> None:

@@ -6,14 +6,16 @@ One that was deleted or replaced goes on to take what is written to it, and nobo
 from __future__ import annotations
 
 import os
-import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from coserver_consumer import logs
 from coserver_consumer.store.codes import SQLITE_CANTOPEN
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, OperationalError
 
 IDENTITY = "coserver_file"
 LOG, INDEX = "-wal", "-shm"
@@ -51,7 +53,7 @@ class SqliteFile:
                 "the former: stop all that use it, and remove them"
             )
 
-    def _remember(self, connection: sqlite3.Connection, record: Any) -> None:
+    def _remember(self, connection: Connection, record: Any) -> None:
         _, _, self._path = connection.execute("PRAGMA database_list").fetchone()
         found = _identify(self._path)
         record.info[IDENTITY] = found
@@ -74,8 +76,10 @@ def _identify(path: str) -> Identity | None:
     return status.st_dev, status.st_ino
 
 
-def _cannot_open(why: str) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError(why)
+def _cannot_open(why: str) -> OperationalError:
+    from sqlite3 import OperationalError  # a megabyte that other databases don't need
+
+    error = OperationalError(why)
     error.sqlite_errorcode = SQLITE_CANTOPEN
     error.sqlite_errorname = "SQLITE_CANTOPEN"
     return error

@@ -1,6 +1,5 @@
 """Tasks that have children, and one that leaves without a word."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -17,6 +16,8 @@ def leave(job, code, path):
 
 def pool(job, directory):
     """Have two children wait until the file ``open`` is there."""
+    import multiprocessing  # nearly a megabyte, and a test weighs an idle process
+
     with multiprocessing.get_context("fork").Pool(2) as children:
         return children.map(_wait, [directory, directory])
 
