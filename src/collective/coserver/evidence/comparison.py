@@ -14,6 +14,7 @@ from typing import Any, Protocol, assert_never
 import transaction
 from persistent.TimeStamp import TimeStamp
 from ZODB import DB
+from ZODB.Connection import Connection
 from ZODB.utils import p64, u64
 
 from collective.coserver.datamanager.zodb import last_tid
@@ -139,7 +140,7 @@ class Markers:
         self.runs: list[RunKey] = []
         self._db = db
         with closing(db.open(transaction.TransactionManager())) as connection:
-            for oid in _find_changed(db.storage, since):
+            for oid in _find_changed(connection, since):
                 self.runs += _to_keys(marker.read_mark(connection, oid, Mark.RUN))
 
     def has(self, _tid: int) -> bool:
@@ -164,9 +165,12 @@ class Markers:
         return [origin for origin in origins if origin.batch in lost]
 
 
-def _find_changed(storage: Any, since: int) -> Iterator[int]:
-    """Yield the oids of the objects with a mark that have changed since."""
-    for record in storage.iterator(p64(since)):
+def _find_changed(connection: Connection, since: int) -> Iterator[int]:
+    """Yield the oids of the objects with a mark that have changed since.
+
+    The connection's own storage is asked: the database's sees what there was when it began.
+    """
+    for record in connection._storage.iterator(p64(since)):  # noqa: SLF001
         for changed in record:
             if changed.data and Mark.RUN.value.encode() in changed.data:
                 yield u64(changed.oid)
