@@ -310,9 +310,12 @@ def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_be
 def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, caplog):
     """A rescued job belongs to somebody else: the stale result is dropped."""
 
+    def hand_over(connection):
+        store.unregister(connection, bench.registration.id)  # gives the job back
+        store.claim(connection, consumer=other, queues=["default"], tasks=["test"], limit=1)
+
     def work(current):
-        bench.write(store.unregister, bench.registration.id)  # gives the job back
-        bench.write(store.claim, consumer=other, queues=["default"], tasks=["test"], limit=1)
+        bench.write(hand_over)  # at once: this worker would claim it again
         return Completed(result="stale")
 
     bench = make_bench(work)
@@ -609,7 +612,7 @@ def test_what_goes_wrong_around_an_attempt_fails_it_and_ends_no_thread(make_benc
         bench.wait_state(job_id, State.FAILED)
     bench.wait_state(good[0], State.COMPLETED)
     assert "couldn't bring this attempt to an end" in bench.write(store.get, bad[0]).error
-    assert not bench.worker.at_work()
+    wait_for(lambda: not bench.worker.at_work(), what="the threads to be idle")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
