@@ -91,7 +91,8 @@ def test_a_consumer_goes_on_with_the_new_file(
     consumer = make_consumer(url)
     consumer.start()
     move(file, file.with_name("former"))
-    wait_for(lambda: "was removed" in consumer.output(), what="the log")
+    wait_for(lambda: "The database is away: " in consumer.output(), what="the log")
+    assert not file.exists()
     move(other, file)
     with Client(url) as client:
         job_id = client.add("test.echo", {"a": 1})

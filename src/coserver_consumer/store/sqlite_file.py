@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
@@ -40,10 +41,16 @@ class SqliteFile:
         event.listen(engine, "connect", self._remember)
         event.listen(engine, "checkout", self._check)
 
-    def _require_file(self, *_: Any) -> None:
-        """Refuse to make an empty file where one was removed, and a log that isn't the file's."""
+    def _require_file(
+        self, _dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]
+    ) -> None:
+        """Refuse to make an empty file where one was removed, and a log that isn't the file's.
+
+        SQLite opens the file at the first statement, so it is told to make none as well.
+        """
         if not self._path:
             return
+        args[0], options["uri"] = f"file:{quote(self._path)}?mode=rw", True
         found, log = _identify(self._path), _identify(self._path + LOG)
         if found is None:
             raise _cannot_open(f"the file {self._path} was removed")
