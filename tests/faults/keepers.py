@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from sqlalchemy import Engine
+from ZODB import DB
 
 from collective.coserver.publication.agreement import answer
 from coserver_consumer.database import Database
@@ -28,45 +29,63 @@ SETTINGS = Settings(database="", heartbeat_every=0.1, dead_after=0.7, max_rescue
 
 
 @contextmanager
+def resolve(engine: Engine, storage: Storage, *, every: float, patience: float) -> Iterator[None]:
+    """Run a resolver alone; see ``keep``."""
+    db = storage.open()
+    loop = _make_resolver(Database(engine), db, every=every, patience=patience)
+    with _zope_on(engine), _running([loop]):
+        yield
+    db.close()
+
+
+@contextmanager
 def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0) -> Iterator[None]:
     """Run a resolver, a rescuer and a scheduler.
 
     The resolver asks about what is older than ``patience`` seconds: without any it asks about
     the living all the time, and must not be wrong about them.
     """
-    db = storage.open()
-
-    def ask(questions: Sequence[Question]) -> list[Verdict]:
-        return answer(questions, {"main": db})
-
-    def wake() -> None:
-        pass
-
-    database = Database(engine)
+    database, db = Database(engine), storage.open()
     registration = Registration(database, describe_consumer(SETTINGS, tasks=[]))
     rhythm = Rhythm(SETTINGS)
-    resolver = Resolver(database, ask, patience=patience, wake=wake)
     loops = [
         make_heartbeat(database, registration, Runs(), rhythm, every=SETTINGS.heartbeat_every),
-        Loop("resolver", every=every, tick=resolver.tick),
-        make_rescuer(database, SETTINGS, rhythm, wake=wake),
-        make_scheduler(database, wake=wake),
+        _make_resolver(database, db, every=every, patience=patience),
+        make_rescuer(database, SETTINGS, rhythm, wake=_wake),
+        make_scheduler(database, wake=_wake),
     ]
     registration.register()
-    with _zope_on(engine):
-        for loop in loops:
-            loop.start()
-        try:
-            yield
-        finally:
-            for loop in loops:
-                loop.stop()
-            for loop in loops:
-                loop.join(60)
+    with _zope_on(engine), _running(loops):
+        yield
     with suppress(StoreUnavailable):
         registration.unregister()
     with suppress(KeyError):  # ZODB stumbles over connections that broke while they opened
         db.close()
+
+
+def _make_resolver(database: Database, db: DB, *, every: float, patience: float) -> Loop:
+    def ask(questions: Sequence[Question]) -> list[Verdict]:
+        return answer(questions, {"main": db})
+
+    resolver = Resolver(database, ask, patience=patience, wake=_wake)
+    return Loop("resolver", every=every, tick=resolver.tick)
+
+
+def _wake() -> None:
+    """Nobody here waits for jobs."""
+
+
+@contextmanager
+def _running(loops: Sequence[Loop]) -> Iterator[None]:
+    for loop in loops:
+        loop.start()
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.stop()
+        for loop in loops:
+            loop.join(60)
 
 
 @contextmanager
