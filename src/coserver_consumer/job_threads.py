@@ -73,8 +73,19 @@ class JobThreads:
         """Do one run; an error, even one that isn't an ``Exception``, ends this run alone."""
         ident = get_ident()
         self._at_work[ident] = run
+        error = self._try(run)
+        if error is not None:
+            self._fail(run, error)
+        del self._at_work[ident]
+
+    def _try(self, run: Run) -> BaseException | None:
+        """Do one run; return the error that it raised.
+
+        It must not be in handling when its run is ended: a log that can't be written prints all
+        exceptions that are, and this one may raise even when it is printed.
+        """
         try:
             self._work(run)
         except BaseException as error:  # noqa: BLE001  the thread must outlive it
-            self._fail(run, error)
-        del self._at_work[ident]
+            return error
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,17 @@ def _no_settings_from_outside(monkeypatch, tmp_path):
         if name.startswith("COSERVER_") and not name.startswith("COSERVER_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Undo what the command line does to logging, which it has to itself elsewhere."""
+    root, urllib3 = logging.getLogger(), logging.getLogger("urllib3")
+    handlers, levels = root.handlers[:], (root.level, urllib3.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    urllib3.setLevel(levels[1])
 
 
 @pytest.fixture
@@ -133,7 +145,7 @@ def start_consumer(make_consumer, database_url) -> Callable[..., Process]:
 
 
 @pytest.fixture
-def call():
+def call(logging_as_before):
     """Run the command inside this process, which saves a second each time."""
 
     def run(url, *arguments, **environment):

@@ -67,6 +67,7 @@ def test_a_job_is_named_where_objects_are_shown(make_job):
     assert "hunter2" not in shown
 
 
+@pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize("where", ["title", "error"])
 def test_a_record_of_the_log_begins_one_line(where, make_job, capsys):
     """What follows is indented: nobody takes it for a record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from contextlib import contextmanager
@@ -613,6 +614,37 @@ def test_what_goes_wrong_around_an_attempt_fails_it_and_ends_no_thread(make_benc
     bench.wait_state(good[0], State.COMPLETED)
     assert "couldn't bring this attempt to an end" in bench.write(store.get, bad[0]).error
     wait_for(lambda: not bench.worker.at_work(), what="the threads to be idle")
+
+
+@pytest.fixture
+def closed_log():
+    """Have the consumer log into a stream that has been closed."""
+    stream = io.StringIO()
+    stream.close()
+    handler = logging.StreamHandler(stream)
+    logging.getLogger("coserver").addHandler(handler)
+    yield
+    logging.getLogger("coserver").removeHandler(handler)
+
+
+@pytest.mark.usefixtures("closed_log")
+@pytest.mark.parametrize("kind", odd_exceptions.MAKERS)
+def test_a_log_that_is_closed_ends_no_thread(make_bench, caplog, kind):
+    """Python's logging prints what it was about to log, with each exception that is at hand."""
+
+    def work(current):
+        if current.job.title == "bad":
+            error = odd_exceptions.MAKERS[kind]()
+            raise error
+        return Completed()
+
+    bench = make_bench(work)
+    [bad] = bench.add(title="bad", max_attempts=1)
+    bench.worker.start()
+    bench.wait_state(bad, State.FAILED)
+    wait_for(lambda: not bench.worker.at_work(), what="the threads to be idle")
+    bench.wait_state(bench.add()[0], State.COMPLETED)
+    assert "has ended and is replaced" not in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
