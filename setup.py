@@ -50,6 +50,7 @@ TEST = [
     "pytest",
     "pytest-plone",
     "pytest-timeout",
+    "pytest-xdist",
     "RelStorage",
     "psycopg2-binary",
     "requests",

@@ -9,15 +9,32 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from xdist.scheduler import LoadFileScheduling
 
 from coserver_consumer import store
 from support.databases import DATABASES, empty, fresh_database, upgrade
+
+SHARED = ("tests/acceptance/", "tests/plone/")  # their tests share what takes long to start
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let an interrupt end what the tests start, also where they run in a shell's background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Scheduling(LoadFileScheduling):
+    """Hands a folder that shares a Plone to one process, and of all other tests each file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((name for name in SHARED if nodeid.startswith(name)), None)
+        return folder or super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Say how ``pytest --numprocesses`` shares the tests out."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(params=DATABASES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from faults.tally import Tally
 from support.databases import fresh_database
 from support.private_postgresql import PrivatePostgresql, private_postgresql
 
-TALLIES = pytest.StashKey[list[Tally]]()
+TALLY = "tally"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,22 +87,30 @@ def own_postgresql() -> Iterator[PrivatePostgresql]:
 
 
 @pytest.fixture
-def accept(request: pytest.FixtureRequest) -> Callable[[Tally], Tally]:
+def accept(record_property: Callable[[str, object], None]) -> Callable[[Tally], Tally]:
     """A function that puts a tally into the table at the end."""
-    tallies = request.config.stash.setdefault(TALLIES, [])
 
     def accept(tally: Tally) -> Tally:
-        tallies.append(tally)
+        record_property(TALLY, asdict(tally))
         return tally
 
     return accept
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print the table."""
-    tallies = config.stash.get(TALLIES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of all tests, in whichever process each has run."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call"
+    ]
+    tallies = [
+        Tally(**values)
+        for report in reports
+        for name, values in report.user_properties
+        if name == TALLY
+    ]
     if tallies:
         terminalreporter.section("faults")
         terminalreporter.write_line(table.render(tallies))
