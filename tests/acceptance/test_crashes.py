@@ -51,7 +51,7 @@ def test_a_killed_zope_worker_loses_its_job_before_its_successor_is_ready(
     installation.gates.wait_reached("zodb-killed")
     [worker] = psutil.Process(consumer.pid).children()
     worker.kill()
-    wait_for(lambda: jobs.get(job_id).rescues == 1, what="the job to be given back", within=4)
+    wait_for(lambda: jobs.get(job_id).rescues == 1, what="the job to be given back")
     assert consumer.output().count("Consumer is ready") == 1
     installation.gates.open("zodb-killed")
     job = jobs.wait_completed(job_id, within=60)

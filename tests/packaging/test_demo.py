@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,13 +105,11 @@ def test_check_sees_the_examples_job_completed(demonstration: Demonstration, che
     assert leftovers.end_all(demonstration.directory) == []
 
 
-def test_a_second_start_is_quick_and_keeps_its_data(demonstration: Demonstration, checked):
-    """It serves the site in less than 40 s, with the job of the first start; Ctrl-C ends it."""
-    began = time.monotonic()
+def test_a_second_start_makes_nothing_anew_and_keeps_its_data(demonstration, checked):
+    """It serves the site, with the job of the first start; Ctrl-C ends it."""
     process = demonstration.start()
     try:
         assert status_of(demonstration.url) == 200
-        assert time.monotonic() - began < 40
         assert "Creating the Plone site" in checked.stdout
         assert "Creating the Plone site" not in process.output()
         assert [job["state"] for job in demonstration.list_jobs()] == ["completed"]
