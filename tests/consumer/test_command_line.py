@@ -227,8 +227,8 @@ def test_a_mistake_is_one_line_and_an_exit_code(sqlite_url, call, arguments, cod
         ("", 2, "'database' is missing"),
         ("oracle://queue:hunter2@db/queue", 2, "'database' in the environment is wrong"),
         ("sqlite:////no/such/folder/queue.sqlite", 1, "unable to open database file"),
-        (f"postgresql://queue:hunter2@127.0.0.1:{free_port()}/queue", 1, "can't be reached"),
-        (f"mysql://queue:hunter2@127.0.0.1:{free_port()}/queue", 1, "can't be reached"),
+        ("postgresql://queue:hunter2@127.0.0.1:1/queue", 1, "can't be reached"),
+        ("mysql://queue:hunter2@127.0.0.1:1/queue", 1, "can't be reached"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line_without_a_password(call, url, code, said):
