@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lxml.html
 import pytest
 import transaction
+from OFS.Folder import Folder
 from plone import api
 from plone.app.redirector.interfaces import IRedirectionStorage
-from plone.app.testing import TEST_USER_ID, setRoles
+from plone.app.testing import TEST_USER_ID, logout, setRoles
 from plone.dexterity.utils import addContentToContainer, createContent
 from plone.namedfile.file import NamedBlobFile
 from plone.uuid.interfaces import ATTRIBUTE_NAME
+from Products.CMFPlone.factory import addPloneSite
 from zope.component import getGlobalSiteManager, getUtility
+from zope.component.hooks import getSite, setSite
 from zope.lifecycleevent.interfaces import IObjectAddedEvent, IObjectCreatedEvent
 
 from collective.coserver import queue
@@ -384,3 +388,148 @@ def test_a_job_queued_while_somebody_adds_a_page_runs_on_that_page(
     transaction.begin()
     assert instance.jobs.get(job.id).state is COMPLETED
     assert instance.portal["harbour-news"].title == "written"
+
+
+@contextmanager
+def in_site(site: Any) -> Iterator[None]:
+    """Make another site the current one, or none, and commit."""
+    before = getSite()
+    setSite(site)
+    try:
+        yield
+        transaction.commit()
+    finally:
+        setSite(before)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "leave", [lambda page: api.content.rename(page, "new"), api.content.delete]
+)
+def test_a_job_that_is_queued_without_a_current_site_is_about_its_content(
+    coserver_jobs: InProcessConsumer, site: Any, way: Callable, leave: Callable
+) -> None:
+    """As in a script that sets none: a namesake further up isn't taken for it."""
+    page = api.content.create(api.content.create(site, "Folder", "folder"), "Document", "page")
+    namesake = api.content.create(site, "Document", "page", title="A namesake")
+    transaction.commit()
+    with in_site(None):
+        way(page)
+    leave(page)
+    job = run_one(coserver_jobs)
+    assert job.site == "/plone"
+    assert namesake.title == "A namesake"
+    assert job.state is (COMPLETED if "new" in site.folder else FAILED)
+
+
+def test_a_request_to_the_root_queues_what_is_about_content(instance: Instance) -> None:
+    """It has no current site, either."""
+    setRoles(instance.portal, TEST_USER_ID, ["Manager"])
+    page = api.content.create(instance.portal, "Document", "page")
+    transaction.commit()
+    instance.queue("/plone/page/@@test-tell-jobs", at="/@@test-queue")
+    job = instance.claim()
+    assert job.args["content"] == {"uid": api.content.get_uuid(page), "path": "/plone/page"}
+    assert job.site == "/plone"
+
+
+@pytest.fixture(params=["in a site", "outside"])
+def place(request: pytest.FixtureRequest, site: Any) -> Any:
+    """Where objects without a UID may be: outside nobody of the site can be logged in."""
+    if request.param == "in a site":
+        return site
+    logout()
+    return site.aq_parent
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_object_without_a_uid_that_is_gone_is_not_taken_for_a_namesake_above(
+    coserver_jobs: InProcessConsumer, place: Any, way: Callable
+) -> None:
+    """Which is what acquisition finds."""
+    for name in ("old", "scripts"):
+        place._setObject(name, Folder(name))
+    place.old._setObject("scripts", Folder("scripts"))
+    way(place.old.scripts)
+    transaction.commit()
+    place.old._delObject("scripts")
+    job = run_one(coserver_jobs)
+    assert place.scripts.title != "written"
+    assert (job.state, "/old/scripts (UID None) is gone" in job.error) == (FAILED, True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_object_without_a_uid_is_found(
+    coserver_jobs: InProcessConsumer, place: Any, way: Callable
+) -> None:
+    """At its path."""
+    place._setObject("scripts", Folder("scripts"))
+    with in_site(None):
+        way(place.scripts)
+    job = run_one(coserver_jobs)
+    assert (job.state, job.error) == (COMPLETED, None)
+    assert place.scripts.title == "written"
+
+
+def test_what_is_below_content_is_not_taken_for_a_namesake_above_it(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """Though the path is about that content, with which it moves."""
+    folder = api.content.create(site, "Folder", "folder")
+    for place in (site, folder):
+        place._setObject("scripts", Folder("scripts"))
+    transaction.commit()
+    by_path(folder.scripts)
+    transaction.commit()
+    api.content.rename(folder, "renamed")
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert site.renamed.scripts.title == "written"
+    by_path(site.renamed.scripts)
+    transaction.commit()
+    site.renamed._delObject("scripts")
+    job = run_one(coserver_jobs)
+    assert site.scripts.title != "written"
+    assert (job.state, "/renamed/scripts" in job.error) == (FAILED, True)
+
+
+@pytest.fixture
+def other(site: Any) -> Any:
+    """Another site of the same Zope."""
+    profiles = {
+        "profile_id": "Products.CMFPlone:plone",
+        "extension_ids": ("plone.app.contenttypes:default", "collective.coserver:default"),
+    }
+    made = addPloneSite(site.aq_parent, "other", **profiles)
+    setSite(site)
+    transaction.commit()
+    return made
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_content_of_another_site_is_looked_for_in_its_own(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, other: Any, way: Callable
+) -> None:
+    """A job about content is one of its site, whichever site is the current one."""
+    with in_site(other):
+        way(page)
+    api.content.rename(page, "renamed")
+    job = run_one(coserver_jobs)
+    assert (job.state, job.error, job.site) == (COMPLETED, None, "/plone")
+    assert site.renamed.title == "written"
+
+
+def test_arguments_and_results_of_several_sites_are_found(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, other: Any
+) -> None:
+    """A function may be given, and return, content of sites that aren't its job's."""
+    with api.env.adopt_roles(["Manager"]), in_site(other):
+        stranger = api.content.create(other, "Document", "page")
+    job_id = functions.echo.delay(page, stranger)
+    transaction.commit()
+    with api.env.adopt_roles(["Manager"]), in_site(other):
+        api.content.rename(stranger, "renamed")
+    assert run_one(coserver_jobs).state is COMPLETED
+    api.content.rename(page, "renamed")
+    for current in (site, other, None):
+        with in_site(current):
+            assert queue.result(job_id)[0] == (site.renamed, other.renamed)

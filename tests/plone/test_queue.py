@@ -314,11 +314,13 @@ def test_a_script_s_jobs_have_the_public_address(
 
 
 def test_a_script_without_user_and_site_queues_as_anonymous(functional: Any, jobs: Jobs) -> None:
-    """Nobody logged in, no site set: then the job has neither."""
+    """Nobody logged in, no site set: then the job's site is that of its path, if it lies in one."""
     setRequest(None)
     setSite(None)
     noSecurityManager()
     job = commit(queue.add(PATH))
+    assert (job.owner, job.site) == (None, "/plone")
+    job = commit(queue.add("/@@import-feed"))
     assert (job.owner, job.site) == (None, None)
 
 

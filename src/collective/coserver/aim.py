@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from Products.ZCatalog.interfaces import ICatalogBrain
 
 from collective.coserver.address import to_path
-from collective.coserver.place import Subject, find_content, has_path, is_content, note
+from collective.coserver.origin import find_site
+from collective.coserver.place import Subject, find_subject, is_followed, note
+from collective.coserver.tree import find_root, find_site_on, has_path
 from coserver_consumer.errors import InvalidJob
 
 Args = dict[str, Any]
@@ -17,9 +19,13 @@ Args = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """``args`` are those of the job as it would be now; ``rest`` follows the subject's path."""
+    """``args`` are those of the job as it would be now; ``rest`` follows the subject's path.
+
+    ``site`` is the one that it lies in, or else the current one.
+    """
 
     args: Args
+    site: Any
     rest: str = ""
     subject: Subject | None = None
 
@@ -45,23 +51,25 @@ def to_aim(url: Any, view: str | None) -> Aim:
         return _from_path(to_path(url, view))
     subject = note(_to_object(url))
     args = {"path": to_path(quote(subject.path or "/"), view), **_refer(subject, subject.path)}
-    return Aim(args=args, rest="" if view is None else f"/{view}", subject=subject)
+    site = find_site(subject.target) or find_site()  # one that is being made may be in none
+    return Aim(args=args, site=site, rest="" if view is None else f"/{view}", subject=subject)
 
 
 def _from_path(path: str) -> Aim:
-    steps = path.partition("?")[0].split("/")
-    found = find_content("/".join(steps))
+    asked = path.partition("?")[0]
+    site = find_site_on(find_root(), unquote(asked)) or find_site()
+    found = find_subject(asked)
     if found is None:
-        return Aim(args={"path": path})
-    target, number = found
-    rest = path[len("/".join(steps[: number + 1])) :]
-    subject = note(target)
-    return Aim(args={"path": path, **_refer(subject, subject.path)}, rest=rest, subject=subject)
+        return Aim(args={"path": path}, site=site)
+    subject, number = found
+    rest = path[len("/".join(asked.split("/")[: number + 1])) :]
+    args = {"path": path, **_refer(subject, subject.path)}
+    return Aim(args=args, site=site, rest=rest, subject=subject)
 
 
 def _refer(subject: Subject, place: str | None) -> Args:
-    """Return what says of which content the path is, if it is one's that can be looked up."""
-    if place is None or not is_content(subject.target) or not subject.is_at(place):
+    """Return what says of which object the path is, if it is one's that can be looked up."""
+    if place is None or not is_followed(subject.target) or not subject.is_at(place):
         return {}
     return {"content": subject.refer(place)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -11,23 +11,23 @@ from Acquisition import aq_base
 from OFS.interfaces import IApplication
 from plone.base.interfaces import IPloneSiteRoot
 from plone.uuid.interfaces import IUUID
-from zope.component.hooks import getSite
 
 from collective.coserver.origin import find_site
+from collective.coserver.tree import Steps, find_at, find_root, find_site_on, walk
 from coserver_consumer.errors import InvalidJob
-
-Steps = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """An object that a job is about; ``path`` is where it was when the job was queued, if it was.
 
+    ``below`` is the way on from it to something that is contained there and has no UID.
     ``find`` asks for its place when the transaction commits.
     """
 
     target: Any
     path: str | None
+    below: str = ""
 
     def find(self) -> str:
         """Return where the object is now; raise ``InvalidJob`` if it never had a place.
@@ -49,17 +49,13 @@ class Subject:
 
     def refer(self, path: str | None) -> dict[str, str | None]:
         """Return what a job says of the object at this path."""
-        return {"uid": IUUID(self.target, None), "path": path}
+        said = {"uid": IUUID(self.target, None), "path": path}
+        return said | {"below": self.below} if self.below else said
 
 
-def note(target: Any) -> Subject:
+def note(target: Any, *, below: str = "") -> Subject:
     """Return the object as a job's subject."""
-    return Subject(target=target, path=locate(target))
-
-
-def has_path(value: Any) -> bool:
-    """True if the value is an object that can have a place below Zope's root."""
-    return hasattr(aq_base(value), "getPhysicalPath")
+    return Subject(target=target, path=locate(target), below=below)
 
 
 def locate(target: Any) -> str | None:
@@ -73,9 +69,10 @@ def locate(target: Any) -> str | None:
     is_rooted = _is_rooted(target, steps)
     if is_rooted and _is_at(target, steps):
         return "/".join(steps) or "/"
-    path = find_path(IUUID(target, None), find_site())
-    if path is not None and _is_at(target, path.split("/")):
-        return path
+    for site in (find_site(target), find_site()):
+        path = find_path(IUUID(target, None), site)
+        if path is not None and _is_at(target, path.split("/")):
+            return path
     return ("/".join(steps) or "/") if is_rooted else None
 
 
@@ -92,44 +89,45 @@ def find_path(uid: str | None, site: Any) -> str | None:
     return catalog.getpath(found) if found else None
 
 
-def walk(start: Any, steps: Steps) -> Iterator[Any]:
-    """Yield the objects on the way, each one that the one before contains."""
-    place = start
-    for step in steps:
-        get = getattr(aq_base(place), "_getOb", None)
-        place = None if get is None or step.startswith("_") else place._getOb(step, None)  # noqa: SLF001
-        if place is None or not has_path(place):
-            return
-        yield place
+def find_paths(root: Any, uid: str | None, path: str, *, site: Any) -> Iterator[str]:
+    """Yield where the content may be that was at the path: there, or where a catalog has it.
 
-
-def find_content(path: str) -> tuple[Any, int] | None:
-    """Return the last object on the path that has a UID, and its number of steps; None if none.
-
-    The site itself isn't looked for by its UID. ``path`` is from Zope's root, without a query; it
-    may be quoted.
+    That is the catalog of the site that the path leads through, which is the content's own
+    whichever was the current one, and that of ``site``.
     """
-    site = getSite()
-    if site is None:
-        return None
-    found = None
+    yield path
+    for asked in (find_site_on(root, path), site):
+        if found := find_path(uid, asked):
+            yield found
+
+
+def find_subject(path: str) -> tuple[Subject, int] | None:
+    """Return what a path is about, and the number of steps to it; None if about no object.
+
+    That is the last object on the path that has a UID, or else the object that the containers on
+    it lead to. A site isn't looked for as an object. ``path`` is from Zope's root, without a query;
+    it may be quoted.
+    """
+    root = find_root()
     steps = [unquote(step) for step in path.split("/")[1:]]
-    for number, place in enumerate(walk(site.getPhysicalRoot(), steps), start=1):
-        if is_content(place):
-            found = place, number
-    return found
+    places = [] if root is None else list(walk(root, steps))
+    for number in range(len(places), 0, -1):
+        target = places[number - 1]
+        if is_content(target):
+            return note(target, below="/".join(steps[number : len(places)])), number
+    if places and is_followed(places[-1]):
+        return note(places[-1]), len(places)
+    return None
 
 
 def is_content(target: Any) -> bool:
     """True if the object can be found by its UID, wherever it is in its site."""
-    return not IPloneSiteRoot.providedBy(target) and IUUID(target, None) is not None
+    return is_followed(target) and IUUID(target, None) is not None
 
 
-def find_at(root: Any, path: str) -> Any:
-    """Return the object at the path, None if none is there."""
-    steps = path.split("/")[1:]
-    found = list(walk(root, steps))
-    return found[-1] if found and len(found) == len(steps) else None
+def is_followed(target: Any) -> bool:
+    """True if a job says of the object that it is about it: a site and Zope's root are places."""
+    return not IPloneSiteRoot.providedBy(target) and not IApplication.providedBy(target)
 
 
 def _is_rooted(target: Any, steps: Steps) -> bool:
@@ -140,9 +138,8 @@ def _is_rooted(target: Any, steps: Steps) -> bool:
 
 
 def _is_at(target: Any, steps: Steps) -> bool:
-    site = getSite()
-    if site is None:
+    root = find_root(target)
+    if root is None:
         return False
-    root = site.getPhysicalRoot()
     found = find_at(root, "/".join(steps)) if len(steps) > 1 else root
     return found is not None and aq_base(found) is aq_base(target)

@@ -21,7 +21,6 @@ from collective.coserver.enlisting import Work, enlist, enlist_all, make
 from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
-from collective.coserver.origin import find_site
 from collective.coserver.owner import current_owner, find_user
 from collective.coserver.parameters import to_parameters
 from collective.coserver.pas.login import require_login
@@ -92,9 +91,8 @@ def job(  # noqa: PLR0917  see add
         )
 
     work = replace(write(aim.args), settle=lambda: write(aim.settle()))
-    site = _find_site(url)
     said = read_options(with_moment({"queue": queue, **options}))
-    return make(work, said, owner=require_login(find_user()), site=site, request=request)
+    return make(work, said, owner=require_login(find_user()), site=aim.site, request=request)
 
 
 def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
@@ -112,10 +110,9 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
         return Work(task=XML_RPC, args=aimed | more, title=f"{to_title(aimed['path'])} {method}")
 
     work = replace(write(aim.args), settle=lambda: write(aim.settle()))
-    site = _find_site(url)
     said = read_options(with_moment(options))
     return enlist(
-        make(work, said, owner=require_login(find_user()), site=site, request=getRequest())
+        make(work, said, owner=require_login(find_user()), site=aim.site, request=getRequest())
     )
 
 
@@ -192,11 +189,6 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     said: dict[str, Any] = {} if states is None else {"states": states}
     said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
     write(lambda connection: store.retry(connection, job.id, **said))
-
-
-def _find_site(url: Any) -> Any:
-    """Return the site of an object, or the current one: an object that is being made has none."""
-    return (None if isinstance(url, str) else find_site(url)) or find_site()
 
 
 def _to_method(name: str) -> str:

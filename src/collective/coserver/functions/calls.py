@@ -8,7 +8,7 @@ from typing import Any
 
 from collective.coserver.functions import content
 from collective.coserver.functions.content import fill
-from collective.coserver.place import has_path
+from collective.coserver.tree import has_path
 from coserver_consumer import codec
 from coserver_consumer.errors import InvalidJob
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from plone.app.uuid.utils import uuidToPhysicalPath
 from plone.uuid.interfaces import IUUID
+from Products.CMFCore.indexing import processQueue
 from Products.ZCatalog.interfaces import ICatalogBrain
-from zope.component.hooks import getSite
 
-from collective.coserver.place import Subject, has_path, note
+from collective.coserver.origin import find_site
+from collective.coserver.place import Subject, find_paths, note
+from collective.coserver.tree import find_root, has_path
 from coserver_consumer.errors import InvalidJob, ObjectGone
 
 KIND = "content"
@@ -50,17 +51,25 @@ def unpack(kind: str, reference: dict[str, Any]) -> Any:
     """
     if kind != KIND:
         raise InvalidJob(f"No kind of value is called {kind!r}.")
-    uid, path = reference["uid"], reference["path"]
-    found = _find_by_path(uuidToPhysicalPath(uid)) if uid else None
-    if found is None or IUUID(found, None) != uid:
-        found = _find_by_path(path)
-    if found is None or IUUID(found, None) != uid:
-        raise ObjectGone(f"The object that was at {path or '/'} (UID {uid}) is gone.")
+    uid, path = reference["uid"], reference["path"] or "/"
+    root = find_root()
+    found = None if root is None else _find(root, uid, path)
+    if found is None:
+        raise ObjectGone(f"The object that was at {path} (UID {uid}) is gone.")
     return found
 
 
-def _find_by_path(path: str | None) -> Any:
-    site = getSite()
-    if path is None or site is None:
+def _find(root: Any, uid: str | None, path: str) -> Any:
+    """Return the object that was at the path, None if it is gone."""
+    processQueue()  # what this transaction has moved is where the catalog will have it
+    candidates = find_paths(root, uid, path, site=find_site())
+    found = (_find_by_path(root, candidate) for candidate in candidates)
+    return next((each for each in found if each is not None and IUUID(each, None) == uid), None)
+
+
+def _find_by_path(root: Any, path: str) -> Any:
+    """Return the object at the path, None for another: a step that isn't there is acquired."""
+    found = root.unrestrictedTraverse(path, None)
+    if not has_path(found) or ("/".join(found.getPhysicalPath()) or "/") != path:
         return None
-    return site.getPhysicalRoot().unrestrictedTraverse(path or "/", None)
+    return found

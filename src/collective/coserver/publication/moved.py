@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 from plone.uuid.interfaces import IUUID
 
-from collective.coserver.place import find_at, find_path
+from collective.coserver.place import find_paths
 from collective.coserver.publication.refusal import Told, refuse
+from collective.coserver.tree import find_at
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Failed
 from coserver_consumer.transports.target import through_virtual_host
@@ -29,14 +30,15 @@ def lead_to_content(request: Any, job: Job) -> None:
 
 
 def _traverse(
-    request: Any, job: Job, content: dict[str, str], path: str, *more: Any, **hooks: Any
+    request: Any, job: Job, content: dict[str, Any], path: str, *more: Any, **hooks: Any
 ) -> Any:
     """Traverse as the request does, to the content's new place if it has moved."""
     del request.traverse
     app = request["PARENTS"][-1]
     now = find_now(app, content, site=job.site)
     if now is None:
-        where = f"{content['path']} (UID {content['uid']})"
+        way = "/".join(filter(None, (content["path"], content.get("below"))))
+        where = f"{way} (UID {content['uid']})"
         gone = Failed(error=f"The content that was at {where} is gone.", retry=False)
         refuse(request, Told(410, gone))
     if now != content["path"]:
@@ -44,18 +46,20 @@ def _traverse(
     return request.traverse(path, *more, **hooks)
 
 
-def find_now(app: Any, content: dict[str, str], *, site: str | None) -> str | None:
+def find_now(app: Any, content: dict[str, Any], *, site: str | None) -> str | None:
     """Return the path at which the content is now, None if it is gone."""
-    path, uid = content["path"], content["uid"]
-    if _has(app, path, uid):
-        return path
-    found = find_path(uid, None if site is None else find_at(app, site))
-    return found if found is not None and _has(app, found, uid) else None
+    named = None if site is None else find_at(app, site)
+    candidates = find_paths(app, content["uid"], content["path"], site=named)
+    return next((path for path in candidates if _has(app, path, content)), None)
 
 
-def _has(app: Any, path: str, uid: str) -> bool:
+def _has(app: Any, path: str, content: dict[str, Any]) -> bool:
+    """True if the containers lead there to the content, and on to what was below it."""
     found = find_at(app, path)
-    return found is not None and IUUID(found, None) == uid
+    if found is None or IUUID(found, None) != content["uid"]:
+        return False
+    below = content.get("below")
+    return not below or find_at(app, f"{path}/{below}") is not None
 
 
 def _replace(asked: str, job: Job, before: str, now: str) -> str:
