@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -18,14 +19,22 @@ from coserver_consumer.signals import ENDINGS, OTHERS
 
 Attempt = Callable[[CurrentJob], Ending]
 
+_held = threading.local()  # the signals that a thread was blocking before its fork
+
 
 def guard_children(*descriptors: int) -> None:
     """Have each child that is forked from now on find nothing in these files.
 
     Signals do to it what they do to any program: ``multiprocessing`` ends its children by SIGTERM.
+    One that comes before the child could see to that is kept until then: it would be lost, as the
+    handler that it still finds is this process's.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows
-        os.register_at_fork(after_in_child=lambda: _disconnect(descriptors))
+        os.register_at_fork(
+            before=_hold_signals,
+            after_in_parent=_release_signals,
+            after_in_child=lambda: _begin_as_child(descriptors),
+        )
 
 
 def end_in_children(attempt: Attempt) -> Attempt:
@@ -44,14 +53,30 @@ def end_in_children(attempt: Attempt) -> Attempt:
     return run
 
 
+def _hold_signals() -> None:
+    _held.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ours())
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _held.before)
+
+
+def _begin_as_child(descriptors: tuple[int, ...]) -> None:
+    _disconnect(descriptors)
+    for number in _ours():
+        signal.signal(number, signal.SIG_DFL)
+    _release_signals()
+
+
+def _ours() -> list[int]:
+    return [getattr(signal, name) for name in (*ENDINGS, *OTHERS) if hasattr(signal, name)]
+
+
 def _disconnect(descriptors: tuple[int, ...]) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in descriptors:
         os.dup2(nothing, descriptor, inheritable=False)  # its number isn't free for other files
     os.close(nothing)
-    for name in (*ENDINGS, *OTHERS):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def _leave(ending: Ending) -> NoReturn:

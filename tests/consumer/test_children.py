@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -17,6 +19,21 @@ FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_MAX_RESCUES": "100"}
 def database_url(sqlite_url):
     """What is here doesn't depend on the kind of database."""
     return sqlite_url
+
+
+# a signal comes before the child has done anything
+BORN = """
+import os, signal
+from coserver_consumer.forks import guard_children
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+guard_children()
+pid = os.fork()
+if not pid:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
 
 
 def noted(gate) -> set[int]:
@@ -39,6 +56,12 @@ def test_a_job_may_have_a_pool_of_processes(start_consumer, client, jobs, gate):
     job_id = client.add("test.pool", {"directory": str(gate.directory)})
     assert jobs.wait_completed(job_id).result == [True, True]
     assert not [pid for pid in noted(gate) if is_alive(pid)]
+
+
+def test_a_signal_that_comes_as_a_child_begins_ends_it():
+    """A pool ends its children so when there was too little to do; it would wait for ever."""
+    done = subprocess.run([sys.executable, "-c", BORN], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.split() == [b"-15", b"set()"]
 
 
 @pytest.mark.parametrize(("task", "processes"), [("test.pool", 2), ("test.fork", 2)])
