@@ -33,15 +33,19 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coserver_consumer.errors import InvalidJob
 
 KIND, VALUE = "$", "value"
+MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more
 NOT_KEPT = "not kept"  # stands for a result that is too large; its value says so
 
 Pack = Callable[[Any], tuple[str, Any] | None]
-"""Returns kind and JSON of a value, None if it is none of its kinds."""
+"""Returns kind and JSON of a value, None if it is none of its kinds.
+
+Instead of JSON it may return what the caller replaces by JSON before it is written.
+"""
 
 Unpack = Callable[[str, Any], Any]
 """Returns the value of a kind and its JSON."""
@@ -81,6 +85,18 @@ def why_not_kept(result: Any) -> str | None:
     return str(result.get(VALUE))
 
 
+def in_order(items: Iterable[Any]) -> list[Any]:
+    """Return the items of a set in an order of their own, so that equal sets are written alike.
+
+    What isn't JSON yet has no place in it; once it is, they are put in order again.
+    """
+    return sorted(items, key=lambda item: json.dumps(item, sort_keys=True, default=_no_place))
+
+
+def _no_place(value: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Encoder:
     pack: Pack
@@ -91,6 +107,11 @@ class _Encoder:
 
     def itself(self, value: Any, name: str) -> Any:
         return value
+
+    def whole(self, value: int, name: str) -> int:
+        if value.bit_length() <= MOST_BITS:
+            return value
+        raise InvalidJob(f"{name} is a number of more than 4,000 digits; pass it as text.")
 
     def number(self, value: float, name: str) -> float:
         if math.isfinite(value):
@@ -105,18 +126,21 @@ class _Encoder:
             if type(key) is not str:
                 raise InvalidJob(f"{name} has the key {key!r}; keys must be text.")
         written = {key: self.encode(item, f"{name}[{key!r}]") for key, item in value.items()}
-        return written if KIND not in value else _tagged("dict", list(written.items()))
+        return (
+            written if KIND not in value else _tagged("dict", [[*pair] for pair in written.items()])
+        )
 
     def many(self, value: Any, name: str) -> dict[str, Any]:
         return _tagged(type(value).__name__, self.items(value, name))
 
     def unordered(self, value: Any, name: str) -> dict[str, Any]:
-        """Write a set in an order of its own, so that equal sets are written alike."""
-        items = sorted(self.items(value, name), key=lambda item: json.dumps(item, sort_keys=True))
-        return _tagged(type(value).__name__, items)
+        return _tagged(type(value).__name__, in_order(self.items(value, name)))
 
     def scalar(self, value: Any, name: str) -> dict[str, Any]:
-        return _tagged(type(value).__name__.lower(), SCALARS[type(value)](value))
+        try:
+            return _tagged(type(value).__name__.lower(), SCALARS[type(value)](value))
+        except (OverflowError, ValueError) as error:
+            raise InvalidJob(f"{name} can't be written: {type(value).__name__}, {error}.") from None
 
     def foreign(self, value: Any, name: str) -> dict[str, Any]:
         packed = self.pack(value)
@@ -138,7 +162,17 @@ def _tagged(kind: str, value: Any) -> dict[str, Any]:
 
 
 def _from_datetime(value: datetime) -> list[str | None]:
-    return [value.isoformat(), getattr(value.tzinfo, "key", None)]
+    return [value.isoformat(), _name_zone(value.tzinfo)]
+
+
+def _name_zone(zone: Any) -> str | None:
+    """Return the name by which a zone can be found again, None for an offset and the like."""
+    if not isinstance(zone, ZoneInfo) or zone.key is None:
+        return None
+    try:
+        return ZoneInfo(zone.key).key
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
 
 
 SCALARS: dict[type, Callable[[Any], Any]] = {
@@ -151,7 +185,8 @@ SCALARS: dict[type, Callable[[Any], Any]] = {
 }
 Writer = Callable[[_Encoder, Any, str], Any]
 WRITERS: dict[type, Writer] = {
-    **dict.fromkeys((NoneType, bool, int, str), _Encoder.itself),
+    **dict.fromkeys((NoneType, bool, str), _Encoder.itself),
+    int: _Encoder.whole,
     float: _Encoder.number,
     list: _Encoder.items,
     dict: _Encoder.mapping,
@@ -185,7 +220,20 @@ class _Decoder:
 def _to_datetime(value: list[Any]) -> datetime:
     text, zone = value
     moment = datetime.fromisoformat(text)
-    return moment if zone is None else moment.astimezone(ZoneInfo(zone))
+    return moment if zone is None else _in_zone(moment, ZoneInfo(zone))
+
+
+def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment in the zone.
+
+    By what its clocks show, since there is no way over UTC at the ends of the calendar; unless the
+    zone has another offset by now.
+    """
+    for fold in (0, 1):
+        found = moment.replace(tzinfo=zone, fold=fold)
+        if found.utcoffset() == moment.utcoffset():
+            return found
+    return moment.astimezone(zone)
 
 
 def _refuse(kind: str, value: Any) -> Any:

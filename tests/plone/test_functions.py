@@ -15,6 +15,7 @@ from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import current_job, queue, task
 from collective.coserver.functions import registry
+from collective.coserver.inprocess.consumer import InProcessConsumer
 from coserver_consumer import signing, store
 from coserver_consumer.errors import (
     DidNotComplete,
@@ -412,3 +413,41 @@ def test_what_the_system_makes_has_a_creator(instance: Instance, site: Any) -> N
     assert "system" not in site["by-system"].get_local_roles()
     made = run(instance, functions.create.delay(site, "by-user"))
     assert made == Completed(result=[TEST_USER_ID])
+
+
+COLLECTIONS = [
+    lambda *objects: [*objects],
+    lambda *objects: objects,
+    lambda *objects: set(objects),
+    lambda *objects: frozenset(objects),
+    lambda *objects: {frozenset(objects), (1, *objects), "x"},
+    lambda *objects: {"$": objects[0], "more": {objects[1]}},
+]
+
+
+@pytest.mark.parametrize("collect", COLLECTIONS)
+def test_a_collection_may_hold_objects(instance: Instance, page: Any, collect: Any) -> None:
+    """Of whatever kind, as an argument and in the result; equal sets are written alike."""
+    job_id = functions.echo.delay(collect(page, instance.portal))
+    assert isinstance(run(instance, job_id), Completed)
+    ((found,), _) = queue.result(job_id)
+    assert found == collect(page, instance.portal)
+    other = commit(functions.echo.delay(collect(page, instance.portal)))
+    assert other.args == queue.get(job_id).args
+
+
+@pytest.mark.parametrize("collect", COLLECTIONS)
+def test_a_collection_may_hold_objects_when_a_call_is_made_at_once(
+    coserver_jobs: InProcessConsumer, functional: Any, collect: Any
+) -> None:
+    """What is read is what was written, though it never was text."""
+    given = collect(functional["portal"], functional["portal"])
+    with coserver_jobs.eagerly() as calls:
+        job_id = functions.echo.delay(given)
+    assert calls.results[job_id] == ((given,), {})
+
+
+def test_a_class_of_content_is_no_object(site: Any) -> None:
+    """Though it has all that its objects have."""
+    with pytest.raises(InvalidJob, match=r"Argument 'args\[0\]' is of type"):
+        functions.echo.delay(type(site.aq_base))

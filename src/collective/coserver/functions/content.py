@@ -11,6 +11,7 @@ from Products.ZCatalog.interfaces import ICatalogBrain
 from collective.coserver.origin import find_site
 from collective.coserver.place import Subject, find_paths, note
 from collective.coserver.tree import find_root, has_path
+from coserver_consumer import codec
 from coserver_consumer.errors import InvalidJob, ObjectGone
 
 KIND = "content"
@@ -25,7 +26,8 @@ def pack(value: Any) -> tuple[str, Any] | None:
         raise InvalidJob(
             f"{value.getPath()} is an entry of the catalog: pass the object, brain.getObject()."
         )
-    return (KIND, note(value)) if has_path(value) else None
+    is_object = has_path(value) and not isinstance(value, type)
+    return (KIND, note(value)) if is_object else None
 
 
 def fill(packed: Any, *, settled: bool) -> Any:
@@ -36,6 +38,9 @@ def fill(packed: Any, *, settled: bool) -> Any:
     match packed:
         case Subject():
             return packed.refer(packed.find() if settled else packed.path)
+        case {codec.KIND: "set" | "frozenset" as kind, codec.VALUE: list(items)}:
+            filled = [fill(item, settled=settled) for item in items]
+            return {codec.KIND: kind, codec.VALUE: codec.in_order(filled)}
         case list():
             return [fill(item, settled=settled) for item in packed]
         case dict():
