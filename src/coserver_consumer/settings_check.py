@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import FILE, PREFIX, SECRET_LENGTH, Settings, find_file
@@ -33,6 +34,7 @@ WANTED = {
     "too_short": "at least one name",
 }
 
+PAIRS = (("database", "database_file"), ("secret", "secret_file"))
 NAMES = ("queues", "zodb_queues", "capabilities")
 ADDRESSES = ("zope_url", "http_allow")
 
@@ -64,6 +66,13 @@ class _Rules(BaseSettings):
         extra="forbid",
         allow_inf_nan=False,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: Source, *others: Any, **more: Any
+    ) -> tuple[Source]:
+        """Check what was found, without another look at the environment."""
+        return (init_settings,)
 
     @field_validator(*NAMES, mode="before", check_fields=False)
     @classmethod
@@ -168,9 +177,9 @@ def check_settings(path: Path | None, flags: Found, door: Door = COMMAND_LINE) -
         str(file): _spell_keys(_read_toml(file)) if file else {},
     }
     found: Found = {}
-    for name, said in reversed(sources.items()):
-        _read_database(name, said)
-        found |= said
+    for said in reversed(sources.values()):
+        found = _outweigh(found, said)
+    _read_database(sources, found)
     try:
         return model(**found).model_dump()
     except ValidationError as error:
@@ -186,18 +195,39 @@ def _read_toml(file: Path) -> Found:
         raise ConfigurationError(f"Settings file {file} isn't TOML: {error}.") from None
 
 
-def _read_database(source: str, said: Found) -> None:
-    """Let a source that names the file with the database's URL give the URL as well."""
-    if said.get("database") or not said.get("database_file"):
+def _outweigh(found: Found, said: Found) -> Found:
+    """Return what was found with what a weightier source says.
+
+    What may stand in a file counts at the place that names it: there it outweighs the other way to
+    say it in a lighter source, and is outweighed by it in the same one.
+    """
+    left = {
+        key: value
+        for key, value in found.items()
+        if not any(key in pair and not said.keys().isdisjoint(pair) for pair in PAIRS)
+    }
+    kept = {
+        key: value
+        for key, value in said.items()
+        if not any(key == in_file and said.get(itself) for itself, in_file in PAIRS)
+    }
+    return left | kept
+
+
+def _read_database(sources: dict[str, Found], found: Found) -> None:
+    """Let the file with the database's URL, if it counts, give the URL as well."""
+    if not found.get("database_file"):
         return
-    file = Path(said["database_file"])
+    source = next(name for name, said in sources.items() if "database_file" in said)
+    file = Path(found["database_file"])
     try:
-        said["database"] = file.read_text(encoding="utf-8").strip()
+        found["database"] = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise ConfigurationError(
             f"Setting 'database_file' in {source} is wrong: can't read {file}: {why}."
         ) from None
+    sources[source]["database"] = found["database"]
 
 
 def _spell_keys(said: Found) -> Found:

@@ -9,7 +9,7 @@ from traceback import format_exception
 import pytest
 
 from coserver_consumer import Client, store
-from coserver_consumer.config import load_settings, load_settings_apart
+from coserver_consumer.config import load_settings, load_settings_apart, load_zope_settings
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import Settings
 
@@ -276,3 +276,75 @@ def test_an_address_is_shown_without_its_passwords(url):
     shown = store.show_address(store.open_engine(url))
     assert "hush" not in shown
     assert "jane" in shown
+
+
+DATABASES = ("sqlite:///strong.sqlite", "sqlite:///weak.sqlite")
+SECRETS = ("s" * 40, "w" * 40)
+
+
+def give(place: str, key: str, value: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Give a setting there; return the flags, if that is where it is."""
+    match place:
+        case "a flag":
+            return {key: value}
+        case "the environment":
+            monkeypatch.setenv(f"COSERVER_{key.upper()}", value)
+        case "the file":
+            with Path("coserver.toml").open("a") as file:
+                file.write(f"{key} = {value!r}\n")
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("strong", "weak"),
+    [
+        ("a flag", "the environment"),
+        ("a flag", "the file"),
+        ("the environment", "the file"),
+    ],
+)
+@pytest.mark.parametrize("in_file", ["strong", "weak", "both", "neither"])
+@pytest.mark.parametrize("key", ["database", "secret"])
+@pytest.mark.parametrize("load", [load_settings, lambda **flags: load_zope_settings(flags)])
+def test_a_place_outweighs_another_whichever_of_a_pair_it_names(
+    load, key, in_file, strong, weak, tmp_path, monkeypatch
+):
+    """A file counts at the place that names it, for Zope and for consumers."""
+    values = DATABASES if key == "database" else SECRETS
+    said = {}
+    for name, place, value in zip(("strong", "weak"), (strong, weak), values, strict=True):
+        file = tmp_path / name
+        file.write_text(f"{value}\n")
+        is_file = in_file in (name, "both")
+        given = (f"{key}_file", str(file)) if is_file else (key, value)
+        said |= give(place, *given, monkeypatch)
+    if key == "secret":
+        monkeypatch.setenv("COSERVER_DATABASE", URL)
+    settings = load(**said)
+    assert (settings.database if key == "database" else settings.secret_text) == values[0]
+
+
+@pytest.mark.parametrize("key", ["database", "secret"])
+def test_of_a_pair_in_one_place_the_file_is_not_read(key, tmp_path):
+    """What is said itself goes first; the file may be one that isn't there any more."""
+    values = {"database": DATABASES[0], "secret": SECRETS[0], f"{key}_file": tmp_path / "gone"}
+    settings = load_settings(**values)
+    assert (settings.database, settings.secret_text) == (DATABASES[0], SECRETS[0])
+
+
+def test_a_file_that_is_outweighed_is_not_read(monkeypatch):
+    """Its place may be one where nobody who reads these settings can look."""
+    write('database_file = "/nowhere/database"\nsecret_file = "/nowhere/secret"\n')
+    monkeypatch.setenv("COSERVER_SECRET", SECRET)
+    settings = load_settings(database=URL)
+    assert (settings.database, settings.secret_text) == (URL, SECRET)
+    assert (settings.database_file, settings.secret_file) == (None, None)
+
+
+def test_zope_conf_outweighs_the_environment(monkeypatch, tmp_path):
+    """Of the secret as of all: Zope and its consumers could have two without a word."""
+    monkeypatch.setenv("COSERVER_SECRET", SECRETS[1])
+    monkeypatch.setenv("COSERVER_DATABASE", URL)
+    file = tmp_path / "secret"
+    file.write_text(SECRETS[0])
+    assert load_zope_settings({"secret-file": str(file)}).secret_text == SECRETS[0]
