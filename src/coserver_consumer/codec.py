@@ -36,6 +36,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.texts import show
 
 KIND, VALUE = "$", "value"
 MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more
@@ -124,11 +125,9 @@ class _Encoder:
     def mapping(self, value: dict[Any, Any], name: str) -> dict[str, Any]:
         for key in value:
             if type(key) is not str:
-                raise InvalidJob(f"{name} has the key {key!r}; keys must be text.")
+                raise InvalidJob(f"{name} has the key {show(key)}; keys must be text.")
         written = {key: self.encode(item, f"{name}[{key!r}]") for key, item in value.items()}
-        return (
-            written if KIND not in value else _tagged("dict", [[*pair] for pair in written.items()])
-        )
+        return written if KIND not in value else _tagged("dict", [*map(list, written.items())])
 
     def many(self, value: Any, name: str) -> dict[str, Any]:
         return _tagged(type(value).__name__, self.items(value, name))

@@ -14,6 +14,7 @@ from typing import Any, Self, TypedDict
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import MAX_ATTEMPTS
+from coserver_consumer.texts import show
 
 SECOND = 1_000_000  # microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -140,12 +141,7 @@ def _read_timeout(name: str, value: Any) -> float:
 
 
 def _refuse(name: str, value: Any, wanted: str) -> InvalidJob:
-    return InvalidJob(f"{name} is {_show(value)}, wanted {wanted}.")
-
-
-def _show(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:60]}..."  # noqa: PLR2004  a line's worth
+    return InvalidJob(f"{name} is {show(value)}, wanted {wanted}.")
 
 
 def _option(read: Reader, default: Any = None) -> Any:

@@ -451,3 +451,10 @@ def test_a_class_of_content_is_no_object(site: Any) -> None:
     """Though it has all that its objects have."""
     with pytest.raises(InvalidJob, match=r"Argument 'args\[0\]' is of type"):
         functions.echo.delay(type(site.aq_base))
+
+
+@pytest.mark.parametrize("module", ["__main__", "<run_path>"])
+def test_a_function_of_a_script_can_not_be_a_task(module: str) -> None:
+    """As which ``zconsole run``, ``python -m`` and the like run it: no Zope finds it by that."""
+    with pytest.raises(InvalidTask, match=f"defined in a script .{module}.*Define it in a module"):
+        exec("@task\ndef f():\n    pass\n", {"__name__": module, "task": task})

@@ -21,6 +21,7 @@ from coserver_consumer.errors import InvalidTask
 from coserver_consumer.job import NewJob
 from coserver_consumer.options import JobOptions, read_options
 from coserver_consumer.retry import PLAIN, Backoff, Kind, RetryPolicy
+from coserver_consumer.texts import show
 
 
 @dataclass(eq=False)
@@ -117,8 +118,15 @@ def _to_backoff(said: Any) -> Any:
 
 
 def _check(function: Callable[..., Any]) -> None:
-    name = getattr(function, "__qualname__", repr(function))
+    name = getattr(function, "__qualname__", show(function))
     if not inspect.isfunction(function) or not name.isidentifier():
         raise InvalidTask(f"{name} can't be a task: wanted a function at the top of its module.")
     if inspect.iscoroutinefunction(function):
         raise InvalidTask(f"{name} is async; a task runs in a thread and must be a plain function.")
+    module = str(function.__module__)
+    if module in ("__main__", "None") or not all(step.isidentifier() for step in module.split(".")):
+        raise InvalidTask(
+            f"{name} can't be a task: it is defined in a script ({module}), which the Zope that "
+            "runs the job can't import. Define it in a module of a package that is installed "
+            "there, and import it in the script."
+        )
