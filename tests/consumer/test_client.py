@@ -56,6 +56,18 @@ def test_many_jobs_are_added_in_their_order(client):
     assert [client.get(job_id).args["n"] for job_id in ids] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("more", [0, 1, 20])
+def test_a_job_is_added_once(client, more):
+    """A second time is told in words, and none of the others is added."""
+    job, *others = [client.job("mail.send", {"n": n}) for n in range(more + 1)]
+    client.add_jobs([job])
+    with pytest.raises(InvalidJob, match=r"A job can be queued once, and .*Make another one\."):
+        client.add_jobs([*others, job])
+    for other in others:
+        with pytest.raises(JobNotFound):
+            client.get(other.id)
+
+
 def test_a_job_in_the_callers_transaction_exists_once_that_commits(client, engine):
     """And not at all if it doesn't."""
     with engine.connect() as connection:

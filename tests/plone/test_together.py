@@ -9,8 +9,9 @@ import pytest
 import transaction
 import ZODB
 
+from collective.coserver import engine as addon_engine
 from collective.coserver import queue
-from coserver_consumer import signing
+from coserver_consumer import Client, signing
 from coserver_consumer.errors import AddError, InvalidJob
 from coserver_consumer.job import Job, State, new_id
 from coserver_consumer.together import Group
@@ -194,3 +195,47 @@ def test_no_chain_can_be_queued_after_the_commit(jobs: Jobs) -> None:
     transaction.get().addAfterCommitHook(queue_late)
     transaction.commit()
     assert "No job can be queued now" in failures[0]
+
+
+@pytest.mark.parametrize("make", [lambda: queue.job(PATH), lambda: functions.echo.job(1)])
+def test_a_job_can_not_be_queued_again_in_a_later_transaction(place: str, make: Any) -> None:
+    """Nor as a part of another chain; that is told at once, and by name."""
+    made, other = make(), queue.job(PATH)
+    commit(queue.chain([other, made]))
+    for again in ([made], [queue.job(PATH), made]):
+        with pytest.raises(InvalidJob, match=f"{made.id}.*can be queued once. Make another"):
+            queue.chain(again)
+    with pytest.raises(InvalidJob, match=made.id):
+        queue.group([queue.job(PATH)], on_success=made)
+
+
+def test_a_job_whose_transaction_was_aborted_can_be_queued(place: str) -> None:
+    """Or whose savepoint was rolled back: it never was queued."""
+    made = queue.job(PATH)
+    queue.chain([made])
+    transaction.abort()
+    savepoint = transaction.savepoint()
+    queue.chain([made])
+    savepoint.rollback()
+    assert states(commit(queue.chain([made]))) == [READY]
+
+
+def test_a_job_can_not_be_queued_again_after_a_commit_that_failed(place: str) -> None:
+    """It may be in the database: the error can have come after it was written."""
+    made = queue.job(PATH, after=[new_id()])
+    queue.chain([made])
+    with pytest.raises(InvalidJob, match="No job has the id"):
+        transaction.commit()
+    transaction.abort()
+    with pytest.raises(InvalidJob, match="can be queued once"):
+        queue.chain([made])
+
+
+def test_a_job_of_a_client_can_not_be_queued_twice_either(place: str) -> None:
+    """Nothing keeps note of it but the database, which tells it in words, and no statement."""
+    made = Client(addon_engine.get_engine()).job("view", {"path": PATH})
+    commit(queue.chain([made]))
+    queue.chain([queue.job(PATH), made])
+    with pytest.raises(InvalidJob, match=f"one of these was queued before: .*{made.id}"):
+        transaction.commit()
+    transaction.abort()

@@ -8,7 +8,7 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from collective.coserver.settings import get_settings
@@ -18,11 +18,22 @@ from coserver_consumer.job import NewJob
 Fields = dict[str, Any]
 
 
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """With it a job is queued once; all copies of the job share it.
+
+    ``is_used`` says whether that is so now: a transaction may have been aborted since.
+    """
+
+    is_used: Callable[[], bool] = lambda: False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft(NewJob):
     """A job as it would be now; ``rewrite`` returns the fields that the commit changes."""
 
     rewrite: Callable[[], Fields]
+    ticket: Ticket = field(default_factory=Ticket, repr=False, compare=False)
 
 
 def draft(job: NewJob, rewrite: Callable[[], Fields]) -> Draft:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.job import Job, NewJob, State
@@ -28,6 +29,7 @@ MOST_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: 
 MOST_NESTED = 100  # lists and mappings in each other
 INSERT = sa.insert(schema.job)
 PAGE = 1000  # rows in one statement
+MOST_NAMED = 10  # jobs that a message names
 _ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 JSON_COLUMNS = frozenset({"args", "origin", "evidence"})
 AS_TEXT = JSON_COLUMNS | {"payload"}
@@ -85,6 +87,19 @@ def stage(
 
 
 def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that hold no unique key; raise ``InvalidJob`` if one of them is there already."""
+    try:
+        _insert_all(connection, rows)
+    except IntegrityError:
+        ids = [row["id"] for row in rows]
+        named = ", ".join(ids[:MOST_NAMED]) + (", ..." if len(ids) > MOST_NAMED else "")
+        raise InvalidJob(
+            f"A job can be queued once, and {'this' if len(ids) == 1 else 'one of these'} was "
+            f"queued before: {named}. Make another one."
+        ) from None  # it has the statement's values
+
+
+def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows in as few statements as the database allows."""
     if len(rows) == 1:
         connection.execute(INSERT, rows[0])

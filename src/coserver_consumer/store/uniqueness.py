@@ -36,7 +36,7 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
         if holder is not None:
             return holder
         if _is_live(connection, row["id"]):
-            raise InvalidJob(f"Job {row['id']} was added already.")
+            raise InvalidJob(f"A job can be queued once, and {row['id']} was queued before.")
 
 
 def _is_live(connection: Connection, job_id: str) -> bool:

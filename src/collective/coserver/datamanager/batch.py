@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -12,7 +13,7 @@ from ZODB.Connection import Connection as ZODBConnection
 
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.zodb import find_connection, last_tid
-from collective.coserver.draft import settle
+from collective.coserver.draft import Draft, settle
 from collective.coserver.engine import get_engine, naming_outages, write
 from collective.coserver.evidence.marking import mark
 from collective.coserver.settings import get_settings
@@ -37,6 +38,7 @@ class Batch:
         self.jobs: list[NewJob] = []
         self.effect: Effect | None = None
         self.has_ended = False
+        self._has_voted = False
         self._zodb: ZODBConnection | None = None
         self._sql: Connection | None = None
         self._evidence: dict[Mark, dict[str, Any]] = {}
@@ -50,9 +52,15 @@ class Batch:
         """Queue jobs, all or none; raise ``InvalidJob`` for one that would be queued twice."""
         times = Counter(job.id for job in (*self.jobs, *jobs))
         for job in jobs:
-            if times[job.id] > 1:
-                raise InvalidJob(f"Job {job.id} ({job.title or job.task}) would be queued twice.")
+            if times[job.id] > 1 or (isinstance(job, Draft) and job.ticket.is_used()):
+                raise InvalidJob(
+                    f"Job {job.id} ({job.title or job.task}) would be queued twice; a job can be "
+                    "queued once. Make another one: queue.job(...), or the job(...) of its task."
+                )
         self.jobs += jobs
+        for job in jobs:
+            if isinstance(job, Draft):
+                job.ticket.is_used = partial(self._has, job.id)
 
     def forget(self) -> None:
         """End the batch without its jobs."""
@@ -79,6 +87,7 @@ class Batch:
 
         Nobody votes after us, so without a ZODB to wait for this is the end of it.
         """
+        self._has_voted = True
         if self._zodb is None:
             self._write(self._conclude)
             self._confirm()
@@ -106,6 +115,10 @@ class Batch:
         """Tell idle consumers, from another thread, that there are jobs."""
         if self.jobs:
             ring_for(get_engine(), self.jobs)
+
+    def _has(self, job_id: str) -> bool:
+        """Return True if the job is queued here, or may be: an answer of the store can be lost."""
+        return self._has_voted or any(job.id == job_id for job in self.jobs)
 
     def _mark(self, current: ITransaction, connection: ZODBConnection, *, completes: bool) -> None:
         """Mark what the transaction is: an attempt only if it completes its job.
