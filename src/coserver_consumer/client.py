@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from coserver_consumer import store, together
 from coserver_consumer.bell import find_bell, ring_for
 from coserver_consumer.errors import InvalidJob, NotDone
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.options import JobOptions, Said, read_options
 from coserver_consumer.result import find_result
@@ -105,7 +106,7 @@ class Client:
         self, jobs: Iterable[NewJob], connection: YourConnection | None = None
     ) -> list[str]:
         """Queue jobs, all or none; return their ids in that order. Raises as ``add`` does."""
-        new = list(jobs)
+        new = together.read_jobs(jobs)
         if connection is not None and not isinstance(connection, Connection):
             with store.borrow(self._engine, connection) as inside:
                 return self.add_jobs(new, inside)
@@ -229,6 +230,10 @@ def make_job(task: str, args: Mapping[str, Any], options: JobOptions, payload: A
     """Return the job that these options describe."""
     if payload is not None and not isinstance(payload, bytes):
         raise InvalidJob(f"payload is of type {type(payload).__name__}, wanted bytes.")
+    if not isinstance(task, str):
+        raise InvalidJob(f"task is {brief(task)}, wanted the name of a task.")
+    if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
+        raise InvalidJob(f"args is of type {type(args).__name__}, wanted a mapping of names.")
     return NewJob(task=task, args=dict(args), payload=payload, **options.as_fields())
 
 

@@ -36,7 +36,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.texts import show
+from coserver_consumer.exception_text import brief, words
 
 KIND, VALUE = "$", "value"
 MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more
@@ -125,7 +125,7 @@ class _Encoder:
     def mapping(self, value: dict[Any, Any], name: str) -> dict[str, Any]:
         for key in value:
             if type(key) is not str:
-                raise InvalidJob(f"{name} has the key {show(key)}; keys must be text.")
+                raise InvalidJob(f"{name} has the key {brief(key)}; keys must be text.")
         written = {key: self.encode(item, f"{name}[{key!r}]") for key, item in value.items()}
         return written if KIND not in value else _tagged("dict", [*map(list, written.items())])
 
@@ -138,8 +138,10 @@ class _Encoder:
     def scalar(self, value: Any, name: str) -> dict[str, Any]:
         try:
             return _tagged(type(value).__name__.lower(), SCALARS[type(value)](value))
-        except (OverflowError, ValueError) as error:
-            raise InvalidJob(f"{name} can't be written: {type(value).__name__}, {error}.") from None
+        except Exception as error:  # a zone is anybody's code
+            raise InvalidJob(
+                f"{name} can't be written: {type(value).__name__}, {words(error)}."
+            ) from error
 
     def foreign(self, value: Any, name: str) -> dict[str, Any]:
         packed = self.pack(value)

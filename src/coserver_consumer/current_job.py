@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from coserver_consumer.exception_text import words
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Cancelled, Failed, Outcome, Snoozed
+from coserver_consumer.report import read_progress
 
 
 class EndAttempt(Exception):
@@ -55,8 +56,11 @@ class CurrentJob:
         return self.job.payload
 
     def progress(self, fraction: float, text: str | None = None) -> None:
-        """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done."""
-        self.report(min(max(fraction, 0.0), 1.0), text)
+        """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.
+
+        Raises ``InvalidJob`` for what is no number, or no text.
+        """
+        self.report(*read_progress(fraction, text))
 
     def check_cancelled(self) -> None:
         """End the attempt here if somebody cancelled the job or its time is over.

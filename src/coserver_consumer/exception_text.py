@@ -10,7 +10,10 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
+from coserver_consumer.texts import make_line
+
 LONGEST = 10_000  # characters of what an exception says; the tables take less
+SHORT = 60  # characters of a value in a message
 LONGEST_TRACEBACK = 32_000  # characters; the tables take as much
 CUT = "\n[...]\n"
 
@@ -30,6 +33,11 @@ def words(said: object) -> str:
 def show(value: object) -> str:
     """Return ``repr(value)``, or what became of the attempt to get it."""
     return _try_hard(lambda: repr(value)) or ""
+
+
+def brief(value: object) -> str:
+    """Return ``show(value)`` as a message of one line has it."""
+    return make_line(show(value), SHORT)
 
 
 def format_traceback(error: BaseException, *, start: TracebackType | None = None) -> str:

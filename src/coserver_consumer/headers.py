@@ -70,7 +70,10 @@ def _read_name(name: Any) -> str:
 def _read_value(name: str, value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "surrogateescape")
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+    except Exception:  # noqa: BLE001  it is anybody's code, or a number of too many digits
+        raise InvalidJob(f"The value of the header {name} can't be written as text.") from None
     if CONTROL.search(text):
         raise InvalidJob(f"The header {name} has a line break or another control character.")
     try:

@@ -13,8 +13,8 @@ from operator import index
 from typing import Any, Self, TypedDict
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import MAX_ATTEMPTS
-from coserver_consumer.texts import show
 
 SECOND = 1_000_000  # microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,7 +84,11 @@ def read_moment(name: str, value: Any) -> datetime:
     """
     if not isinstance(value, datetime):
         raise _refuse(name, value, "a datetime with a time zone")
-    if value.utcoffset() is None:
+    try:
+        offset = value.utcoffset()
+    except Exception as error:
+        raise _refuse(name, value, "a datetime whose time zone can tell its offset") from error
+    if offset is None:
         raise InvalidJob(
             f"{name} is {value.isoformat()}, which has no time zone; "
             "pass one that has, such as datetime.now(UTC) + timedelta(hours=1)."
@@ -107,7 +111,7 @@ def _read_text(name: str, value: Any) -> str:
 
 def _read_names(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        raise InvalidJob(f"{name} is a list, such as ['{value}'].")
+        raise InvalidJob(f"{name} is a list, such as [{brief(value)}].")
     wanted = "a list of texts"
     try:
         names = tuple(value)
@@ -116,6 +120,11 @@ def _read_names(name: str, value: Any) -> tuple[str, ...]:
     if not all(isinstance(each, str) for each in names):
         raise _refuse(name, value, wanted)
     return names
+
+
+def read_flag(name: str, value: Any) -> bool:
+    """Return True or False, which is what nothing means."""
+    return value is not None and _read_bool(name, value)
 
 
 def _read_bool(name: str, value: Any) -> bool:
@@ -141,7 +150,7 @@ def _read_timeout(name: str, value: Any) -> float:
 
 
 def _refuse(name: str, value: Any, wanted: str) -> InvalidJob:
-    return InvalidJob(f"{name} is {show(value)}, wanted {wanted}.")
+    return InvalidJob(f"{name} is {brief(value)}, wanted {wanted}.")
 
 
 def _option(read: Reader, default: Any = None) -> Any:

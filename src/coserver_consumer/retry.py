@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coserver_consumer.errors import InvalidTask
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import MAX_ATTEMPTS
 
 Kind = type[BaseException] | str
@@ -87,15 +88,15 @@ def _is_a(error: BaseException, kind: Kind) -> bool:
 def _find_fault(said: Any) -> str | None:
     """Return what is wrong with a policy; plugins may have no type checker to tell them."""
     if said.max_attempts is not None and not _is_count(said.max_attempts):
-        return f"max_attempts is {said.max_attempts!r}, wanted a number from 1 on"
+        return f"max_attempts is {brief(said.max_attempts)}, wanted a number from 1 on"
     if said.backoff is not None and not _is_backoff(said.backoff):
-        return f"backoff is {said.backoff!r}, wanted a Backoff from more than 0 s upwards"
+        return f"backoff is {brief(said.backoff)}, wanted a Backoff from more than 0 s upwards"
     for name, kinds in (("on", said.on), ("never", said.never)):
         if not isinstance(kinds, tuple):
-            return f"'{name}' is {kinds!r}, wanted a tuple of exceptions"
+            return f"'{name}' is {brief(kinds)}, wanted a tuple of exceptions"
         for kind in kinds:
             if not _is_kind(kind):
-                return f"'{name}' has {kind!r}, wanted an exception class or its name"
+                return f"'{name}' has {brief(kind)}, wanted an exception class or its name"
     return None
 
 

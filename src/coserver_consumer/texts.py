@@ -8,7 +8,6 @@ control sequences. Pure.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -16,7 +15,6 @@ CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 CUT = "..."
-SHOWN = 60  # characters of a value in a message
 
 
 def make_storable(text: str, limit: int | None = None) -> str:
@@ -45,15 +43,6 @@ def make_lines(text: str, indent: str = "") -> str:
     first, *others = re.split("\r\n|\n", text)
     lines = [first, *(indent + line for line in others)]
     return "\n".join(_escape_controls(line) for line in lines)
-
-
-def show(value: Any) -> str:
-    """Return any value as a message shows it: one short line, whatever its ``repr`` does."""
-    try:
-        shown = repr(value)
-    except Exception:  # noqa: BLE001  it is anybody's code, or a number of too many digits
-        shown = f"a value of type {type(value).__qualname__}"
-    return make_line(shown, SHOWN)
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,12 +5,17 @@ The order of what is returned is that in which the jobs are to be added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import NewJob
+from coserver_consumer.options import read_flag
+
+HOW = "what job(...) returns, that of the queue or client or of a task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,8 @@ def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[NewJ
     A failed one blocks those behind it, until it is run again and completed; if they accept
     failure, they go on.
     """
-    links = [*jobs]
+    links = read_jobs(jobs)
+    accepts_failure = read_flag("accepts_failure", accepts_failure)
     if not links:
         return []
     following = [
@@ -57,9 +63,13 @@ def group(
     failed or was cancelled; otherwise it is cancelled. With ``serial`` the members run one after
     another, whatever becomes of the one before.
     """
-    members = chain(jobs, accepts_failure=True) if serial else list(jobs)
+    members = read_jobs(jobs)
+    for end in (on_success, on_failure):
+        read_jobs([] if end is None else [end])
     if not members:
         raise InvalidJob("A group needs at least one job.")
+    if read_flag("serial", serial):
+        members = chain(members, accepts_failure=True)
     ids = tuple(job.id for job in members)
     return Group(
         members=tuple(members),
@@ -72,3 +82,14 @@ def group(
             only_if_failed=True,
         ),
     )
+
+
+def read_jobs(jobs: Any) -> list[NewJob]:
+    """Return the jobs of a list; raise ``InvalidJob`` for what is none."""
+    if isinstance(jobs, str | bytes | Mapping | NewJob) or not isinstance(jobs, Iterable):
+        raise InvalidJob(f"Jobs are given as a list, such as [{HOW}], not as {brief(jobs)}.")
+    found = [*jobs]
+    for job in found:
+        if not isinstance(job, NewJob):
+            raise InvalidJob(f"{brief(job)} is no job that can be queued; wanted {HOW}.")
+    return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
-from xml.parsers.expat import ExpatError
+from xml.parsers.expat import ExpatError, ParserCreate
 from xmlrpc.client import ResponseError, dumps, loads
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 
 # The characters that the specification allows in the name of a method, and those of views' names.
 METHOD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
@@ -21,13 +22,14 @@ def write_call(method: str, args: Sequence[Any]) -> bytes:
     it has text, bytes, whole numbers of 32 bits, floats, booleans, None, times without a zone,
     lists, and mappings whose keys are text.
     """
-    if not METHOD.fullmatch(method) or ".." in method:
-        raise InvalidJob(f"{method!r} can't name a method of XML-RPC.")
+    if not isinstance(method, str) or not METHOD.fullmatch(method) or ".." in method:
+        raise InvalidJob(f"{brief(method)} can't name a method of XML-RPC.")
     try:
-        text = dumps(tuple(args), method, encoding="utf-8", allow_none=True)
-    except (TypeError, OverflowError) as error:
+        text = dumps(tuple(args), method, encoding="utf-8", allow_none=True).encode()
+        ParserCreate().Parse(text, True)  # it doesn't look for characters that XML can't have
+    except (TypeError, OverflowError, ValueError, RecursionError, ExpatError) as error:
         raise InvalidJob(f"XML-RPC can't bear an argument of {method}: {error}.") from error
-    return text.encode()
+    return text
 
 
 def read_answer(body: bytes) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import transaction
 from AccessControl.SecurityManagement import newSecurityManager, noSecurityManager
 from AccessControl.users import UnrestrictedUser, system
 from DateTime import DateTime
+from OFS.Folder import Folder
 from plone import api
 from plone.app.testing import TEST_USER_ID
 from sqlalchemy import Engine
@@ -217,6 +219,23 @@ def test_none_is_not_said(jobs: Jobs) -> None:
         ({"url": "/VirtualHostBase/http/x:80/plone"}, "'VirtualHostBase'"),
         ({"url": None}, "an object that has one"),
         ({"url": PATH, "method": "TRACE"}, "TRACE"),
+        ({"url": b"/plone/@@view"}, "an object that has one, not b'/plone/@@view'"),
+        ({"url": Folder}, "an object that has one, not <class"),
+        ({"url": Mock()}, "an object that has one, not <Mock"),
+        ({"url": PATH, "view": 5}, "view is 5, wanted the name of a view"),
+        ({"url": PATH, "view": ""}, "view is '', wanted the name of a view"),
+        ({"url": PATH, "view": "?x=1"}, "wanted the name of a view"),
+        ({"url": PATH, "method": 5}, "method is 5, wanted one of DELETE, GET"),
+        ({"url": PATH, "params": 5}, "params is 5, wanted a mapping or pairs"),
+        ({"url": PATH, "params": "x=1"}, "params is 'x=1', wanted a mapping or pairs"),
+        ({"url": PATH, "params": ["ab"]}, r"params is \['ab'\], wanted a mapping or pairs"),
+        ({"url": PATH, "params": {"\ud800": "x"}}, "name of parameter .* isn't text that UTF-8"),
+        ({"url": PATH, "params": {object(): "x"}}, "name of parameter .* is of type object"),
+        ({"url": PATH, "params": {"x": 10**5000}}, "Parameter 'x' can't be written as text"),
+        ({"url": PATH, "headers": "X-Y: z"}, "headers is of type str, wanted a mapping"),
+        ({"url": PATH, "headers": [("X-Y", "z")]}, "headers is of type list, wanted a mapping"),
+        ({"url": PATH, "payload": "\ud800"}, "payload isn't text that UTF-8 can spell"),
+        ({"url": PATH, "priority": 10**5000}, "priority is .*wanted a whole number"),
         ({"url": PATH, "params": {"x": object()}}, "Parameter 'x'"),
         ({"url": PATH, "params": {"x": "\ud800"}}, "Parameter 'x' isn't text"),
         ({"url": PATH, "headers": {"X-Y": "a\r\nCookie: b"}}, "X-Y has a line break"),
@@ -369,3 +388,9 @@ def test_jobs_of_other_programs_are_seen_as_well(jobs: Jobs, engine: Engine) -> 
         connection.exec_driver_sql("INSERT INTO coserver_job (task) VALUES ('mail.send')")
     (other,) = jobs.titled("mail.send")
     assert queue.get(other.id).task == "mail.send"
+
+
+def test_no_method_is_the_default(jobs: Jobs) -> None:
+    """``None`` is the same as not to say anything, of whatever argument."""
+    said = dict.fromkeys(["method", "params", "headers", "payload", "queue", "view", "title"])
+    assert commit(queue.add(PATH, **said)).args == commit(queue.add(PATH)).args

@@ -7,12 +7,28 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 
 # Steps that would change where the virtual host's address leads.
 TRICKS = re.compile(r"\.\.?|VirtualHostBase|VirtualHostRoot|_vh_.*")
 HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 SLASH = re.compile(r"%2f|%5c", re.IGNORECASE)
 SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
+
+
+def knows_path(value: Any) -> bool:
+    """True if the value can be asked for its path; a class can't, nor what says yes to all."""
+    try:
+        path = value.getPhysicalPath()
+    except (AttributeError, TypeError):
+        return False
+    return isinstance(path, tuple) and all(isinstance(step, str) for step in path)
+
+
+def require_target(target: Any) -> None:
+    """Raise ``InvalidJob`` for what is neither text nor an object that can have a path."""
+    if not isinstance(target, str) and not knows_path(target):
+        raise InvalidJob(f"A job needs a path or an object that has one, not {brief(target)}.")
 
 
 def to_path(target: Any, view: str | None) -> str:
@@ -27,7 +43,7 @@ def to_path(target: Any, view: str | None) -> str:
     else:
         path, query = _path_of(target), ""
     if view is not None:
-        more, asked = _split(view)
+        more, asked = _split_view(view)
         path, query = f"{path}/{more}", "&".join(filter(None, [query, asked]))
     steps = [step for step in path.split("/") if step]
     _check(steps, target)
@@ -59,11 +75,22 @@ def _split(text: str) -> tuple[str, str]:
         raise InvalidJob(f"'{path}' isn't quoted UTF-8.") from None
 
 
+def _split_view(view: Any) -> tuple[str, str]:
+    """Return the name of a view, and the query behind it."""
+    if not isinstance(view, str) or not view.partition("?")[0].strip("/ ") or HOST.match(view):
+        raise InvalidJob(
+            f"view is {brief(view)}, wanted the name of a view, such as '@@import-feed'."
+        )
+    return _split(view)
+
+
 def _path_of(target: Any) -> str:
     try:
         return "/".join(target.getPhysicalPath()) or "/"
     except AttributeError:
-        raise InvalidJob(f"A job needs a path or an object that has one, not {target!r}.") from None
+        raise InvalidJob(
+            f"A job needs a path or an object that has one, not {brief(target)}."
+        ) from None
 
 
 def _check(steps: list[str], target: Any) -> None:

@@ -38,10 +38,17 @@ def to_body(payload: bytes | str | Payload | None, *, method: str, request: Any)
         has_body = method in METHODS and request is not None and request.method in METHODS
         return _copy(request) if has_body else Body()
     if isinstance(payload, str):
-        payload = payload.encode()
+        payload = _encode(payload)
     if payload is not None and not isinstance(payload, bytes):
-        raise InvalidJob(f"A payload is bytes or text, not {type(payload).__name__}.")
+        raise InvalidJob(f"payload is bytes or text, not {type(payload).__name__}.")
     return Body(content=payload or None)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidJob("payload isn't text that UTF-8 can spell; pass bytes.") from None
 
 
 def _copy(request: Any) -> Body:

@@ -14,6 +14,7 @@ from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Failed, Snoozed
+from coserver_consumer.report import read_line, read_progress
 
 
 class CurrentJob:
@@ -45,18 +46,21 @@ class CurrentJob:
         """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.
 
         It is seen at once, not with the commit. Ends the attempt if it isn't the current one.
+        Raises ``InvalidJob`` for what is no number, or no text.
         """
+        told = read_progress(fraction, text)
         job = self._find_wanted()
-        if job and not write(lambda connection: store.report(connection, job.key, fraction, text)):
+        if job and not write(lambda connection: store.report(connection, job.key, *told)):
             self._stop("its consumer lost the lease")
 
     def log(self, line: str) -> None:
         """Keep a line with the job, for whoever looks at it: at once, not with the commit.
 
-        Ends the attempt if it isn't the current one.
+        Ends the attempt if it isn't the current one. Raises ``InvalidJob`` for what is no text.
         """
+        text = read_line(line)
         job = self._find_wanted()
-        if job and not write(lambda connection: store.add_line(connection, job.key, line)):
+        if job and not write(lambda connection: store.add_line(connection, job.key, text)):
             self._stop("its consumer lost the lease")
 
     def check_cancelled(self) -> None:

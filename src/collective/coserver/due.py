@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from DateTime import DateTime
+
+from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 
 
 def with_moment(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,4 +18,11 @@ def with_moment(said: Mapping[str, Any]) -> dict[str, Any]:
     One that was written without a zone stays without, and is refused like any other.
     """
     eta = said.get("eta")
-    return {**said, "eta": eta.asdatetime()} if isinstance(eta, DateTime) else dict(said)
+    return {**said, "eta": _to_datetime(eta)} if isinstance(eta, DateTime) else dict(said)
+
+
+def _to_datetime(eta: DateTime) -> datetime:
+    try:
+        return eta.asdatetime()
+    except (ValueError, OverflowError) as error:
+        raise InvalidJob(f"eta is {brief(eta)}, wanted a moment that can be: {error}.") from error

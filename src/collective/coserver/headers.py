@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from coserver_consumer.errors import InvalidJob
 from coserver_consumer.headers import read_headers, refuse_reserved
 
 # Copied from the queuing request: what ties the lines of several logs together.
@@ -22,6 +23,10 @@ def to_headers(
     headers = {name: value for name in COPIED if (value := _get(request, name))}
     if content_type:
         headers["Content-Type"] = content_type
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidJob(
+            f"headers is of type {type(given).__name__}, wanted a mapping of names and values."
+        )
     said = read_headers(given or {})
     refuse_reserved(said)
     return headers | {_spell(name): value for name, value in said.items()}

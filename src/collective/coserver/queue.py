@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from Products.ZCatalog.interfaces import ICatalogBrain
 from zope.globalrequest import getRequest
 
-from collective.coserver.address import to_title
+from collective.coserver.address import require_target, to_title
 from collective.coserver.aim import to_aim
 from collective.coserver.body import Payload, to_body
 from collective.coserver.cross_site import refuse_cross_site
@@ -30,6 +31,7 @@ from coserver_consumer import store, together
 from coserver_consumer.answer import XML_RPC
 from coserver_consumer.codec import encode
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.options import read_options
 from coserver_consumer.signing import make_renewal
@@ -42,8 +44,8 @@ METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 def add(  # noqa: PLR0917  collective.taskqueue has these positions
     url: Any,
-    method: str = "GET",
-    params: Mapping[str, Any] | None = None,
+    method: str | None = "GET",
+    params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     headers: Mapping[str, Any] | None = None,
     payload: bytes | str | Payload | None = None,
     queue: str = "default",
@@ -65,8 +67,8 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
 
 def job(  # noqa: PLR0917  see add
     url: Any,
-    method: str = "GET",
-    params: Mapping[str, Any] | None = None,
+    method: str | None = "GET",
+    params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     headers: Mapping[str, Any] | None = None,
     payload: bytes | str | Payload | None = None,
     queue: str = "default",
@@ -77,6 +79,7 @@ def job(  # noqa: PLR0917  see add
     """Return the job that ``add`` would queue, for ``chain`` and ``group``; raise as ``add``."""
     request = getRequest()
     method = _to_method(method)
+    _require_target(url)
     aim = to_aim(url, view)
     body = to_body(payload, method=method, request=request)
     more = {
@@ -102,8 +105,11 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
     gives what the method returned. XML-RPC must be on in the Zope that runs the job:
     ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
     """
+    _require_target(url)
+    if not isinstance(args, list | tuple):
+        raise InvalidJob(f"args is {brief(args)}, wanted a list of the method's arguments.")
     aim = to_aim(url, None)
-    more = {"method": method, "args": encode(list(args), name=f"The arguments of {method}")}
+    more = {"method": method, "args": encode([*args], name=f"The arguments of {brief(method)}")}
     write_call(method, args)  # raises for what XML-RPC can't bear
 
     def write(aimed: dict[str, Any]) -> Work:
@@ -184,14 +190,27 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     manager, and ``CrossSiteRequest``.
     """
     refuse_cross_site()
+    said: dict[str, Any] = {} if states is None else {"states": _to_states(states)}
     job = get(job_id)
     require_rerun(job)
-    said: dict[str, Any] = {} if states is None else {"states": states}
     said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
     write(lambda connection: store.retry(connection, job.id, **said))
 
 
-def _to_method(name: str) -> str:
-    if name.upper() not in METHODS:
-        raise InvalidJob(f"A job can't be a {name} request; it can be {', '.join(METHODS)}.")
-    return name.upper()
+def _require_target(url: Any) -> None:
+    if not ICatalogBrain.providedBy(url):
+        require_target(url)
+
+
+def _to_method(name: Any) -> str:
+    method = "GET" if name is None else name
+    if not isinstance(method, str) or method.upper() not in METHODS:
+        raise InvalidJob(f"method is {brief(name)}, wanted one of {', '.join(METHODS)}.")
+    return method.upper()
+
+
+def _to_states(states: Any) -> frozenset[State]:
+    try:
+        return frozenset(map(State, [states] if isinstance(states, str) else states))
+    except (TypeError, ValueError):
+        raise InvalidJob(f"states is {brief(states)}, wanted some of {', '.join(State)}.") from None

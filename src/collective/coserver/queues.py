@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from collective.coserver.engine import get_engine, naming_outages
 from coserver_consumer import store
 from coserver_consumer.errors import UnknownQueue
+from coserver_consumer.exception_text import brief
 
 _heard_of: WeakKeyDictionary[Engine, frozenset[str]] = WeakKeyDictionary()
 
@@ -25,6 +26,6 @@ def require_queue(name: str) -> None:
         _heard_of[engine] = known = frozenset(store.read(engine, store.queues))
     if name not in known:
         raise UnknownQueue(
-            f"No queue is called '{name}'; known are: {', '.join(sorted(known))}. "
+            f"No queue is called {brief(name)}; known are: {', '.join(sorted(known))}. "
             "A consumer makes a queue known by serving it."
         )

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import Job, NewJob, State
 from coserver_consumer.options import check_numbers
 from coserver_consumer.store import schema
@@ -226,7 +227,7 @@ def _check_relations(job: NewJob) -> None:
         raise InvalidJob("only_if_failed is for a job that comes after others and accepts failure.")
     for parent in job.after:
         if not is_id(parent):
-            raise InvalidJob(f"'{parent}' isn't the id of a job, so none can come after it.")
+            raise InvalidJob(f"{brief(parent)} isn't the id of a job, so none can come after it.")
 
 
 def _check_names(job: NewJob) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.errors import JobNotFound
+from coserver_consumer.exception_text import SHORT, brief
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.merging import find_other
 from coserver_consumer.store import schema
@@ -18,6 +19,7 @@ from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.rows import history_columns, live_columns, to_any_job, to_job, to_state
 from coserver_consumer.store.sql import is_state
 from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.texts import make_line
 
 NEWEST = 100_000  # ended jobs that are counted
 
@@ -41,11 +43,18 @@ def now(connection: Connection) -> int:
 
 def get(connection: Connection, job_id: str) -> Job:
     """Return a job, live or ended; raise ``JobNotFound``."""
+    if not isinstance(job_id, str):
+        raise JobNotFound(
+            f"{brief(job_id)} isn't the id of a job: that is text, as it was returned when the job "
+            "was queued."
+        )
     job = None
     if is_id(job_id):
         job = _get_live(connection, job_id) or _get_ended(connection, job_id)
     if job is None:
-        raise JobNotFound(f"No job has the id {job_id}: it never was committed, or was pruned.")
+        raise JobNotFound(
+            f"No job has the id {make_line(job_id, SHORT)}: it never was committed, or was pruned."
+        )
     return job
 
 
@@ -61,8 +70,10 @@ def get_merged(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def is_id(text: str) -> bool:
-    """Return True if the text can be the id of a job."""
+def is_id(text: Any) -> bool:
+    """Return True if this can be the id of a job."""
+    if not isinstance(text, str):
+        return False
     try:
         return str(UUID(text)) == text.lower()
     except ValueError:

@@ -8,6 +8,7 @@ from plone.uuid.interfaces import IUUID
 from Products.CMFCore.indexing import processQueue
 from Products.ZCatalog.interfaces import ICatalogBrain
 
+from collective.coserver.address import knows_path
 from collective.coserver.origin import find_site
 from collective.coserver.place import Subject, find_paths, note
 from collective.coserver.tree import find_root, has_path
@@ -26,8 +27,7 @@ def pack(value: Any) -> tuple[str, Any] | None:
         raise InvalidJob(
             f"{value.getPath()} is an entry of the catalog: pass the object, brain.getObject()."
         )
-    is_object = has_path(value) and not isinstance(value, type)
-    return (KIND, note(value)) if is_object else None
+    return (KIND, note(value)) if has_path(value) and knows_path(value) else None
 
 
 def fill(packed: Any, *, settled: bool) -> Any:

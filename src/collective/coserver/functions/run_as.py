@@ -15,6 +15,7 @@ from collective.coserver import owner
 from collective.coserver.owner import ANONYMOUS, Owner
 from collective.coserver.pas.login import require_login
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.exception_text import brief
 
 SYSTEM = "system"
 _acting: ContextVar[str | None] = ContextVar("as whom a function runs", default=None)
@@ -36,7 +37,7 @@ def find_user(user_id: str, site: Any) -> Any:
     for place in places:
         if user := place.acl_users.getUserById(user_id):
             return user
-    raise InvalidJob(f"No user has the id '{user_id}', so no job can run as that user.")
+    raise InvalidJob(f"No user has the id {brief(user_id)}, so no job can run as that user.")
 
 
 @contextmanager

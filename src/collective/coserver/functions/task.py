@@ -17,11 +17,11 @@ from collective.coserver.functions.calls import find_content, pack_arguments
 from collective.coserver.functions.content import fill
 from collective.coserver.functions.run_as import SYSTEM, to_owner
 from collective.coserver.origin import find_site
-from coserver_consumer.errors import InvalidTask
+from coserver_consumer.errors import InvalidJob, InvalidTask
+from coserver_consumer.exception_text import brief
 from coserver_consumer.job import NewJob
 from coserver_consumer.options import JobOptions, read_options
 from coserver_consumer.retry import PLAIN, Backoff, Kind, RetryPolicy
-from coserver_consumer.texts import show
 
 
 @dataclass(eq=False)
@@ -34,6 +34,8 @@ class Task:
     retry: RetryPolicy = PLAIN
 
     def __post_init__(self) -> None:
+        if self.run_as is not None and not (isinstance(self.run_as, str) and self.run_as):
+            raise InvalidJob(f"run_as is {brief(self.run_as)}, wanted 'system' or a user's id.")
         update_wrapper(self, self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -118,7 +120,7 @@ def _to_backoff(said: Any) -> Any:
 
 
 def _check(function: Callable[..., Any]) -> None:
-    name = getattr(function, "__qualname__", show(function))
+    name = getattr(function, "__qualname__", brief(function))
     if not inspect.isfunction(function) or not name.isidentifier():
         raise InvalidTask(f"{name} can't be a task: wanted a function at the top of its module.")
     if inspect.iscoroutinefunction(function):
