@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import TextIOWrapper
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -86,7 +87,8 @@ def leave(run: Callable[[], int], tell: Tell = lambda _: None) -> NoReturn:
 def _complain(error: Exception) -> int:
     """Write what is wrong, and return the exit code for it."""
     complaint = find_complaint(error) or Complaint("".join(format_exception(error)), FAILED)
-    sys.stderr.write(f"Error: {complaint.line}\n")
+    with suppress(Exception):  # a job may have closed it
+        sys.stderr.write(f"Error: {complaint.line}\n")
     return complaint.code
 
 

@@ -1,6 +1,7 @@
 """What a consumer says while it runs: every line of its log, in one place and one voice.
 
-Never a payload, a header, a token, or the parameters of an SQL statement.
+Never a payload, a header, a token, or the parameters of an SQL statement. None of these functions
+raises anything, whatever becomes of the line: the threads that call them have jobs to see to.
 """
 
 from __future__ import annotations
@@ -8,14 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from coserver_consumer.exception_text import format_traceback, words
 from coserver_consumer.job import Job, RunKey, State
 from coserver_consumer.lifecycle import Ending
 from coserver_consumer.texts import cut, make_line, make_lines
 from coserver_consumer.verdict import Mark, Verdict
-
-log = logging.getLogger("coserver")
 
 FORMAT = "%(asctime)s %(levelname)s {who}%(message)s"
 CANNOT_MAKE_PARTITIONS = (
@@ -24,6 +24,41 @@ CANNOT_MAKE_PARTITIONS = (
 )
 LONGEST = 500  # characters of an error in a line
 LONGEST_NAME = 100  # characters of a job's title
+
+
+class Log:
+    """The consumer's logger. A handler that raises, as code of others may, costs a line only."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def is_on(self, level: int) -> bool:
+        """Return True if lines of this level are written."""
+        return self._logger.isEnabledFor(level)
+
+    def write(self, level: int, text: str, *args: object) -> None:
+        """Log a line."""
+        with suppress(BaseException):  # SystemExit as well: it would end a thread
+            self._logger.log(level, text, *args)
+
+    def debug(self, text: str, *args: object) -> None:
+        """Log a line that tells how the consumer works."""
+        self.write(logging.DEBUG, text, *args)
+
+    def info(self, text: str, *args: object) -> None:
+        """Log a line that tells what happens."""
+        self.write(logging.INFO, text, *args)
+
+    def warning(self, text: str, *args: object) -> None:
+        """Log a line about what isn't as it should be."""
+        self.write(logging.WARNING, text, *args)
+
+    def error(self, text: str, *args: object) -> None:
+        """Log a line about what somebody has to see to."""
+        self.write(logging.ERROR, text, *args)
+
+
+log = Log("coserver")
 
 
 class Formatter(logging.Formatter):
@@ -152,7 +187,7 @@ def stopped_untold(number: int) -> None:
 
 def claimed(jobs: Iterable[Job]) -> None:
     """The attempts of these jobs begin."""
-    if log.isEnabledFor(logging.DEBUG):
+    if log.is_on(logging.DEBUG):
         for job in jobs:
             log.debug("Job %s started (%s)", _name_job(job), _attempt(job))
 
@@ -163,10 +198,10 @@ def ended(job: Job, ending: Ending, seconds: float) -> None:
     level = logging.WARNING if failed or ending.note else logging.INFO
     if ending.state is State.READY:  # nothing was tried
         level = logging.DEBUG
-    if not log.isEnabledFor(level):
+    if not log.is_on(level):
         return
     how, what_follows = _describe(ending)
-    log.log(
+    log.write(
         level,
         "Job %s %s in %.1f s (%s)%s%s",
         _name_job(job),

@@ -12,6 +12,8 @@ from coserver_consumer.errors import StoreUnavailable
 JITTER = 0.1  # of the pause, up and down, so that consumers don't march in step
 AWAY_PAUSE = 1.0  # seconds between two tries while the database is away
 LONGEST_PAUSE = 60.0  # seconds; the pauses of a loop that fails again and again double up to this
+MOST_DOUBLINGS = 100  # more than enough for any of them, and a number that there is
+LONGEST_WAIT = 86_400.0  # seconds, whatever pause was asked for: a lock can't wait for ever
 
 
 class Loop:
@@ -50,7 +52,7 @@ class Loop:
     def _run(self) -> None:
         while not self._stopped:
             pause = self._turn()
-            self._woken.wait(pause * random.uniform(1 - JITTER, 1 + JITTER))
+            self._woken.wait(min(pause, LONGEST_WAIT) * random.uniform(1 - JITTER, 1 + JITTER))
             self._woken.clear()
 
     def _turn(self) -> float:
@@ -60,8 +62,13 @@ class Loop:
         except StoreUnavailable:
             return min(self._every, AWAY_PAUSE)
         except BaseException as error:  # noqa: BLE001  a loop that ended would be missed by nobody
-            logs.loop_failed(self._name, error)
             self._failures += 1
-            return max(self._every, min(self._every * 2.0**self._failures, LONGEST_PAUSE))
+            logs.loop_failed(self._name, error)
+            return max(self._every, min(self._every * self._slowness, LONGEST_PAUSE))
         self._failures = 0
         return self._every if pause is None else pause
+
+    @property
+    def _slowness(self) -> float:
+        """How much longer the pause is after so many failures, in a row."""
+        return 2.0 ** min(self._failures, MOST_DOUBLINGS)

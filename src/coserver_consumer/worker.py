@@ -129,15 +129,16 @@ class Worker:
             return self._wait(self._pause)
         if wanted.is_called:  # a call from now on is for the next round
             self._is_called = False
+        was_doubtful, self._is_doubtful = self._is_doubtful, True  # until all is done here, too
         try:
-            done = self._rounds.make(results, wanted, is_doubtful=self._is_doubtful)
-        except Exception as error:
-            self._is_doubtful = True
-            if not isinstance(error, StoreUnavailable):
-                self._tell_apart(results)
+            done = self._rounds.make(results, wanted, is_doubtful=was_doubtful)
+        except StoreUnavailable:
             raise
-        self._is_doubtful = False
+        except Exception:
+            self._tell_apart(results)
+            raise
         self._conclude(results, done)
+        self._is_doubtful = False
         if done.claimed:
             self._found_at = time.monotonic()
         return self._wait(self._pause)
@@ -173,21 +174,15 @@ class Worker:
                 self.runs.close(run, release(run.job))
 
     def _conclude(self, results: list[Result], done: Round) -> None:
-        """Do here what the transaction did there."""
+        """Do here what the transaction did there, and say so afterwards."""
         self.runs.forget(results)
-        for result in results:
-            if result.ending.key in done.ours:
-                logs.ended(result.job, result.ending, result.seconds)
-            else:
-                logs.lease_lost(result.ending.key)
-        logs.orphans_released(done.orphans)
-        logs.twins_refused(done.twins)
         runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
         if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
             self.runs.lose(unless_of=self._registration.id)
-        logs.claimed(run.job for run in runs)
         self._low = self._pace.ahead(len(self._threads)) // 2
         self._inbox.put(runs, are_trifles=self._pace.is_trifling)
+        _log_round(results, done)
+        logs.claimed(run.job for run in runs)
 
     def _fit(self, job: Job) -> Job:
         """Return the job with as many attempts as its task gives it."""
@@ -284,3 +279,14 @@ class Worker:
                 run.stopped = True
 
         return report
+
+
+def _log_round(results: list[Result], done: Round) -> None:
+    """Say what became of endings, and what else was put right."""
+    for result in results:
+        if result.ending.key in done.ours:
+            logs.ended(result.job, result.ending, result.seconds)
+        else:
+            logs.lease_lost(result.ending.key)
+    logs.orphans_released(done.orphans)
+    logs.twins_refused(done.twins)

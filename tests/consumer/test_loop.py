@@ -100,6 +100,38 @@ def test_a_loop_that_fails_again_and_again_slows_down(start):
     )
 
 
+def test_a_loop_that_fails_for_days_goes_on(start):
+    """The pauses double up to a bound; what they are reckoned from has to have one, too."""
+    ticks = []
+
+    def tick():
+        ticks.append(1)
+        loop.wake()
+        raise ValueError
+
+    loop = Loop("test", every=60.0, tick=tick)
+    loop.start()
+    wait_for(lambda: len(ticks) > 1100, what="more failures than 2.0 has powers", within=30)
+    loop.stop()
+    loop.join(5)
+
+
+@pytest.mark.parametrize("pause", [1e10, 1e300, float("inf")])
+def test_a_pause_that_no_lock_can_wait_ends_no_loop(start, pause):
+    """A loop with such a pause waits long, and can be woken."""
+    ticks = []
+
+    def tick():
+        ticks.append(1)
+        return pause
+
+    loop = start(tick, every=pause)
+    wait_for(lambda: ticks, what="a tick")
+    time.sleep(0.05)
+    loop.wake()
+    wait_for(lambda: len(ticks) == 2, what="the tick after it was woken", within=5)
+
+
 def test_an_outage_is_not_logged_by_the_loop(start, caplog):
     """Its database does so, once for all loops."""
     ticks = []

@@ -221,3 +221,16 @@ def test_a_consumer_of_one_process_ends_when_it_is_worn(start_consumer, client, 
     consumer = start_consumer("--max-jobs", "1", COSERVER_PROCESSES="0")
     jobs.wait_completed(client.add("test.echo"))
     assert consumer.wait() == 75
+
+
+@pytest.mark.parametrize("task", ["test.break_log", "test.close_errors"])
+def test_a_log_that_cannot_be_written_stops_no_job(start_consumer, client, jobs, task):
+    """Neither the one that broke it, nor those that come after: a line isn't worth a job."""
+    start_consumer(**FOR_EVER)
+    jobs.wait_ended(client.add(task))
+    later = client.add_many("test.echo", [{}] * 3)
+    wait_for(
+        lambda: all(client.get(each).state is State.COMPLETED for each in later),
+        what="the jobs behind it",
+        within=15,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -578,21 +579,24 @@ def test_the_log_names_a_job_by_its_title(make_bench, caplog):
 
 
 class Rogue(logging.Handler):
-    """A handler of log lines, as an add-on may have one, that ends a thread it is called in."""
+    """A handler of log lines, as an add-on may have one, that raises instead of writing."""
 
     def emit(self, record):
-        """End a thread that runs jobs."""
-        if record.threadName.startswith("job-"):
-            raise SystemExit
+        """End the thread that calls it."""
+        raise SystemExit
 
 
 @pytest.fixture
 def rogue():
-    """Have such a handler called for what the consumer logs as an error."""
-    handler = Rogue(level=logging.ERROR)
-    logging.getLogger("coserver").addHandler(handler)
+    """Have such a handler called for all that the consumer logs."""
+    handler = Rogue()
+    logger = logging.getLogger("coserver")
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
     yield handler
-    logging.getLogger("coserver").removeHandler(handler)
+    logger.removeHandler(handler)
+    logger.setLevel(before)
 
 
 @pytest.mark.parametrize("kind", ["mute", "mute exit", "hidden", "interrupt"])
@@ -647,15 +651,41 @@ def test_a_log_that_is_closed_ends_no_thread(make_bench, caplog, kind):
     assert "has ended and is replaced" not in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_job_thread_that_ends_is_replaced(make_bench, rogue):
-    """As many as there are, again and again; their jobs have failed.
+@pytest.mark.usefixtures("rogue")
+def test_no_thread_depends_on_a_log_line(make_bench):
+    """Neither those that run jobs, nor the claimer: each claims, hands over and tells nonetheless.
 
-    Where a log handler raises is the one place left at which a thread can end.
+    The one that is bad has the consumer log an error in the thread that ran it.
     """
 
     def work(current):
         if current.job.title == "bad":
+            raise odd_exceptions.Mute
+        return Completed()
+
+    bench = make_bench(work)
+    bad = bench.add(4, title="bad", max_attempts=1)
+    bench.worker.start()
+    for job_id in bad:
+        bench.wait_state(job_id, State.FAILED)
+    for _ in range(3):
+        bench.wait_state(bench.add()[0], State.COMPLETED)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_thread_that_ends_is_replaced(make_bench, caplog):
+    """As many as there are, again and again; their jobs have failed.
+
+    A profiler that a task leaves behind is called in the thread's own code too, and may raise.
+    """
+
+    def profile(frame, event, argument):
+        if event == "call" and frame.f_code is Worker._fail.__code__:
+            raise SystemExit
+
+    def work(current):
+        if current.job.title == "bad":
+            sys.setprofile(profile)
             raise odd_exceptions.Mute
         return Completed()
 
@@ -665,4 +695,6 @@ def test_a_job_thread_that_ends_is_replaced(make_bench, rogue):
     bench.worker.start()
     for job_id in bad:
         bench.wait_state(job_id, State.FAILED)
+        assert "its thread has ended" in bench.write(store.get, job_id).error
     bench.wait_state(good[0], State.COMPLETED)
+    assert "has ended and is replaced" in caplog.text

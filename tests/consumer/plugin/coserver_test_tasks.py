@@ -2,8 +2,10 @@
 
 import ctypes
 import fcntl
+import logging
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -98,3 +100,21 @@ def rest(job, seconds):
 def clock(job):
     """Return what time it is here."""
     return time.time()
+
+
+class _Broken(logging.Handler):
+    """A handler as programs have: its ``emit`` doesn't see to its own errors."""
+
+    def emit(self, record):
+        """Fail."""
+        raise OSError("no space left on the log's device")
+
+
+def break_log(job):
+    """Have a handler that can't write get all records, as an error tracker that is away does."""
+    logging.getLogger().addHandler(_Broken())
+
+
+def close_errors(job):
+    """Close standard error, as code does that makes itself a daemon."""
+    sys.stderr.close()
