@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
@@ -335,6 +336,28 @@ def test_finishing_never_raises(
     assert "the resolver does the rest" in caplog.text
     rename_table(jobs, "elsewhere", "job")
     assert jobs.get(job_id).state is State.STAGED
+
+
+def test_finishing_never_raises_where_its_log_line_does(jobs: Jobs, zodb: ZODB.DB) -> None:
+    """The ZODB has committed: an error tracker that is away must not make the request fail."""
+
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("no error tracker")
+
+    handler = Broken()
+    logging.getLogger("collective.coserver").addHandler(handler)
+    change(zodb)
+    queue.add(PATH)
+    transaction.get().join(
+        Manager("~~b", tpc_finish=lambda: rename_table(jobs, "job", "elsewhere"))
+    )
+    try:
+        transaction.commit()
+    finally:
+        logging.getLogger("collective.coserver").removeHandler(handler)
+        rename_table(jobs, "elsewhere", "job")
+    assert read_back(zodb) == "changed"
 
 
 @pytest.mark.parametrize("step", ["commit", "tpc_vote", "tpc_finish"])

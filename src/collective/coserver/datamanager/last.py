@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from transaction.interfaces import ISavepointDataManager, ITransaction
 from zope.interface import implementer
@@ -69,4 +69,6 @@ class Last:
         try:
             yield
         except Exception:
-            logger.exception("Batch %s has committed; the resolver does the rest.", self.batch.id)
+            with suppress(Exception):  # a handler of others may raise, too
+                told = "Batch %s has committed; the resolver does the rest."
+                logger.exception(told, self.batch.id)
