@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.options import DAY, MAX_DELAY, MAX_TIMEOUT
 from coserver_consumer.retry import Backoff
 
 SECRET_LENGTH = 32
 PREFIX = "COSERVER_"  # of the settings in the environment
 FILE = Path("coserver.toml")  # in the working directory
+
+MOST_AT_ONCE = 1000  # processes, and threads of each: every thread has a connection
+MOST_BYTES = 16_777_216  # of what a row holds: MariaDB's usual max_allowed_packet
+MOST_DAYS = 36_500  # a hundred years
+MOST_COUNTED = 2_000_000_000  # what a column can hold, of 32 bits
 
 
 def setting(description: str, *, default: Any = None, **limits: Any) -> Any:
@@ -42,10 +48,14 @@ class Settings:
     commit_timeout: float = setting(
         "How long a request of Zope waits for each answer of the queue's database.",
         default=5.0,
-        gt=0,
+        ge=0.1,
+        le=DAY,
     )
     wait_for_database: float = setting(
-        "How long a consumer waits for its database when it starts.", default=0.0, ge=0
+        "How long a consumer waits for its database when it starts.",
+        default=0.0,
+        ge=0,
+        le=MAX_TIMEOUT,
     )
     secret: str | None = secret_setting(
         "What Zope and its consumers share, to sign jobs.", default=None
@@ -60,8 +70,11 @@ class Settings:
         "How many worker processes to run; 0: no others than the one that is started.",
         default=1,
         ge=0,
+        le=MOST_AT_ONCE,
     )
-    threads: int = setting("How many jobs a process runs at once.", default=4, ge=1)
+    threads: int = setting(
+        "How many jobs a process runs at once.", default=4, ge=1, le=MOST_AT_ONCE
+    )
     zope_url: tuple[str, ...] = setting(
         "The Zope instances that run the jobs, one or several.",
         default=("http://127.0.0.1:8080",),
@@ -79,7 +92,10 @@ class Settings:
         default=None,
     )
     http_timeout: float = setting(
-        "How long a job without a timeout may wait for an answer.", default=300.0, gt=0
+        "How long a job without a timeout may wait for an answer.",
+        default=300.0,
+        gt=0,
+        le=MAX_TIMEOUT,
     )
     http_allow: tuple[str, ...] = setting(
         "What the `http` task may call: hosts or beginnings of URLs.", default=()
@@ -91,23 +107,31 @@ class Settings:
         "What this consumer is called.",
         default=socket.gethostname(),
         min_length=1,
-        max_length=190,
+        max_length=180,  # a number follows if there are several processes
     )
     grace: float = setting(
-        "How long running jobs may take to end when the consumer stops.", default=30.0, ge=0
+        "How long running jobs may take to end when the consumer stops.",
+        default=30.0,
+        ge=0,
+        le=MAX_TIMEOUT,
     )
     kill_after: float = setting(
         "How long after its timeout a job may go on before its process is killed.",
         default=10.0,
         ge=0,
+        le=MAX_TIMEOUT,
     )
     max_jobs: int | None = setting(
-        "After how many jobs a worker process is replaced by a fresh one.", default=None, ge=1
+        "After how many jobs a worker process is replaced by a fresh one.",
+        default=None,
+        ge=1,
+        le=MOST_COUNTED,
     )
     max_memory: int | None = setting(
         "The resident memory at which a worker process is replaced by a fresh one.",
         default=None,
         ge=1_000_000,
+        le=10**15,
     )
     nice: int = setting(
         "How far its processes stand back where others want the processor as well (see nice(1)).",
@@ -115,28 +139,45 @@ class Settings:
         ge=0,
         le=19,
     )
-    heartbeat_every: float = setting("How often a consumer says that it lives.", default=10.0, gt=0)
+    heartbeat_every: float = setting(
+        "How often a consumer says that it lives.", default=10.0, gt=0, le=DAY
+    )
     dead_after: float = setting(
-        "After how long a silence a consumer's jobs are given to others.", default=45.0, gt=0
+        "After how long a silence a consumer's jobs are given to others.",
+        default=45.0,
+        gt=0,
+        le=MAX_TIMEOUT,
     )
     max_rescues: int = setting(
-        "The rescue that fails a job, since it seems to kill its consumers.", default=3, ge=1
+        "The rescue that fails a job, since it seems to kill its consumers.",
+        default=3,
+        ge=1,
+        le=MOST_COUNTED,
     )
     resolve_every: float = setting(
-        "How often it is found out what became of requests that died.", default=10.0, gt=0
+        "How often it is found out what became of requests that died.", default=10.0, gt=0, le=DAY
     )
     signed_days: float = setting(
         "For how many days after it was due a job may begin that runs as a Plone user.",
         default=30.0,
         gt=0,
+        le=MOST_DAYS,
     )
-    keep_days: float = setting("How many days an ended job is kept.", default=30.0, gt=0)
+    keep_days: float = setting(
+        "How many days an ended job is kept.", default=30.0, gt=0, le=MOST_DAYS
+    )
     max_payload: int = setting(
-        "The largest arguments and payload.", default=1_048_576, ge=1, le=16_777_216
+        "The largest arguments and payload.", default=1_048_576, ge=1, le=MOST_BYTES
     )
-    max_result: int = setting("The largest result that is kept.", default=65_536, ge=1)
-    poll_min: float = setting("The pause between two looks at a busy queue.", default=0.05, gt=0)
-    poll_max: float = setting("The pause between two looks at an empty queue.", default=1.0, gt=0)
+    max_result: int = setting(
+        "The largest result that is kept.", default=65_536, ge=1, le=MOST_BYTES
+    )
+    poll_min: float = setting(
+        "The pause between two looks at a busy queue.", default=0.05, gt=0, le=DAY
+    )
+    poll_max: float = setting(
+        "The pause between two looks at an empty queue.", default=1.0, gt=0, le=DAY
+    )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "The least weighty lines that are logged.", default="info"
     )
@@ -144,8 +185,11 @@ class Settings:
         "The longest wait before the second attempt; it doubles with each.",
         default=15.0,
         gt=0,
+        le=MAX_DELAY,
     )
-    backoff_cap: float = setting("The longest wait before any attempt.", default=3600.0, gt=0)
+    backoff_cap: float = setting(
+        "The longest wait before any attempt.", default=3600.0, gt=0, le=MAX_DELAY
+    )
 
     @property
     def secret_text(self) -> str:
@@ -169,6 +213,11 @@ class Settings:
         return Backoff(base=self.backoff_base, cap=self.backoff_cap)
 
 
+def is_number(setting: Field[Any]) -> bool:
+    """Return True if the setting is a number, of whichever kind."""
+    return str(setting.type).removesuffix(" | None") in ("int", "float")
+
+
 def find_file(path: Path | None) -> Path | None:
     """Return the settings file: the one that is named, here or by the environment, or ``FILE``."""
     if path is not None:
@@ -181,9 +230,10 @@ def find_file(path: Path | None) -> Path | None:
 def _read_secret(file: Path) -> str:
     try:
         secret = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # also for a NUL in its name
+        why = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise ConfigurationError(
-            f"Setting 'secret_file' is wrong: can't read {file}: {error.strerror}."
+            f"Setting 'secret_file' is wrong: can't read {file}: {why}."
         ) from None
     if len(secret) < SECRET_LENGTH:
         raise ConfigurationError(

@@ -7,6 +7,7 @@ input, the answer as JSON on standard output.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -14,14 +15,23 @@ from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import FILE, PREFIX, SECRET_LENGTH, Settings, find_file
+from coserver_consumer.queue_name import RULE, can_name_queue
+from coserver_consumer.settings import (
+    FILE,
+    PREFIX,
+    SECRET_LENGTH,
+    Settings,
+    find_file,
+    is_number,
+)
+from coserver_consumer.texts import is_storable
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 WANTED = {
@@ -32,11 +42,17 @@ WANTED = {
     "float_type": "a number",
     "finite_number": "a number that isn't infinite",
     "too_short": "at least one name",
+    "path_type": "the name of a file",
+    "string_type": "text",
+    "tuple_type": "a list of texts",
 }
 
 PAIRS = (("database", "database_file"), ("secret", "secret_file"))
-NAMES = ("queues", "zodb_queues", "capabilities")
+QUEUES = ("queues", "zodb_queues")
+NAMES = (*QUEUES, "capabilities")
+NUMBERS = tuple(each.name for each in fields(Settings) if is_number(each))
 ADDRESSES = ("zope_url", "http_allow")
+ORIGIN = "scheme, host and port, such as http://127.0.0.1:8080"
 
 Found = dict[str, Any]
 
@@ -89,6 +105,41 @@ class _Rules(BaseSettings):
         """Take ``"a, b c"`` for ``["a", "b", "c"]``: an address has no spaces."""
         return _split(value, r"[,\s]+")
 
+    @field_validator(*QUEUES, check_fields=False)
+    @classmethod
+    def _are_queues(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(can_name_queue(name) for name in value):
+            raise ValueError(f"names of queues, each of {RULE}")
+        return value
+
+    @field_validator("capabilities", check_fields=False)
+    @classmethod
+    def _can_be_required(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no job can ask for: the store has what one requires with commas between."""
+        if not all(name.strip() == name != "" and "," not in name for name in value):
+            raise ValueError("names, without commas, not beginning or ending with a space")
+        return value
+
+    @field_validator(*NUMBERS, mode="before", check_fields=False)
+    @classmethod
+    def _is_no_truth(cls, value: Any) -> Any:
+        """Refuse ``true``, which Python takes for 1: ``keep_days = true`` means something else."""
+        if isinstance(value, bool):
+            raise ValueError("a number")  # noqa: TRY004  which pydantic takes for a bug
+        return value
+
+    @field_validator("log_level", mode="before", check_fields=False)
+    @classmethod
+    def _is_level(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("name", check_fields=False)
+    @classmethod
+    def _is_storable(cls, value: str) -> str:
+        if not is_storable(value):
+            raise ValueError("text without NUL, in UTF-8")
+        return value
+
     @field_validator("database", check_fields=False)
     @classmethod
     def _know_dialect(cls, value: str) -> str:
@@ -107,7 +158,7 @@ class _Rules(BaseSettings):
     def _is_seen(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        parts = _split_url(value, wanted="an address such as https://www.example.com")
         said = f"{parts.scheme}://{parts.hostname}"
         is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
         if parts.scheme not in ("http", "https") or not is_plain or not value.startswith(said):
@@ -145,12 +196,23 @@ def _split(value: Any, between: str) -> Any:
 
 
 def _check_address(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != address:
-        raise ValueError("scheme, host and port, such as http://127.0.0.1:8080")
+    parts = _split_url(address, wanted=ORIGIN)
+    is_whole = f"{parts.scheme}://{parts.netloc}" == address and parts.hostname
+    if parts.scheme not in ("http", "https") or not is_whole:
+        raise ValueError(ORIGIN)
     if "@" in address:
-        raise ValueError("scheme, host and port, such as http://127.0.0.1:8080, without a login")
+        raise ValueError(f"{ORIGIN}, without a login")
     return address
+
+
+def _split_url(address: str, *, wanted: str) -> SplitResult:
+    """Return the parts; raise ``ValueError`` saying what is wanted if it has none."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises
+    except ValueError:
+        raise ValueError(wanted) from None
+    return parts
 
 
 def _make_model() -> type[_Rules]:
@@ -172,9 +234,9 @@ def check_settings(path: Path | None, flags: Found, door: Door = COMMAND_LINE) -
     model = _make_model()
     file = find_file(path)
     sources = {
-        door.name: _spell_keys({k: v for k, v in flags.items() if v is not None}),
+        door.name: _spell_keys(door.name, {k: v for k, v in flags.items() if v is not None}),
         "the environment": EnvSettingsSource(model)(),
-        str(file): _spell_keys(_read_toml(file)) if file else {},
+        str(file): _spell_keys(str(file), _read_toml(file)) if file else {},
     }
     found: Found = {}
     for said in reversed(sources.values()):
@@ -216,13 +278,14 @@ def _outweigh(found: Found, said: Found) -> Found:
 
 def _read_database(sources: dict[str, Found], found: Found) -> None:
     """Let the file with the database's URL, if it counts, give the URL as well."""
-    if not found.get("database_file"):
+    named = found.get("database_file")
+    if not named or not isinstance(named, str | Path):  # what else it may be is found later
         return
     source = next(name for name, said in sources.items() if "database_file" in said)
-    file = Path(found["database_file"])
+    file = Path(named)
     try:
         found["database"] = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # also for a NUL in its name
         why = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise ConfigurationError(
             f"Setting 'database_file' in {source} is wrong: can't read {file}: {why}."
@@ -230,17 +293,26 @@ def _read_database(sources: dict[str, Found], found: Found) -> None:
     sources[source]["database"] = found["database"]
 
 
-def _spell_keys(said: Found) -> Found:
-    return {key.replace("-", "_"): value for key, value in said.items()}
+def _spell_keys(source: str, said: Found) -> Found:
+    """Return what is said by the names of settings; refuse a key that is there twice."""
+    spelled: dict[str, str] = {}
+    for key in said:
+        other = spelled.setdefault(key.replace("-", "_").lower(), key)
+        if other != key:
+            raise ConfigurationError(
+                f"Setting '{key}' in {source} is there twice, also as '{other}': leave one of them."
+            )
+    return {key: said[spelling] for key, spelling in spelled.items()}
 
 
 def _explain(error: ValidationError, sources: dict[str, Found], door: Door) -> str:
     """Put pydantic's first fault into one line that never holds a secret.
 
-    An unknown setting goes first: it may be a missing one, misspelt.
+    An unknown setting goes first: it may be a missing one, misspelt. A missing one goes last: what
+    is wrong may be the other way to give it.
     """
-    faults = error.errors(include_url=False)
-    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
+    order = {"extra_forbidden": 0, "missing": 2}
+    fault = min(error.errors(include_url=False), key=lambda each: order.get(each["type"], 1))
     if not fault["loc"]:
         return f"The settings don't fit together: {fault['ctx']['error']}."
     key = str(fault["loc"][0])
@@ -275,5 +347,17 @@ def _answer(question: str) -> str:
         return json.dumps({"error": str(error)})
 
 
+def main() -> None:
+    """Answer one question, unless whoever asks has gone."""
+    question = sys.stdin.read()
+    if not question:
+        return
+    try:
+        sys.stdout.write(_answer(question))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)  # an ordinary end would try to write once more
+
+
 if __name__ == "__main__":
-    sys.stdout.write(_answer(sys.stdin.read()))
+    main()

@@ -391,3 +391,13 @@ def test_a_wrong_rule_is_one_line_and_changes_nothing(sqlite_url, call, ask, arg
     assert done.exit_code == code
     assert said in done.stderr
     assert ask(sqlite_url, "status") == {"queues": {"default": {}}, "rules": {}, "consumers": []}
+
+
+@pytest.mark.parametrize("queues", ['[""]', '["a,b"]', '["' + "x" * 191 + '"]'])
+def test_a_wrong_queue_in_the_settings_ends_with_2(sqlite_url, tmp_path, queues):
+    """As any wrong setting: with 1 systemd starts it again for ever (run-under-systemd.md)."""
+    file = tmp_path / "wrong.toml"
+    file.write_text(f"queues = {queues}\n")
+    done = call_process(sqlite_url, "run", "--config", str(file))
+    assert "'queues' in" in done.stderr
+    assert done.returncode == 2

@@ -11,7 +11,7 @@ import pytest
 from coserver_consumer import Client, store
 from coserver_consumer.config import load_settings, load_settings_apart, load_zope_settings
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings import Settings, is_number
 
 URL = "sqlite:///queue.sqlite"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -348,3 +348,109 @@ def test_zope_conf_outweighs_the_environment(monkeypatch, tmp_path):
     file = tmp_path / "secret"
     file.write_text(SECRETS[0])
     assert load_zope_settings({"secret-file": str(file)}).secret_text == SECRETS[0]
+
+
+NUMBERS = [setting for setting in fields(Settings) if is_number(setting)]
+
+
+@pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_a_truth_is_no_number(setting, said):
+    """``keep_days = true`` was meant to say "keep them", and would remove all but a day's."""
+    write(f'database = "{URL}"\n{setting.name} = {said}\n')
+    assert f"'{setting.name}' in coserver.toml is wrong: got {said.title()}" in fault()
+
+
+@pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
+def test_no_number_is_larger_than_what_works(setting):
+    """No loop and no column takes any number; the message names the key and the bound."""
+    most = setting.metadata["le"]
+    said = fault(database=URL, **{setting.name: str(most + 1)})
+    assert f"'{setting.name}' in the flags is wrong" in said
+    assert f"wanted less than or equal to {most:.16g}" in said
+
+
+@pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
+def test_the_reference_has_the_bounds_of_every_number(setting):
+    """As they are declared."""
+    bounds = setting.metadata
+    least = f"{bounds['ge']:.12g}" if "ge" in bounds else "more than 0"
+    assert f"| `{setting.name}` | {least} | {bounds['le']:.16g} |\n" in REFERENCE.read_text()
+
+
+@pytest.mark.parametrize("key", ["queues", "zodb_queues"])
+@pytest.mark.parametrize("name", ["", "a,b", "x" * 191, " a", "a\u0000b", "\udcff"])
+def test_a_queue_in_the_settings_can_be_one(key, name):
+    """By the store's own rule, and before anything starts."""
+    said = fault(database=URL, **{key: [name]})
+    assert f"'{key}' in the flags is wrong" in said
+    assert "1 to 190 printable characters, without commas" in said
+
+
+@pytest.mark.parametrize("name", ["", "a,b", " a"])
+def test_a_capability_can_be_required(name):
+    """What jobs require stands in one column, with commas between."""
+    assert "'capabilities' in the flags is wrong" in fault(database=URL, capabilities=[name])
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\udcff", "x" * 181])
+def test_a_consumers_name_can_be_written(name):
+    """Also with the number of a process behind it."""
+    assert "'name' in the flags is wrong" in fault(database=URL, name=name)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("http_timeout", "http-timeout"), ("http-timeout", "http_timeout"), ("threads", "Threads")],
+)
+def test_a_key_that_is_there_twice_is_refused(first, second):
+    """Nobody could say which counts."""
+    write(f'database = "{URL}"\n{first} = 5\n{second} = 6\n')
+    said = fault()
+    assert f"'{second}' in coserver.toml is there twice, also as '{first}'" in said
+
+
+def test_capital_letters_change_no_weight():
+    """A flag outweighs a file whose key has some."""
+    write(f'database = "{URL}"\nThreads = 5\nlog_level = "INFO"\n')
+    assert load_settings().threads == 5
+    assert load_settings().log_level == "info"
+    assert load_settings(threads=7).threads == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("secret_file", "5", "the name of a file"),
+        ("queues", "5", "a list of texts"),
+        ("queues", "[5]", "text"),
+        ("name", "5", "text"),
+        ("zope_url", '"http://[::1"', "scheme, host and port, such as http://127.0.0.1:8080"),
+        ("zope_url", '"http://zope:http"', "scheme, host and port, such as"),
+        ("zope_url", '"http://:8080"', "scheme, host and port, such as"),
+        ("public_url", '"http://[::1"', "an address such as https://www.example.com"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_our_words(key, value, wanted):
+    """Not in those of a library, and without its classes."""
+    write(f'database = "{URL}"\n{key} = {value}\n')
+    said = fault()
+    assert f"'{key}' in coserver.toml is wrong: got " in said
+    assert f"wanted {wanted}" in said
+
+
+@pytest.mark.parametrize("value", ["5", '"a\\u0000b"'])
+def test_a_file_with_an_address_that_has_no_name_is_told(value):
+    """A number, and a name that no file can have."""
+    write(f"database_file = {value}\n")
+    assert "'database_file' in coserver.toml is wrong" in fault()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe" * 40, None])
+def test_a_secret_that_cannot_be_read_is_explained(content, tmp_path):
+    """Bytes, or a name that no file can have."""
+    file = tmp_path / ("secret" if content else "sec\0ret")
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="'secret_file' is wrong: can't read"):
+        _ = load_settings(database=URL, secret_file=file).secret_text

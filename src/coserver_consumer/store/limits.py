@@ -20,11 +20,11 @@ from coserver_consumer.job import Job
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.outlook import QueueOutlook
-from coserver_consumer.store.queues import NAME_LENGTH
 from coserver_consumer.store.sql import insert_unless_there, locked
 
 EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
 DEFAULT = 1
+NAME_LENGTH = 190
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.errors import InvalidJob, UnknownQueue
+from coserver_consumer.queue_name import LONGEST, RULE, can_name_queue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
 from coserver_consumer.store.clock import SECOND, Now
@@ -18,8 +19,6 @@ from coserver_consumer.store.reading import is_id
 from coserver_consumer.store.sql import insert_unless_there
 from coserver_consumer.texts import make_line
 from coserver_consumer.unavailable import Unavailable, from_json
-
-NAME_LENGTH = 190
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +61,8 @@ def add_queue(connection: Connection, name: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise ``InvalidJob`` unless a queue can be called so."""
-    is_plain = name.isprintable() and name == name.strip() and "," not in name
-    if not 0 < len(name) <= NAME_LENGTH or not is_plain:
-        raise InvalidJob(
-            f"'{make_line(name, NAME_LENGTH)}' can't name a queue: 1 to {NAME_LENGTH} printable "
-            "characters, without commas, not beginning or ending with a space."
-        )
+    if not can_name_queue(name):
+        raise InvalidJob(f"'{make_line(name, LONGEST)}' can't name a queue: {RULE}.")
 
 
 def add_queues(connection: Connection, names: Iterable[str]) -> None:
