@@ -98,7 +98,7 @@ setup(
         "test": TEST,
     },
     entry_points={
-        "console_scripts": ["coserver = coserver_consumer.cli:main"],
+        "console_scripts": ["coserver = coserver_consumer.__main__:main"],
         "coserver.tasks": [
             "view = coserver_consumer.tasks.view:View",
             "http = coserver_consumer.tasks.http:Http",

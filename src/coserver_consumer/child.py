@@ -10,7 +10,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import IO
 
-from coserver_consumer import interpreter
+from coserver_consumer import held_signals, interpreter
 from coserver_consumer.channel import (
     Command,
     Is,
@@ -41,16 +41,17 @@ class Child:
         self.is_ready = self.is_done = False
         self.started = self.heard = time.monotonic()
         self._hear = hear
-        self._process = subprocess.Popen(
-            interpreter.command(MODULE),
-            env=interpreter.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            creationflags=_creation_flags(),
-            process_group=0,
-        )
+        with held_signals.holding():  # until it can obey them
+            self._process = subprocess.Popen(
+                interpreter.command(MODULE),
+                env=interpreter.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                creationflags=_creation_flags(),
+                process_group=0,
+            )
         self._write(write_opening(opening))
         self._listener = Thread(target=self._listen, args=(self._process.stdout,), daemon=True)
         self._listener.start()

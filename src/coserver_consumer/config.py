@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from coserver_consumer import interpreter
+from coserver_consumer import held_signals, interpreter
 from coserver_consumer.errors import ConfigurationError
 from coserver_consumer.settings import Settings
 
@@ -52,15 +52,21 @@ def load_zope_settings(said: Mapping[str, Any]) -> Settings:
 def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:
     """Do as ``load_settings`` in a process of its own, so that pydantic's memory goes with it."""
     asked = {"path": str(path) if path else None, "flags": flags}
-    child = subprocess.run(
-        interpreter.command("coserver_consumer.settings_check"),
-        input=json.dumps(asked, default=str),
-        env=interpreter.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(child.stdout)
+    with held_signals.holding():  # it is over soon, and this process obeys them afterwards
+        child = subprocess.Popen(
+            interpreter.command("coserver_consumer.settings_check"),
+            env=interpreter.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    told, _ = child.communicate(json.dumps(asked, default=str))
+    if child.returncode:
+        raise ConfigurationError(
+            f"The settings can't be read: the process that reads them ended with "
+            f"{child.returncode}."
+        )
+    answer = json.loads(told)
     if "error" in answer:
         raise ConfigurationError(answer["error"])
     return revive_settings(answer)

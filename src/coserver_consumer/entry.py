@@ -29,21 +29,19 @@ from coserver_consumer.forks import guard_children
 from coserver_consumer.loop import Loop
 from coserver_consumer.process import Commands, Tell, work
 from coserver_consumer.settings import Settings
-from coserver_consumer.signals import leave_signals_to_supervisor, obey_signals
+from coserver_consumer.signals import leave_signals_to_supervisor
 
 PULSE = 2.0  # seconds
 BEATS = 4  # of the pulse, at least, in the silence after which the supervisor kills
 
 
-def run_alone(settings: Settings) -> NoReturn:
-    """Run a consumer of one process until a signal stops it."""
-    commands: Commands = SimpleQueue()
+def run_alone(settings: Settings, commands: Commands) -> NoReturn:
+    """Run a consumer of one process until a signal, which becomes a command, stops it."""
 
     def tell(report: Report) -> None:
         if report.says is Is.WORN:
             commands.put(Command(do=Do.RETIRE, why=report.what))
 
-    obey_signals(commands.put)
     guard_children()
     logs.configure(settings.log_level)
     leave(lambda: work(Opening(settings=settings), commands, tell))

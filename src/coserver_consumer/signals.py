@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from coserver_consumer import held_signals
 from coserver_consumer.channel import Command, Do
 
 # SIGBREAK is Ctrl-Break on Windows, which has neither SIGHUP nor SIGUSR1.
@@ -14,7 +15,9 @@ OTHERS = {"SIGHUP": Do.RELOAD, "SIGUSR1": Do.DUMP}
 
 
 def obey_signals(put: Callable[[Command], None]) -> None:
-    """Have ``put`` called for each signal; it must be safe in a signal handler.
+    """Have ``put`` called for each signal, also for those that were held until now.
+
+    It must be safe in a signal handler.
 
     The first signal to end drains, the next one stops now.
     """
@@ -31,6 +34,7 @@ def obey_signals(put: Callable[[Command], None]) -> None:
     for name in (*ENDINGS, *OTHERS):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), hear)
+    held_signals.release()
 
 
 def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
@@ -43,6 +47,7 @@ def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
     for name in ("SIGINT", "SIGBREAK", *OTHERS):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _overhear)
+    held_signals.release()
 
 
 def _overhear(_number: int, _frame: FrameType | None) -> None:

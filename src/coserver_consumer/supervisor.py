@@ -27,7 +27,6 @@ from coserver_consumer.restart_policy import (
     decide,
 )
 from coserver_consumer.settings import Settings
-from coserver_consumer.signals import obey_signals
 from coserver_consumer.slot import Slot
 
 LOOKS = 0.5  # seconds between two looks at the clock
@@ -44,34 +43,40 @@ class Heard:
     report: Report | None
 
 
-def run(settings: Settings, load: Load) -> int:
+Events = SimpleQueue[Command | Heard]  # its put is safe in a signal handler
+
+
+def run(settings: Settings, load: Load, events: Events) -> int:
     """Run a consumer until a signal stops it; return the exit code, 0 if the database knows all.
 
-    ``load`` reads the settings anew; it raises ``ConfigurationError``.
+    ``load`` reads the settings anew; it raises ``ConfigurationError``. Signals come as ``events``,
+    and may have come already.
     """
     logs.configure(settings.log_level)
-    return Supervisor(settings, load).run()
+    return Supervisor(settings, load, events).run()
 
 
 class Supervisor:
     """Keeps as many worker processes as the settings say."""
 
-    def __init__(self, settings: Settings, load: Load) -> None:
+    def __init__(self, settings: Settings, load: Load, events: Events) -> None:
         self._settings = settings
         self._proven: Settings | None = None  # the settings that a process became ready with
         self._load = load
-        self._events: SimpleQueue[Command | Heard] = SimpleQueue()
+        self._events = events
         self._slots: dict[int, Slot] = {}
         self._retiring: list[Child] = []
         self._dead: list[str] = []  # consumers whose jobs nobody has taken back yet
         self._deadline: float | None = None  # when all must have ended
         self._exit_code = 0
+        self._is_reload_due = False  # somebody has asked for it before a process was ready
         self._looked = time.monotonic()
 
     def run(self) -> int:
         """Supervise until all has ended; return the exit code."""
-        obey_signals(self._events.put)
         self._slots[1] = Slot()  # the others follow when this one is ready
+        while not self._events.empty():  # whoever wants it to end needn't wait until it is there
+            self._handle(self._events.get())
         while self._slots or self._retiring:
             self._look_at_clock()
             try:
@@ -126,26 +131,37 @@ class Supervisor:
         self._kill_silent()
 
     def _start(self, number: int) -> Child:
-        settings = self._settings
-        if settings.processes > 1:
-            settings = replace(settings, name=f"{settings.name}/{number}")
-        opening = Opening(settings=settings, number=number, dead=tuple(self._dead))
+        opening = Opening(
+            settings=self._settings_for(number), number=number, dead=tuple(self._dead)
+        )
         self._dead.clear()
         child = Child(opening, lambda child, report: self._events.put(Heard(child, report)))
         child.consumers += opening.dead  # its own to take care of, until it is ready
         logs.process_started(number, child.pid)
         return child
 
+    def _settings_for(self, number: int) -> Settings:
+        settings = self._settings
+        if settings.processes > 1:
+            settings = replace(settings, name=f"{settings.name}/{number}")
+        return settings
+
     def _install(self, child: Child) -> None:
         """Let a process that is ready have its place, and the one before it retire."""
         if self._deadline is not None:
             return
-        self._proven = self._settings
         slot = self._slots.get(child.number)
         if slot is not None and slot.successor is child:
             before, slot.child, slot.successor = slot.child, child, None
             self._retire(before, "its successor is ready")
+        if child.settings == self._settings_for(child.number):
+            self._proven = self._settings
+        elif slot is not None and slot.successor is None:  # they were read anew while it started
+            slot.successor = self._start(child.number)
         self._fill()
+        if self._is_reload_due:
+            self._is_reload_due = False
+            self._reload()
 
     def _fill(self) -> None:
         """Have as many places as the settings say."""
@@ -233,7 +249,10 @@ class Supervisor:
 
     def _reload(self) -> None:
         """Read the settings anew and have every process replaced by one that has them."""
-        if self._deadline is not None or self._proven is None:
+        if self._deadline is not None:
+            return
+        if self._proven is None:  # there may be nobody to fall back on
+            self._is_reload_due = True
             return
         try:
             self._settings = self._load()

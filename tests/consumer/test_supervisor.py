@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 import psutil
 import pytest
 
 from coserver_consumer.job import State
+from coserver_consumer.settings import Settings, is_number
 from support.waiting import wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_HEARTBEAT_EVERY": "0.2"}
@@ -234,3 +238,124 @@ def test_a_log_that_cannot_be_written_stops_no_job(start_consumer, client, jobs,
         what="the jobs behind it",
         within=15,
     )
+
+
+def has(pid, mask, name):
+    """Return True if that mask of a process, SigBlk or SigCgt, has the signal."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+    bits = next(line for line in status.splitlines() if line.startswith(mask)).split()[1]
+    return bool(int(bits, 16) >> (signal.Signals[name] - 1) & 1)
+
+
+@pytest.fixture
+def launch(make_consumer, database_url):
+    """Start a consumer and return while it holds its signals, or just after it obeys them."""
+
+    def start(mask, *flags, **environment):
+        consumer = make_consumer(database_url, *flags, **environment)
+        consumer.launch()
+        end = time.monotonic() + 20
+        while not has(consumer.pid, mask, "SIGHUP") and time.monotonic() < end:
+            time.sleep(0.001)
+        return consumer
+
+    return start
+
+
+@pytest.mark.parametrize("mask", ["SigBlk", "SigCgt"])
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1"])
+def test_a_consumer_that_starts_outlives_a_signal(launch, name, mask):
+    """As at a ``systemctl reload`` right behind a ``systemctl restart``."""
+    consumer = launch(mask)
+    consumer.send(signal.Signals[name])
+    consumer.wait_ready()
+    assert consumer.stop() == 0
+
+
+@pytest.mark.parametrize("mask", ["SigBlk", "SigCgt"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_consumer_that_starts_can_be_stopped(launch, name, mask, processes):
+    """In good order, without a word about pipes: by systemd, or by Ctrl-C."""
+    consumer = launch(mask, "--processes", processes)
+    consumer.send(signal.Signals[name])
+    assert consumer.wait() == 0
+    assert "Traceback" not in consumer.output()
+
+
+def test_a_whole_group_of_processes_that_starts_can_be_stopped(launch):
+    """A terminal's Ctrl-C and systemd's KillMode=control-group mean all of them."""
+    consumer = launch("SigCgt")
+    os.killpg(consumer.pid, signal.SIGINT)
+    assert consumer.wait() == 0
+    assert "Traceback" not in consumer.output()
+
+
+def find_worker(consumer, *others):
+    """Return a worker process that is none of these once it is there, as psutil knows it."""
+
+    def look():
+        for child in psutil.Process(consumer.pid).children():
+            with suppress(psutil.Error):
+                if "coserver_consumer.entry" in child.cmdline() and child not in others:
+                    return child
+        return None
+
+    return wait_for(look, what="a worker process")
+
+
+def test_sighup_while_a_process_starts_is_obeyed_when_it_is_ready(launch, consumers, tmp_path):
+    """Settings that were changed a moment too late aren't forgotten."""
+    settings = tmp_path / "coserver.toml"
+    settings.write_text('queues = ["one"]')
+    consumer = launch("SigCgt", "--config", str(settings))
+    worker = find_worker(consumer)
+    worker.suspend()
+    settings.write_text('queues = ["two"]')
+    consumer.send(signal.SIGHUP)
+    time.sleep(0.3)
+    worker.resume()
+    wait_for(
+        lambda: [each.queues for each in consumers()] == [("two",)], what="the changed settings"
+    )
+
+
+def test_a_second_sighup_while_the_first_is_obeyed_brings_the_last_settings(
+    start_consumer, consumers, tmp_path
+):
+    """Not those that the successor was started with."""
+    settings = tmp_path / "coserver.toml"
+    settings.write_text('queues = ["one"]')
+    consumer = start_consumer("--config", str(settings))
+    first = find_worker(consumer)
+    settings.write_text('queues = ["two"]')
+    consumer.send(signal.SIGHUP)
+    successor = find_worker(consumer, first)
+    successor.suspend()
+    settings.write_text('queues = ["three"]')
+    consumer.send(signal.SIGHUP)
+    wait_for(lambda: consumer.output().count("read anew") == 2, what="the second reading")
+    successor.resume()
+    wait_for(
+        lambda: [each.queues for each in consumers()] == [("three",)], what="the last settings"
+    )
+
+
+LARGEST = {
+    f"COSERVER_{setting.name.upper()}": str(setting.metadata["le"])
+    for setting in fields(Settings)
+    if is_number(setting) and setting.name not in ("processes", "threads", "poll_min")
+}
+
+
+def test_the_largest_numbers_work(start_consumer, client, jobs):
+    """No loop breaks on one; threads and processes would take the machine."""
+    consumer = start_consumer(**LARGEST | {"COSERVER_POLL_MAX": "0.2"})
+    jobs.wait_completed(client.add("test.echo"))
+    time.sleep(0.5)
+    assert "Loop" not in consumer.output()
+    assert "ERROR" not in consumer.output()
+    assert consumer.stop() == 0

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import click
 
+from coserver_consumer import held_signals
 from coserver_consumer.cli.access import access_options
 from coserver_consumer.cli.group import LazyGroup
 
@@ -35,7 +36,8 @@ COMMANDS = {
 )
 @access_options
 @click.version_option(version("collective.coserver"), prog_name="coserver")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Background jobs for Zope, Plone and whatever stands beside them.
 
     \b
@@ -54,3 +56,5 @@ def main() -> None:
     Let bash complete commands, options, queues, tasks and ids:
       eval "$(_COSERVER_COMPLETE=bash_source coserver)"
     """
+    if context.invoked_subcommand != "run":  # which obeys them
+        held_signals.release()

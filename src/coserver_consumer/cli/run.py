@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import Field, fields
+from queue import SimpleQueue
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.config import load_settings_apart
 from coserver_consumer.hazards import find_hazards
 from coserver_consumer.settings import Settings
+from coserver_consumer.signals import obey_signals
 
 # --database is an option of every command; a secret would be seen in the list of processes.
 NOT_HERE = {"database", "secret"}
@@ -88,6 +90,8 @@ def run(context: click.Context, /, **flags: str | None) -> None:
       coserver run --queues mail,default --processes 2 --threads 8
       coserver run --queues 'daily mail' --queues default
     """
+    events: SimpleQueue[Any] = SimpleQueue()  # commands, and what a supervisor hears
+    obey_signals(events.put)
     access = find_access(context)
 
     def load() -> Settings:
@@ -103,7 +107,7 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     if settings.processes:
         from coserver_consumer import supervisor  # after the settings, which may be wrong
 
-        sys.exit(supervisor.run(settings, load))
+        sys.exit(supervisor.run(settings, load, events))
     from coserver_consumer import entry
 
-    entry.run_alone(settings)
+    entry.run_alone(settings, events)

@@ -1,0 +1,21 @@
+"""The program ``coserver``.
+
+A signal may come before the modules are imported that obey it, as at a ``systemctl reload`` right
+behind a ``systemctl restart``. So the first thing done is to hold them; the command releases them.
+"""
+
+from __future__ import annotations
+
+from coserver_consumer import held_signals
+
+
+def main() -> None:
+    """Run the command."""
+    held_signals.hold()
+    from coserver_consumer.cli import main as command  # which takes a while
+
+    command()
+
+
+if __name__ == "__main__":
+    main()
