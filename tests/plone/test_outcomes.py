@@ -150,3 +150,52 @@ def test_a_job_whose_owner_is_gone_fails_at_once(
     assert (job.state, job.attempt) == (FAILED, 1)
     assert "'jane' of /plone/acl_users, can't be logged in" in job.error
     assert site.title == "untouched"
+
+
+@pytest.mark.parametrize("view", ["@@test-end", "test-end", "++view++test-end"])
+@pytest.mark.parametrize("method", queue.METHODS)
+def test_a_view_can_be_called_by_every_method(
+    coserver_jobs: InProcessConsumer, site: Any, method: str, view: str
+) -> None:
+    """Zope takes a browser's PUT for that of a WebDAV client, which finds no views."""
+    queue.add(site, view=f"{view}?how=well", method=method)
+    job = run_one(coserver_jobs)
+    assert (job.state, job.error, site.title) == (COMPLETED, None, "half done")
+
+
+def test_the_parameters_of_a_put_are_a_form(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """As those of a POST."""
+    queue.add(site, view="@@test-end", method="PUT", params={"how": "well"})
+    assert run_one(coserver_jobs).state is COMPLETED
+
+
+@pytest.mark.parametrize("at", ["", "/++api++"])
+def test_a_service_is_called_by_its_method(
+    coserver_jobs: InProcessConsumer, site: Any, at: str
+) -> None:
+    """As those of plone.restapi, which have no names."""
+    api.content.create(site, "Document", "page", title="A page")
+    said = {
+        "headers": {"Accept": "application/json", "Content-Type": "application/json"},
+        "payload": '{"title": "patched"}',
+    }
+    queue.add(f"/plone{at}/page", method="PATCH", **said)
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert site.page.title == "patched"
+    queue.add(f"/plone{at}/page", method="DELETE", headers={"Accept": "application/json"})
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert "page" not in site
+
+
+def test_what_is_deleted_is_not_acquired(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """Zope's own DELETE deletes what is in that place, and nothing of that name further up."""
+    api.content.create(site, "Folder", "folder")
+    api.content.create(site, "Document", "page")
+    queue.add("/plone/folder/page", method="DELETE")
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (FAILED, 1)
+    assert job.error == "Nothing is at /plone/folder/page: DELETE isn't for what is acquired."
+    assert "page" in site
+    queue.add("/plone/page", method="DELETE")
+    assert run_one(coserver_jobs).state is COMPLETED
+    assert "page" not in site
