@@ -9,6 +9,7 @@ from typing import Any
 from collective.coserver.cross_site import refuse_cross_site
 from collective.coserver.datamanager import join, join_all
 from collective.coserver.draft import draft
+from collective.coserver.form import require_readable
 from collective.coserver.origin import site_path, to_origin
 from collective.coserver.owner import Owner
 from collective.coserver.queues import require_queue
@@ -56,7 +57,7 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
     settings = get_settings()
     store.check_job(job, max_payload=settings.max_payload)
     if work.task == "view":
-        make_target(job)  # raises for what its consumer couldn't ask
+        require_readable(make_target(job))  # raises for what its consumer couldn't ask
     return signing.sign(job, settings.secret_text)
 
 

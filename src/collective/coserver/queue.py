@@ -19,6 +19,7 @@ from collective.coserver.cross_site import refuse_cross_site
 from collective.coserver.due import with_moment
 from collective.coserver.engine import read, write
 from collective.coserver.enlisting import Work, enlist, enlist_all, make
+from collective.coserver.form import read_limit, too_long
 from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.headers import to_headers
@@ -110,7 +111,9 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) 
         raise InvalidJob(f"args is {brief(args)}, wanted a list of the method's arguments.")
     aim = to_aim(url, None)
     more = {"method": method, "args": encode([*args], name=f"The arguments of {brief(method)}")}
-    write_call(method, args)  # raises for what XML-RPC can't bear
+    size = len(write_call(method, args))  # raises for what XML-RPC can't bear
+    if size > read_limit():
+        raise too_long("a call by XML-RPC", size)
 
     def write(aimed: dict[str, Any]) -> Work:
         return Work(task=XML_RPC, args=aimed | more, title=f"{to_title(aimed['path'])} {method}")
