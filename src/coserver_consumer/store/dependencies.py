@@ -124,7 +124,7 @@ def _find_ancestors(connection: Connection, job_id: str) -> set[str]:
 
 
 def _count_waits(connection: Connection, job_ids: Iterable[str]) -> None:
-    """Count what jobs wait for, some of whose parents turned out to be one."""
+    """Count what live jobs wait for, some of whose parents turned out to be one."""
     dependency, job = schema.dependency.c, schema.job.c
     left = sa.select(sa.func.count()).where(dependency.job_id == job.id).scalar_subquery()
     for page in pages(job_ids):
@@ -132,13 +132,14 @@ def _count_waits(connection: Connection, job_ids: Iterable[str]) -> None:
 
 
 def resettle(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Tell jobs which of their parents ended while they weren't live themselves."""
+    """Tell jobs which of their parents ended, or became one, while they weren't live themselves."""
     dependency = schema.dependency.c
     awaited: set[str] = set()
     for page in pages(job_ids):
         query = sa.select(dependency.parent_id).where(dependency.job_id.in_(page))
         awaited.update(connection.execute(query).scalars())
     _, ended = _hold_parents(connection, awaited)
+    _count_waits(connection, job_ids)
     settle(connection, ended)
 
 

@@ -290,12 +290,14 @@ class Model:
     def _replace(self, job: Known, holder: str) -> None:
         """Let what waits for a job wait for another, but for that one and what it waits for."""
         ancestors = self._ancestors(holder)
-        for child in self._children(job):
-            if child.new.id in ancestors:
+        for child in self.jobs.values():
+            if job.new.id not in child.waits or child.new.id in ancestors:
                 continue
             child.waits.discard(job.new.id)
             child.waits.add(holder)
-            self._forget_ended(child)
+            if child.state.is_live:  # a dropped one may come back, and hears of it then
+                self._hear(child, self.jobs[holder])
+                self._go(child)
 
     def _ancestors(self, job_id: str) -> set[str]:
         above = [self._ancestors(parent) for parent in self.jobs[job_id].waits]

@@ -226,3 +226,42 @@ def test_a_parent_that_ends_amid_the_promotion_wakes_nobody_for_a_failure(
     end.join(30)
     assert queue.get(parent).state is State.COMPLETED
     assert states([unneeded]) == [State.CANCELLED]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_who_came_after_a_job_whose_key_was_used_up_hears_how_that_work_ended(
+    queue, make, stage, states, run, fails
+):
+    """It was queued meanwhile by others, and is told as if it had named the one that ran."""
+    late = make(unique_key="k", unique_for=600)
+    batch = stage([late])
+    holder = queue.put(unique_key="k")
+    child, hardy, only = (
+        make(after=(late.id,), accepts_failure=accepts, only_if_failed=only)
+        for accepts, only in [(False, False), (True, False), (True, True)]
+    )
+    queue.add_many([child, hardy, only])
+    assert run(*[holder] * fails) == [holder]
+    assert states([child, hardy, only]) == [BLOCKED] * 3
+    queue.promote(batch, tid=1)
+    assert states([child, hardy, only]) == (
+        [BLOCKED, READY, READY] if fails else [READY, READY, State.CANCELLED]
+    )
+    queue.retry(holder)
+    run()
+    assert queue.get(child.id).state is State.COMPLETED
+
+
+def test_a_job_that_was_taken_for_dropped_waits_once_for_parents_that_became_one(
+    queue, make, stage, run
+):
+    """Else it would wait for a second one for ever: who merged them found it in the history."""
+    late = make(unique_key="k")
+    batch, holder = stage([late]), queue.put(unique_key="k")
+    child = make(after=(late.id, holder))
+    slow = stage([child])
+    queue.drop(slow)
+    queue.promote(batch, tid=1)
+    queue.promote(slow, tid=2)
+    assert (queue.get(child.id).state, queue.get(child.id).waits_for) == (BLOCKED, 1)
+    assert run() == [holder, child.id]
