@@ -57,6 +57,7 @@ def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
     try:
         yield (schema := _check_schema(engine))
         if schema.verdict is Verdict.GOOD:
+            yield _check_writing(engine)
             consumer = store.read(engine, lambda connection: _find_consumer(connection, settings))
             yield from store.read(engine, lambda connection: _check_store(connection, settings))
     finally:
@@ -76,7 +77,7 @@ def _check_schema(engine: Engine) -> Finding:
     try:
         store.check_schema(engine)
     except StoreUnavailable as error:
-        advice = "Start the database, or correct its address (setting database)."
+        advice = "Start the database, correct its address (setting database), or its rights."
         return _bad("database", str(error), advice)
     except SchemaError as error:
         return _bad("schema", str(error), "Run `coserver init` or `coserver upgrade`.")
@@ -85,6 +86,17 @@ def _check_schema(engine: Engine) -> Finding:
             "database", f"{address}: {store.describe(error)}", "Correct its address and its rights."
         )
     return _good("database", f"{address} answers, its tables are up to date")
+
+
+def _check_writing(engine: Engine) -> Finding:
+    """Write what a consumer writes: a database may answer and take nothing."""
+    try:
+        store.try_to_write(engine)
+    except SQLAlchemyError as error:
+        text = f"{store.show_address(engine)} takes nothing: {store.describe(error)}"
+        advice = "Without that no job begins or ends: mend its rights, its mode or its disk."
+        return _bad("writing", text, advice)
+    return _good("writing", "the database takes what consumers write")
 
 
 def _check_store(connection: Connection, settings: Settings) -> list[Finding]:

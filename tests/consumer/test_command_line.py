@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from coserver_consumer import store
 from coserver_consumer.cli import COMMANDS
@@ -301,6 +304,51 @@ def test_the_doctor_ends_with_1_when_no_consumer_could_work(call, tmp_path):
         done = call(url, "doctor")
     assert done.exit_code == 1
     assert "Run `coserver init`" in done.stdout
+
+
+@contextmanager
+def refused_writes(url, how):
+    """Yield the address of the same database while it takes nothing."""
+    address = sa.make_url(url)
+    match address.get_backend_name():
+        case "postgresql":
+            yield f"{url}?options=-c%20default_transaction_read_only%3Don"
+        case "mysql":
+            yield f"{url}?init_command=SET%20SESSION%20TRANSACTION%20READ%20ONLY"
+        case _:
+            with sa.create_engine(url).connect() as connection:
+                connection.exec_driver_sql("VACUUM")  # or the pages to spare would be filled first
+            pragma = {"full": "max_page_count = 1", "read-only": "query_only = on"}[how]
+
+            def set_up(connection, record, proxy):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+
+            sa.event.listen(sa.pool.Pool, "checkout", set_up)
+            yield url
+            sa.event.remove(sa.pool.Pool, "checkout", set_up)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("read-only", "READ ONLY|read-?only database|read-only transaction"),
+        ("full", "full|READ ONLY|read-only"),
+    ],
+)
+def test_the_doctor_finds_that_nothing_can_be_written(database_url, call, how, said):
+    """No consumer could claim a job, or end one, in such a database."""
+    with refused_writes(database_url, how) as url:
+        done = call(url, "doctor")
+    assert re.search(f"BAD .*: .*({said})", done.stdout)
+    assert done.exit_code == 1
+
+
+def test_the_doctor_leaves_nothing_behind(database_url, call, consumers):
+    """What it tries to write isn't there a moment later, nor is it seen by others."""
+    done = call(database_url, "doctor")
+    assert "takes what consumers write" in done.stdout
+    assert done.exit_code == 0
+    assert not consumers()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness`
 ``outlook``, ``claiming``, ``picking``, ``values``, ``limits``, ``ahead``, ``ending``, ``history``,
 ``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``,
 ``filtering``, ``short_ids``, ``queues``, ``partitions``, ``pruning``, ``calling``, ``misfits``,
-``borrowing``.
+``borrowing``, ``trial``.
 """
 
 from coserver_consumer.store.adding import (
@@ -107,6 +107,7 @@ from coserver_consumer.store.redaction import describe
 from coserver_consumer.store.sessions import Timeouts
 from coserver_consumer.store.settling import refuse_twins
 from coserver_consumer.store.short_ids import find_id, shorten
+from coserver_consumer.store.trial import try_to_write
 from coserver_consumer.store.unresolved import find_dropped, find_unresolved, still_asks
 from coserver_consumer.store.upgrading import check_schema, upgrade
 
@@ -220,6 +221,7 @@ __all__ = [
     "show_address",
     "stage",
     "still_asks",
+    "try_to_write",
     "unknown_queue",
     "unregister",
     "upgrade",

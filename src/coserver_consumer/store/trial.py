@@ -1,0 +1,42 @@
+"""A trial whether the database takes what a consumer writes; nothing of it stays."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from coserver_consumer.job import new_id
+from coserver_consumer.store import schema
+from coserver_consumer.store.leases import ConsumerInfo, register
+
+ROOM = "." * 20_000  # characters: SQLite must find new pages for them
+
+
+def try_to_write(engine: Engine) -> None:
+    """Write a row that nobody ever sees; raise what the database says if it doesn't take it.
+
+    SQLite finds only at the end of a transaction that its disk is full. So that one is committed,
+    the row taken back in it; elsewhere it is rolled back.
+    """
+    row = ConsumerInfo(
+        id=new_id(),
+        name="a trial",
+        hostname="",
+        pid=0,
+        queues=(),
+        tasks=(),
+        capabilities=(ROOM,),
+        threads=0,
+        version="",
+    )
+    with engine.connect() as connection:
+        register(connection, row)
+        if engine.dialect.name == "sqlite":
+            _take_back(connection, row.id)
+            connection.commit()
+        else:
+            connection.rollback()
+
+
+def _take_back(connection: Connection, row_id: str) -> None:
+    connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == row_id))
