@@ -8,12 +8,13 @@ from coserver_consumer.errors import (
     AmbiguousId,
     ConfigurationError,
     CoserverError,
+    InvalidJob,
     JobNotFound,
     StartAgain,
 )
 from coserver_consumer.texts import make_line
 
-FAILED, WRONG_USE, NOT_FOUND = 1, 2, 3
+FAILED, WRONG_USE, NOT_FOUND, NOT_WRITTEN = 1, 2, 3, 4
 START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over
 
 
@@ -37,7 +38,7 @@ def _find_code(error: CoserverError) -> int:
     match error:
         case JobNotFound():
             return NOT_FOUND
-        case ConfigurationError() | AmbiguousId():
+        case ConfigurationError() | AmbiguousId() | InvalidJob():
             return WRONG_USE
         case StartAgain():
             return START_AGAIN

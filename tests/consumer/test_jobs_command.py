@@ -153,6 +153,14 @@ def test_the_jobs_that_failed_are_run_again_by_filter(database_url, client, fail
     assert states(client, failed) == ["ready"] * 2 + ["failed"] * 3
 
 
+@pytest.mark.parametrize("command", ["retry", "cancel"])
+def test_an_id_that_is_named_twice_counts_once(database_url, client, failed, call, command):
+    """As by a shell's list that was put together from two; the second is another spelling."""
+    job_id = failed[0] if command == "retry" else client.add("test")
+    done = call(database_url, "jobs", command, job_id, job_id[-12:])
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1)
+
+
 def test_a_dry_run_counts_and_changes_nothing(database_url, client, failed, call):
     """By state, queue and task."""
     said = call(database_url, "jobs", "retry", "--state", "failed", "--dry-run").stdout
@@ -273,7 +281,7 @@ def test_a_job_that_only_zope_can_sign_is_refused(sqlite_url, call, ask, task):
     """It would fail as soon as it ran; the message says where it can be queued."""
     for more in ([], ["--unknown-task-ok"]):
         done = call(sqlite_url, "add", task, "path=/Plone", *more)
-        assert (done.exit_code, "collective.coserver.queue.add" in done.stderr) == (1, True)
+        assert (done.exit_code, "collective.coserver.queue.add" in done.stderr) == (2, True)
     assert ask(sqlite_url, "jobs", "list") == []
 
 

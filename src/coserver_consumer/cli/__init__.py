@@ -11,6 +11,7 @@ from importlib.metadata import version
 import click
 
 from coserver_consumer import held_signals
+from coserver_consumer.cli import standard_output
 from coserver_consumer.cli.access import access_options
 from coserver_consumer.cli.group import LazyGroup
 
@@ -50,11 +51,15 @@ def main(context: click.Context) -> None:
     Settings come from options, from COSERVER_... in the environment, and from a TOML file
     (--config, $COSERVER_CONFIG, or ./coserver.toml), in this order of weight.
 
-    Exit codes: 0 it went well, 1 it failed, 2 wrong usage or settings, 3 no such job.
+    Exit codes: 0 it went well, 1 it failed, 2 wrong usage or settings, 3 no such job, 4 it is done
+    but standard output can't be written.
 
     \b
     Let bash complete commands, options, queues, tasks and ids:
       eval "$(_COSERVER_COMPLETE=bash_source coserver)"
     """
-    if context.invoked_subcommand != "run":  # which obeys them
-        held_signals.release()
+    if context.invoked_subcommand == "run":  # it obeys signals, and writes a log only
+        return
+    held_signals.release()
+    if standard_output.is_closed():
+        raise click.ClickException("Standard output is closed, so nothing was done.")

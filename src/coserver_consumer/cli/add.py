@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import complete_job, complete_queue, complete_task
+from coserver_consumer.cli.group import fail_unwritten
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.cli.times import MOMENT
 from coserver_consumer.client import Client
@@ -22,7 +23,7 @@ from coserver_consumer.tasks.registry import installed_names, is_signed
 @click.command(short_help="Queue a job.")
 @click.argument("task", shell_complete=complete_task)
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
-@click.option("--args", "text", metavar="JSON", help="The arguments as a JSON object.")
+@click.option("--args", "args_json", metavar="JSON", help="The arguments as a JSON object.")
 @click.option(
     "--queue",
     default="default",
@@ -76,7 +77,7 @@ def add(
     *,
     task: str,
     pairs: tuple[str, ...],
-    text: str | None,
+    args_json: str | None,
     payload: Path | None,
     unknown_task_ok: bool,
     as_json: bool,
@@ -94,13 +95,13 @@ def add(
       coserver add http url=https://example.com/hook method=POST 'json={"a": 1}'
       coserver add mail.send --args '{"to": "a@example.com"}' --queue mail --delay 60
     """
-    given = {name: value for name, value in options.items() if value is not None and value != ()}
-    if payload is not None:
-        given["payload"] = payload.read_bytes()
-    arguments = read_arguments(text, pairs)
-    refuse_signed(task)
     settings = find_access(context).load()
     limit = settings.max_payload
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    if payload is not None:
+        given["payload"] = read_payload(payload, limit)
+    arguments = read_arguments(args_json, pairs)
+    refuse_signed(task)
     with find_access(context).open() as engine, Client(engine, max_payload=limit) as client:
         if not unknown_task_ok:
             check_task(engine, task, settings.dead_after)
@@ -109,10 +110,35 @@ def add(
                 engine, lambda c: [store.find_id(c, each) for each in after]
             )
         job_id = client.add(task, arguments, **given)
+    try:
+        write_id(job_id, as_json=as_json)
+    except OSError as error:
+        raise fail_unwritten(error, f"Job {job_id} is queued") from None
+
+
+def write_id(job_id: str, *, as_json: bool) -> None:
+    """Write the id of a job that is queued."""
     if as_json:
         write_json({"id": job_id})
     else:
         click.echo(job_id)
+
+
+def read_payload(file: Path, limit: int) -> bytes:
+    """Return what is in the file; raise ``InvalidJob`` before more than the limit is read."""
+    try:
+        with file.open("rb") as opened:
+            payload = opened.read(limit + 1)
+    except OSError as error:
+        raise click.BadParameter(
+            f"can't read {file}: {error.strerror}", param_hint="--payload"
+        ) from None
+    if len(payload) > limit:
+        raise InvalidJob(
+            f"The payload {file} has more bytes than a job may have; the limit is {limit}, the "
+            "setting max_payload. Pass the path or UID of what holds the data instead."
+        )
+    return payload
 
 
 def refuse_signed(task: str) -> None:
@@ -143,6 +169,8 @@ def read_arguments(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
         arguments = json.loads(text) if text else {}
     except ValueError as error:
         raise click.BadParameter(f"isn't JSON: {error}", param_hint="--args") from None
+    except RecursionError:
+        raise click.BadParameter("is nested too deep", param_hint="--args") from None
     if not isinstance(arguments, dict):
         raise click.BadParameter("isn't a JSON object", param_hint="--args")
     return arguments | dict(_read_pair(pair) for pair in pairs)
@@ -156,3 +184,5 @@ def _read_pair(pair: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+    except RecursionError:
+        raise click.BadParameter(f"the value of {key} is nested too deep") from None

@@ -152,7 +152,7 @@ def _change_named(engine: Engine, change: Change, said: Sequence[str]) -> list[D
     """Change all of these jobs, or none."""
 
     def work(connection: Connection) -> list[Done]:
-        job_ids = [store.find_id(connection, each) for each in said]
+        job_ids = dict.fromkeys(store.find_id(connection, each) for each in said)
         return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
 
     return store.write(engine, work)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
 
-from coserver_consumer.complaint import Complaint, find_complaint
+from coserver_consumer.cli import standard_output
+from coserver_consumer.cli.texts import take_plain_texts
+from coserver_consumer.complaint import NOT_WRITTEN, Complaint, find_complaint
 
 
 class Failure(click.ClickException):
@@ -22,6 +25,13 @@ class Failure(click.ClickException):
     def exit_code(self) -> int:  # type: ignore[override]
         """What click ends the process with."""
         return self._code
+
+
+def fail_unwritten(error: OSError, what: str) -> Failure:
+    """Return what there is to say if ``what`` is the case, and can't be told."""
+    standard_output.forget()
+    line = f"{what}, but standard output can't be written: {error.strerror}."
+    return Failure(Complaint(line, NOT_WRITTEN))
 
 
 class LazyGroup(click.Group):
@@ -44,12 +54,29 @@ class LazyGroup(click.Group):
             return None
         module, _, name = self._commands_at[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        take_plain_texts(command)
         return command
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command; standard output that can't be written is one line as well."""
+        with standard_output.watched():
+            try:
+                return super().main(*args, **options)
+            except OSError as error:
+                if not standard_output.is_lost():
+                    raise
+                failure = fail_unwritten(error, "What was to be done is done")
+        failure.show()
+        sys.exit(failure.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error becomes a line on standard error and an exit code."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            if standard_output.is_lost():
+                standard_output.end_unread()
+            raise
         except Exception as error:
             if complaint := find_complaint(error):
                 raise Failure(complaint) from error

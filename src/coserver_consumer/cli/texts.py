@@ -1,0 +1,33 @@
+"""Texts as people type them: those that every database can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from click.types import StringParamType
+
+from coserver_consumer.texts import is_storable
+
+AS_THEY_ARE = {"database", "pairs", "args_json"}  # a path in an address, and what becomes JSON
+
+
+class Text(StringParamType):
+    """Text in the terminal's encoding. What isn't comes as half of a surrogate pair."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the text."""
+        text = str(value)
+        if not is_storable(text):
+            self.fail(f"{text!a} isn't text in UTF-8.", param, ctx)
+        return text
+
+
+def take_plain_texts(command: click.Command) -> None:
+    """Have a command, and those below it, refuse texts that aren't; all options say it one way."""
+    for parameter in command.params:
+        if type(parameter.type) is StringParamType and parameter.name not in AS_THEY_ARE:
+            parameter.type = Text()
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            take_plain_texts(each)
