@@ -109,6 +109,13 @@ def _read_text(name: str, value: Any) -> str:
     return value
 
 
+def _read_key(name: str, value: Any) -> str:
+    """Return a key. An empty one, as an unset variable gives it, would make one job of all."""
+    if _read_text(name, value) == "":
+        raise InvalidJob(f"{name} is empty: give a key, or leave it out for a job that has none.")
+    return str(value)
+
+
 def _read_names(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         raise InvalidJob(f"{name} is a list, such as [{brief(value)}].")
@@ -179,7 +186,7 @@ class JobOptions:
     max_attempts: int = _option(_read_attempts, MAX_ATTEMPTS)
     timeout: float | None = _option(_read_timeout)
     title: str | None = _option(_read_text)
-    unique: str | None = _option(_read_text)
+    unique: str | None = _option(_read_key)
     unique_for: float | None = _option(_read_delay)
     limit: str | None = _option(_read_text)
     requires: tuple[str, ...] = _option(_read_names, ())

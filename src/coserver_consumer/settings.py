@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.job import MOST
 from coserver_consumer.options import DAY, MAX_DELAY, MAX_TIMEOUT
 from coserver_consumer.retry import Backoff
 
@@ -24,7 +25,6 @@ FILE = Path("coserver.toml")  # in the working directory
 MOST_AT_ONCE = 1000  # processes, and threads of each: every thread has a connection
 MOST_BYTES = 16_777_216  # of what a row holds: MariaDB's usual max_allowed_packet
 MOST_DAYS = 36_500  # a hundred years
-MOST_COUNTED = 2_000_000_000  # what a column can hold, of 32 bits
 
 
 def setting(description: str, *, default: Any = None, **limits: Any) -> Any:
@@ -125,7 +125,7 @@ class Settings:
         "After how many jobs a worker process is replaced by a fresh one.",
         default=None,
         ge=1,
-        le=MOST_COUNTED,
+        le=MOST,
     )
     max_memory: int | None = setting(
         "The resident memory at which a worker process is replaced by a fresh one.",
@@ -152,7 +152,7 @@ class Settings:
         "The rescue that fails a job, since it seems to kill its consumers.",
         default=3,
         ge=1,
-        le=MOST_COUNTED,
+        le=MOST,
     )
     resolve_every: float = setting(
         "How often it is found out what became of requests that died.", default=10.0, gt=0, le=DAY

@@ -20,7 +20,7 @@ from coserver_consumer.errors import (
     UnknownQueue,
     WrongState,
 )
-from coserver_consumer.job import State, new_id
+from coserver_consumer.job import NewJob, State, new_id
 from coserver_consumer.lifecycle import complete, fail
 from coserver_consumer.outcome import Failed
 
@@ -242,3 +242,37 @@ def test_importing_the_package_is_cheap():
         "coserver_consumer.Client; assert 'sqlalchemy' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda client: client.add("test", unique=""),
+        lambda client: client.add_many("test", [{}, {}], unique=""),
+        lambda client: client.job("test", unique=""),
+        lambda client: client.add_jobs([NewJob(task="test", unique_key="")]),
+    ],
+)
+def test_an_empty_unique_key_is_refused(client, add):
+    """A variable that isn't set must not make one job of all, whichever way it comes."""
+    with pytest.raises(InvalidJob, match="is empty"):
+        add(client)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: store.set_limit(c, "x", 2_000_000_001),
+        lambda c: store.set_limit(c, "x", -1),
+        lambda c: store.set_limit(c, "\udcff", 1),
+        lambda c: store.set_max_running(c, "default", 2_000_000_001),
+        lambda c: store.set_max_running(c, "default", True),
+        lambda c: store.set_rate(c, "default", 2_000_000_001, 1),
+        lambda c: store.set_rate(c, "default", 1, 1e10),
+        lambda c: store.set_rate(c, "default", 1, float("nan")),
+    ],
+)
+def test_a_rule_that_a_column_cannot_hold_is_refused(engine, change):
+    """By the store itself, so on every database alike."""
+    with pytest.raises(InvalidJob):
+        store.write(engine, change)

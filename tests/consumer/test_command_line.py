@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -209,8 +210,8 @@ def test_queues_are_made_and_listed(sqlite_url, call, ask):
         (["add", "http", "--args", "[]"], 2, "isn't a JSON object"),
         (["add", "http", "nothing"], 2, "isn't KEY=VALUE"),
         (["add", "http", "--eta", "soon"], 2, "isn't a time"),
-        (["add", "http", "--delay", "inf"], 1, "delay is inf, wanted seconds"),
-        (["add", "http", "--max-attempts", "0"], 1, "max_attempts is 0"),
+        (["add", "http", "--delay", "inf"], 2, "delay is inf, wanted seconds"),
+        (["add", "http", "--max-attempts", "0"], 2, "max_attempts is 0"),
         (["fly"], 2, "'fly'"),
     ],
 )
@@ -427,10 +428,10 @@ def test_a_job_is_added_with_all_its_relations(sqlite_url, sqlite_client, call):
         (["queues", "set", "default", "--running", "few"], 2, "neither a number"),
         (["queues", "set", "default", "--rate", "10"], 2, "such as 10/60"),
         (["queues", "pause", "default", "defualt"], 1, "No queue is called 'defualt'"),
-        (["limits", "set", "a*b", "1"], 1, "can't name a limit"),
+        (["limits", "set", "a*b", "1"], 2, "can't name a limit"),
         (["limits", "remove", "feeds"], 1, "No limit is called 'feeds'"),
         (["add", "http", "--after", "y"], 3, "No job has the id y"),
-        (["add", "http", "--unique-for", "5"], 1, "goes with a unique key"),
+        (["add", "http", "--unique-for", "5"], 2, "goes with a unique key"),
     ],
 )
 def test_a_wrong_rule_is_one_line_and_changes_nothing(sqlite_url, call, ask, arguments, code, said):
@@ -449,3 +450,160 @@ def test_a_wrong_queue_in_the_settings_ends_with_2(sqlite_url, tmp_path, queues)
     done = call_process(sqlite_url, "run", "--config", str(file))
     assert "'queues' in" in done.stderr
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["queues", "set", "default", "--running", "99999999999"],
+        ["queues", "set", "default", "--rate", "99999999999/1"],
+        ["limits", "set", "x", "99999999999"],
+    ],
+)
+def test_a_number_that_a_column_cannot_hold_is_wrong_use(database_url, call, arguments):
+    """On every kind of database, in words that name the option: it is a typing error."""
+    done = call(database_url, *arguments)
+    assert done.exit_code == 2
+    assert "The database says" not in done.stderr
+
+
+def test_a_payload_that_is_too_large_is_refused_unread(sqlite_url, tmp_path):
+    """Of ``/dev/zero`` or a disk's image, reading it all takes the memory of the whole machine."""
+    payload = tmp_path / "payload"
+    payload.touch()
+    os.truncate(payload, 2_000_000_000)
+    done = subprocess.run(
+        ["prlimit", "--as=1000000000", COSERVER, "add", "http", "--payload", payload],
+        env=os.environ | {"COSERVER_DATABASE": sqlite_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "the limit is 1048576" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add", "http", "--eta", "9999-12-31T23:59:59-14:00"],
+        ["add", "http", "--eta", "0001-01-01T00:00:00+14:00"],
+        ["add", "http", "--eta", "1999-01-01"],
+        ["add", "http", "--priority", "99999999"],
+        ["add", "http", "--delay", "1e300"],
+        ["add", "http", "--delay", "nan"],
+        ["add", "http", "--timeout", "1e10"],
+        ["add", "http", "--timeout", "0"],
+        ["add", "http", "--max-attempts", "0"],
+        ["add", "http", "--unique", ""],
+        ["add", "http", "--unique", "a", "--unique-for=-1"],
+        ["add", "http", "--title", "x" * 2000],
+        ["add", "http", "--title", "\udcff"],
+        ["add", "http", "--args", "[" * 100_000],
+        ["add", "http", "a=" + "[" * 100_000],
+        ["add", "\udcff"],
+        ["jobs", "list", "--since", "99999999w"],
+        ["jobs", "list", "--ended-since", "9999-12-31T23:59:59-14:00"],
+        ["jobs", "list", "--queue", "\udcff"],
+        ["jobs", "list", "--owner", "\udcff"],
+        ["jobs", "list", "--site", "\udcff"],
+        ["jobs", "list", "--text", "\udcff"],
+        ["jobs", "retry", "--task", "\udcff", "--yes"],
+        ["jobs", "show", "\udcff"],
+        ["queues", "add", "a,b"],
+        ["queues", "pause", "\udcff"],
+        ["queues", "set", "default", "--running", "9" * 5000],
+        ["queues", "set", "default", "--rate", "1/" + "9" * 400],
+        ["limits", "set", "\udcff", "1"],
+        ["limits", "remove", "\udcff"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:40].encode("ascii", "replace").decode(),
+)
+def test_an_odd_value_is_wrong_use(database_url, call, arguments):
+    """Numbers, moments and spans out of range, bytes of a terminal that aren't UTF-8, no key."""
+    done = call(database_url, *arguments)
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)
+    assert done.stderr.splitlines()[-1].startswith("Error: ")
+    assert json.loads(call(database_url, "jobs", "list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://queue@127.0.0.1/queue?foo=1",
+        "postgresql://queue@127.0.0.1/queue?connect_timeout=soon",
+        "mysql://queue@127.0.0.1/queue?foo=1",
+        "mysql://queue@127.0.0.1/queue?connect_timeout=soon",
+        "mysql://queue@127.0.0.1/queue?read_timeout=-1",
+        "mysql://queue@127.0.0.1/queue?ssl_ca=/nowhere",
+        "mysql+none://queue@127.0.0.1/queue",
+        "sqlite:///queue.sqlite?timeout=soon",
+    ],
+)
+@pytest.mark.parametrize("command", ["status", "run"])
+def test_a_wrong_option_in_the_address_is_a_wrong_setting(url, command):
+    """The drivers raise errors of any kind."""
+    done = call_process(url, command)
+    assert done.returncode == 2
+    assert "The database's address has a wrong option: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def call_into(output, url, *arguments):
+    """Run the command with standard output that is ``full``, ``closed``, or ``unread``."""
+    full, unread = os.open("/dev/full", os.O_WRONLY), os.pipe()
+    os.close(unread[0])
+    command = [COSERVER, *arguments]
+    try:
+        return subprocess.run(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *command] if output == "closed" else command,
+            env=os.environ | {"COSERVER_DATABASE": url},
+            stdout={"full": full, "closed": None, "unread": unread[1]}[output],
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(full)
+        os.close(unread[1])
+
+
+READING = (["status"], ["jobs", "list"], ["jobs", "list", "--json"], ["doctor"], ["queues", "list"])
+
+
+@pytest.mark.parametrize("arguments", [*READING, ["queues", "pause", "default"], ["--help"]])
+def test_output_that_cannot_be_written_is_one_line(sqlite_url, arguments):
+    """As on a disk that is full. What was to be done is done."""
+    done = call_into("full", sqlite_url, *arguments)
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 1)
+    assert "standard output can't be written: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [*READING, ["add", "http", "--delay", "60"]])
+def test_nothing_is_done_where_output_is_closed(sqlite_url, ask, arguments):
+    """It has been seen to before anything is changed."""
+    done = call_into("closed", sqlite_url, *arguments)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "Standard output is closed" in done.stderr
+    assert ask(sqlite_url, "jobs", "list") == []
+
+
+@pytest.mark.parametrize("arguments", READING)
+def test_output_that_nobody_reads_ends_a_command_quietly(sqlite_url, arguments):
+    """By SIGPIPE, as other programs before ``| head -1``."""
+    done = call_into("unread", sqlite_url, *arguments)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize("output", ["full", "unread"])
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_job_whose_id_cannot_be_written_is_told_to_be_queued(sqlite_url, ask, output, as_json):
+    """By an exit code of its own: with that of a failure a script would queue it once more."""
+    done = call_into(output, sqlite_url, "add", "http", "--delay", "60", *as_json)
+    [job] = ask(sqlite_url, "jobs", "list")
+    assert done.returncode == 4
+    assert f"Job {job['id']} is queued, but standard output can't be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

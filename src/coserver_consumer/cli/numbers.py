@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from coserver_consumer.job import MOST
+
 
 class NumberOrAll(click.ParamType[int | str]):
     """A number from 0, or ``all``."""
@@ -19,9 +21,12 @@ class NumberOrAll(click.ParamType[int | str]):
         text = str(value)
         if text == self.ALL:
             return text
-        if not text.isdecimal():
-            self.fail(f"{text!r} is neither a number from 0 nor `{self.ALL}`.", param, ctx)
-        return int(text)
+        number = read_number(text)
+        if number is None:
+            self.fail(
+                f"{text!r} is neither a number from 0 to {MOST} nor `{self.ALL}`.", param, ctx
+            )
+        return number
 
 
 class Rate(click.ParamType[tuple[int | None, float]]):
@@ -37,9 +42,22 @@ class Rate(click.ParamType[tuple[int | None, float]]):
         if value == NumberOrAll.ALL:
             return None, 60.0
         parts = self.FORM.fullmatch(value)
-        if parts is None:
-            self.fail(f"{value!r} isn't a number of jobs and seconds, such as 10/60.", param, ctx)
-        return int(parts[1]), float(parts[2])
+        number = read_number(parts[1]) if parts else None
+        if parts is None or number is None:
+            self.fail(
+                f"{value!r} isn't a number of jobs, up to {MOST}, and seconds, such as 10/60.",
+                param,
+                ctx,
+            )
+        return number, float(parts[2])
+
+
+def read_number(text: str) -> int | None:
+    """Return the number that a text is, None if it is none or larger than what a column takes."""
+    if not text.isdecimal() or len(text) > len(str(MOST)):
+        return None
+    number = int(text)
+    return number if number <= MOST else None
 
 
 NUMBER_OR_ALL = NumberOrAll()

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from coserver_consumer.options import DAY, MAX_DELAY
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
 SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
@@ -21,10 +23,10 @@ class Moment(click.ParamType[datetime]):
         """Return the moment with its zone."""
         if isinstance(value, datetime):
             return value
-        try:
-            return datetime.fromisoformat(value).astimezone()
-        except ValueError:
+        moment = read_moment(value)
+        if moment is None:
             self.fail(f"{value!r} isn't a time such as 2030-01-31T08:00.", param, ctx)
+        return moment
 
 
 class Since(click.ParamType[datetime | timedelta]):
@@ -38,16 +40,23 @@ class Since(click.ParamType[datetime | timedelta]):
             return value
         if span := SPAN.fullmatch(value):
             return self._to_span(value, float(span[1]) * UNITS[span[2]], param, ctx)
-        try:
-            return datetime.fromisoformat(value).astimezone()
-        except ValueError:
+        moment = read_moment(value)
+        if moment is None:
             self.fail(f"{value!r} is neither a span such as 90s, 2h, 1d nor a time.", param, ctx)
+        return moment
 
     def _to_span(self, value: str, seconds: float, param: Any, ctx: Any) -> timedelta:
-        try:
-            return timedelta(seconds=seconds)
-        except OverflowError:
-            self.fail(f"{value!r} is too long.", param, ctx)
+        if seconds > MAX_DELAY:
+            self.fail(f"{value!r} is too long: at most {MAX_DELAY / DAY:.0f}d.", param, ctx)
+        return timedelta(seconds=seconds)
+
+
+def read_moment(text: str) -> datetime | None:
+    """Return a moment with its zone, local time if it names none; None for what isn't one."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):  # the latter for one that is in no year here
+        return None
 
 
 MOMENT = Moment()

@@ -223,6 +223,8 @@ def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
 def _check_relations(job: NewJob) -> None:
     if job.unique_for is not None and (job.unique_key is None or job.unique_for < 0):
         raise InvalidJob("unique_for is in seconds, 0 or more, and goes with a unique key.")
+    if job.unique_key == "":
+        raise InvalidJob("unique_key is empty: give a key, or None for a job that has none.")
     if job.only_if_failed and not (job.after and job.accepts_failure):
         raise InvalidJob("only_if_failed is for a job that comes after others and accepts failure.")
     for parent in job.after:

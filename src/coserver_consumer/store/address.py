@@ -32,6 +32,12 @@ def read_address(url: str) -> sa.URL:
     return address.set(drivername=driver) if driver else address
 
 
+def wrong_option(error: Exception) -> ConfigurationError:
+    """Return what to raise where an address has something that its driver doesn't know."""
+    said = " ".join(str(error).split())
+    return ConfigurationError(f"The database's address has a wrong option: {said}.")
+
+
 def show_address(engine: sa.Engine) -> str:
     """Return where the engine's database is, without passwords."""
     address = engine.url

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 
+from coserver_consumer.store.address import wrong_option
 from coserver_consumer.store.sessions import Timeouts
 
 MARGIN = 1.0  # seconds beyond its own timeout in which a server has to say so
@@ -27,14 +28,27 @@ class Connecting:
         self._timeouts = timeouts
 
     def connect(self, dialect: Dialect, _record: Any, args: Any, options: dict[str, Any]) -> Any:
-        """Return a connection of the driver, None to leave it to SQLAlchemy."""
+        """Return a connection of the driver, None to leave it to SQLAlchemy.
+
+        Raises ``ConfigurationError`` for an option in the address that the driver doesn't know.
+        """
         for name, value in self._find_limits(dialect.driver).items():
             options.setdefault(name, value)
-        if dialect.driver != "psycopg":
-            return None
+        if dialect.driver == "psycopg":
+            return self._connect_psycopg(args, options)
+        return _connect_mysql(dialect, args, options) if dialect.driver in OF_MYSQL else None
+
+    def _connect_psycopg(self, args: Any, options: dict[str, Any]) -> Any:
+        from psycopg import ProgrammingError
+
         from coserver_consumer.store.bounded import BoundedConnection  # which imports psycopg
 
-        connection = BoundedConnection.connect(*args, **options)
+        try:
+            connection = BoundedConnection.connect(*args, **options)
+        except ProgrammingError as error:
+            if error.sqlstate is not None:
+                raise
+            raise wrong_option(error) from None
         connection.answer_within = self._answer_within
         return connection
 
@@ -58,6 +72,17 @@ class Connecting:
                 "write_timeout": within,
             }
         return {}
+
+
+def _connect_mysql(dialect: Dialect, args: Any, options: dict[str, Any]) -> Any:
+    """Connect; what isn't an error of the driver's own is about what it was given."""
+    errors: type[Exception] = dialect.loaded_dbapi.Error
+    try:
+        return dialect.connect(*args, **options)
+    except errors:
+        raise
+    except (TypeError, ValueError, LookupError, OSError) as error:
+        raise wrong_option(error) from None
 
 
 @contextmanager

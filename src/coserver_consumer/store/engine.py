@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.store.address import read_address
+from coserver_consumer.store.address import read_address, wrong_option
 from coserver_consumer.store.clock import family
 from coserver_consumer.store.connecting import Connecting
 from coserver_consumer.store.faults import is_transient
@@ -70,6 +70,8 @@ def open_engine(
         )
     except ModuleNotFoundError as missing:
         raise ConfigurationError(_driver_message(address, missing)) from missing
+    except (ValueError, sa.exc.NoSuchModuleError) as error:
+        raise wrong_option(error) from None
     return prepare(engine, timeouts, for_rounds=for_rounds)
 
 

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.errors import InvalidJob, UnknownLimit
-from coserver_consumer.job import Job
+from coserver_consumer.job import MOST, Job
+from coserver_consumer.options import read_whole
 from coserver_consumer.store import schema
 from coserver_consumer.store.clock import SECOND, Now
 from coserver_consumer.store.outlook import QueueOutlook
 from coserver_consumer.store.sql import insert_unless_there, locked
+from coserver_consumer.texts import is_storable, make_line
 
 EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
 DEFAULT = 1
@@ -133,13 +135,13 @@ def max_running(known: Iterable[Limit], key: str) -> int | None:
 
 def set_limit(connection: Connection, name: str, max_running: int | None) -> None:
     """Set a limit, for a key or for all keys that begin with what stands before a ``*``."""
-    if not name or len(name) > NAME_LENGTH or "*" in name[:-1]:
+    if not 0 < len(name) <= NAME_LENGTH or "*" in name[:-1] or not is_storable(name):
         raise InvalidJob(
-            f"'{name}' can't name a limit: it is a key, or the beginning of keys and a '*', "
-            f"of up to {NAME_LENGTH} characters."
+            f"'{make_line(name, NAME_LENGTH)}' can't name a limit: it is a key, or the beginning "
+            f"of keys and a '*', of up to {NAME_LENGTH} characters."
         )
-    if max_running is not None and max_running < 0:
-        raise InvalidJob(f"{max_running} can't be a limit: it is 0 or more.")
+    if max_running is not None:
+        read_whole("A limit", max_running, least=0, most=MOST)
     values = {"max_running": max_running}
     changed = sa.update(schema.limit).where(schema.limit.c.name == name).values(**values)
     if not connection.execute(changed).rowcount and not _has_limit(connection, name):

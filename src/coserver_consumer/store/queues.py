@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.errors import InvalidJob, UnknownQueue
+from coserver_consumer.job import MOST
+from coserver_consumer.options import read_seconds, read_whole
 from coserver_consumer.queue_name import LONGEST, RULE, can_name_queue
 from coserver_consumer.store import schema
 from coserver_consumer.store.auditing import audit
@@ -19,6 +21,8 @@ from coserver_consumer.store.reading import is_id
 from coserver_consumer.store.sql import insert_unless_there
 from coserver_consumer.texts import make_line
 from coserver_consumer.unavailable import Unavailable, from_json
+
+LONGEST_PERIOD = 1_000_000_000.0  # seconds, of a rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +89,16 @@ def pause(connection: Connection, name: str, *, paused: bool = True, by: str | N
 
 def set_max_running(connection: Connection, name: str, number: int | None) -> None:
     """Let at most so many jobs of the queue run at once, over all consumers; None: any number."""
-    if number is not None and number < 0:
-        raise InvalidJob(f"{number} can't be the number of running jobs: it is 0 or more.")
+    if number is not None:
+        read_whole("The number of running jobs", number, least=0, most=MOST)
     _change(connection, name, max_running=number)
 
 
 def set_rate(connection: Connection, name: str, number: int | None, period: float = 60) -> None:
     """Let at most ``number`` jobs of the queue begin in any ``period`` seconds; None: all."""
-    if number is not None and (number < 1 or period <= 0):
-        raise InvalidJob(f"{number} in {period:g} s can't be a rate: both are more than 0.")
+    if number is not None:
+        read_whole("The number of jobs that begin", number, least=1, most=MOST)
+        read_seconds("The time in which they begin", period, most=LONGEST_PERIOD, is_positive=True)
     rate = {"rate_number": number, "rate_period": None if number is None else period}
     _change(connection, name, **rate)
 
