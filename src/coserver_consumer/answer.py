@@ -83,17 +83,28 @@ def name_owner(job: Job) -> str:
 
 
 def judge(asked: Asked, reply: Reply) -> Completed | Failed:
-    """Return what Zope's response means, once the transaction commits that made it."""
+    """Return what Zope's response means, once the transaction commits that made it.
+
+    That a function has returned is told apart from its response: see ``judge_call``.
+    """
     if asked.task == XML_RPC and reply.status == HTTPStatus.OK:
         return _judge_xmlrpc(asked, reply)
-    if asked.task == CALL and reply.status == HTTPStatus.OK:
-        return _judge_call(asked, reply)
     if reply.status in REDIRECTS:
         return _judge_redirect(asked, reply)
     outcome = conclude_reply(reply, request=asked.name, limit=asked.limit)
     if isinstance(outcome, Completed):
         return outcome
     return replace(outcome, error=outcome.error + _add_advice(asked, reply))
+
+
+def judge_call(asked: Asked, returned: Completed | None) -> Completed | Failed:
+    """Return what it means that a request to call a function ends well.
+
+    Whatever its response is: views that the function called may have had their way with it.
+    """
+    if returned is not None:
+        return returned
+    return Failed(error=f"{asked.name} wasn't called: another view answered.", retry=False)
 
 
 def understand(job: Job, reply: Reply) -> Outcome:
@@ -124,14 +135,6 @@ def _judge_foreign(job: Job, reply: Reply) -> Outcome:
         reason=f"{name_request(job)} was answered {said}, but not by a Zope that ran the job: "
         "does zope_url lead to a Zope with collective.coserver, and past any proxy?",
     )
-
-
-def _judge_call(asked: Asked, reply: Reply) -> Completed | Failed:
-    """Return what a function returned, as the view that called it tells."""
-    told = hear(reply.body) if reply.content_type.startswith(MEDIA_TYPE) else None
-    if isinstance(told, Completed):
-        return told
-    return Failed(error=f"{asked.name} wasn't called: another view answered.", retry=False)
 
 
 def _add_advice(asked: Asked, reply: Reply) -> str:

@@ -214,6 +214,16 @@ def test_a_function_whose_work_zope_undoes_is_not_completed(
     assert description_of(installation) != "written by what raised"
 
 
+def test_what_a_function_does_to_the_response_means_nothing(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """It returned, so its job is completed, once."""
+    name = f"c{uuid4().hex}"
+    job = jobs.wait_completed(installation.queue_call("count_and_respond", name))
+    assert (job.attempt, job.result) == (1, 1)
+    assert installation.admin().get("@@test-counted", name=name).text == "1"
+
+
 def test_unauthorized_fails_the_job_at_once(installation: Installation, jobs: Jobs) -> None:
     """Whether Zope answers with 401 or with its login form."""
     for login in (installation.user("carl"), installation.visitor()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.answer import describe, judge, understand
+from coserver_consumer.answer import describe, judge, judge_call, understand
 from coserver_consumer.handover import ENDED
 from coserver_consumer.outcome import Completed, Failed, NotTried, Obstacle
 from coserver_consumer.reply import Reply
@@ -48,9 +48,6 @@ ANSWERS = [
     ("view", 429, {"retry-after": "7"}, b"", AGAIN),
     ("view", 500, HTML, b"<p>Oops</p>", AGAIN),
     ("view", 503, {}, b"", AGAIN),
-    ("call", 200, WORDS, tell(Completed(result=3)).encode(), COMPLETED),
-    ("call", 200, WORDS, tell(Failed(error="no wind")).encode(), FINAL),
-    ("call", 200, HTML, b"<p>another view</p>", FINAL),
     ("xmlrpc", 200, {"content-type": "text/xml"}, b"<p>not XML-RPC</p>", FINAL),
     ("xmlrpc", 400, {}, b"", FINAL),
 ]
@@ -96,6 +93,14 @@ def test_both_sides_judge_an_answer_alike(job, task, status, headers, body, mean
     assert (name(outcome), name(heard)) == (meaning, meaning)
     assert isinstance(heard, Completed) or heard == outcome
     assert not isinstance(understand(job, reply), Completed)
+
+
+def test_a_function_that_returned_is_completed(job):
+    """By what it returned; if nothing did, something else than the function was asked."""
+    asked = asked_of(job._replace(task="call", args={"function": "shop.encode"}))
+    assert judge_call(asked, Completed(result=3)) == Completed(result=3)
+    failed = judge_call(asked, None)
+    assert (name(failed), failed.error[:29]) == (FINAL, "Function shop.encode wasn't c")
 
 
 def test_who_is_not_allowed_is_named(job):

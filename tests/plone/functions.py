@@ -7,6 +7,7 @@ from typing import Any
 import transaction
 from AccessControl import getSecurityManager
 from plone import api
+from zope.globalrequest import getRequest
 
 from collective.coserver import current_job, task
 from coserver_consumer.retry import Backoff
@@ -91,6 +92,15 @@ def rest(context: Any) -> None:
     """Write, then say that it wants to be run later."""
     context.title = "half done"
     current_job.snooze(60)
+
+
+@task
+def respond(context: Any, method: str, *args: Any) -> int:
+    """Write, and have done something to the response, as a view that is called along may."""
+    context.title = "written"
+    for response in (getRequest().response, context.REQUEST.RESPONSE):
+        getattr(response, method)(*args)
+    return 5
 
 
 @task

@@ -305,6 +305,16 @@ def test_when_it_is_tried_again_is_no_matter_of_one_job() -> None:
         functions.risk.options(backoff=(1, 2))
 
 
+@pytest.mark.parametrize("touch", [["setStatus", 500], ["setHeader", "Connection", "x"]])
+def test_a_function_s_answer_is_its_own(instance: Instance, page: Any, touch: list[Any]) -> None:
+    """Nothing that was done to the response meanwhile is sent."""
+    job_id = functions.respond.delay(page, *touch)
+    transaction.commit()
+    answer = instance.run(instance.claim())
+    assert (answer.status_code, hear(answer.content)) == (200, Completed(result=5))
+    assert queue.result(job_id) == 5
+
+
 def test_a_function_may_snooze(instance: Instance, page: Any) -> None:
     """What it wrote isn't committed."""
     assert run(instance, functions.rest.delay(page)) == Snoozed(delay=60)

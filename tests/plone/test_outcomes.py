@@ -126,6 +126,33 @@ def test_a_server_that_is_too_busy_says_when_to_come_back(
     assert waits >= 70
 
 
+@pytest.mark.parametrize(
+    "touch",
+    [
+        ["redirect", "http://localhost/plone/there"],
+        ["redirect", "http://elsewhere.example.org"],
+        ["redirect", "http://localhost/plone/login"],
+        ["setStatus", 201],
+        ["setStatus", 204, None, True],
+        ["setStatus", 404],
+        ["setStatus", 500],
+        ["setBody", "locked", "", False, True],
+        ["setHeader", "Content-Length", "1"],
+        ["setHeader", "Coserver-Ended", "x"],
+        ["write", b"streamed"],
+    ],
+)
+def test_a_function_that_returned_is_completed_with_what_it_returned(
+    coserver_jobs: InProcessConsumer, site: Any, touch: list[Any]
+) -> None:
+    """Its work is committed, whatever a view that it called has done to the response."""
+    job_id = functions.respond.delay(site, *touch)
+    job = run_one(coserver_jobs)
+    assert site.title == "written"
+    assert (job.state, job.error) == (COMPLETED, None)
+    assert queue.result(job_id) == 5
+
+
 def test_the_request_of_a_job_shows_nothing_of_it(
     coserver_jobs: InProcessConsumer, site: Any
 ) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 from Products.Five import BrowserView
@@ -12,10 +15,11 @@ from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read_arguments, write
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.origin import find_site
-from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.annotation import find_admitted
 from collective.coserver.publication.failure import judge_function
 from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
 from collective.coserver.settings import get_settings
+from coserver_consumer.answer import CALL
 from coserver_consumer.codec import fit
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Completed
@@ -31,18 +35,39 @@ class Call(BrowserView):
 
     def __call__(self) -> str:
         """Answer with the outcome, in words for the consumer."""
-        job = get_job(self.request)
-        if job is None or job.task != "call":
+        admitted = find_admitted(self.request)
+        if admitted is None or admitted.job.task != CALL:
             refuse(self.request, NotAdmitted("This request's job isn't the call of a function."))
+        job = admitted.job
         try:
-            result = call(job)
+            with without_response(self.request):
+                result = call(job)
         except (Refused, TransientError):
             raise  # the job ends itself, or the publisher begins the request again
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
             refuse(self.request, Told(500, judge_function(error, job)))
+        admitted.returned = Completed(result=fit(result, get_settings().max_result - MARGIN))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
-        return tell(Completed(result=fit(result, get_settings().max_result - MARGIN)))
+        return tell(admitted.returned)
+
+
+@contextmanager
+def without_response(request: Any) -> Iterator[None]:
+    """Have nothing that is done to the response within the block reach the consumer.
+
+    A view that the function calls may redirect, set a status or write.
+    """
+    kept = request.response
+    try:
+        _set_response(request, type(kept)(stdout=BytesIO(), stderr=kept.stderr))
+        yield
+    finally:
+        _set_response(request, kept)
+
+
+def _set_response(request: Any, response: Any) -> None:
+    request.response = request.other["RESPONSE"] = response
 
 
 def call(job: Job) -> Any:

@@ -7,15 +7,20 @@ from typing import Any
 
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
+from coserver_consumer.outcome import Completed
 
 KEY = "coserver.admitted"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Admitted:
-    """What the WSGI environment holds of the job; it isn't to be seen where that is shown."""
+    """What the WSGI environment holds of the job; it isn't to be seen where that is shown.
+
+    ``returned`` is what its function has come to, whatever becomes of the response.
+    """
 
     job: Job = field(repr=False)
+    returned: Completed | None = field(default=None, repr=False)
 
 
 def set_job(request: Any, job: Job) -> None:
@@ -25,11 +30,17 @@ def set_job(request: Any, job: Job) -> None:
 
 
 def get_job(request: Any) -> Job | None:
-    """Return the job that the request runs, None for everybody else's requests.
+    """Return the job that the request runs, None for everybody else's requests."""
+    found = find_admitted(request)
+    return None if found is None else found.job
+
+
+def find_admitted(request: Any) -> Admitted | None:
+    """Return what is noted of the job that the request runs.
 
     It stands in the WSGI environment, where a client can only put text: ``request.get`` would look
     into the form as well. Copies of the environment have it too, so that a request which is cloned
     within the job, as by ``plone.subrequest``, is the job's.
     """
     found = request.environ.get(KEY) if request is not None else None
-    return found.job if isinstance(found, Admitted) else None
+    return found if isinstance(found, Admitted) else None

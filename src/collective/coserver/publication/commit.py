@@ -10,10 +10,10 @@ from ZPublisher.pubevents import PubFailure, PubSuccess
 
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
-from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.annotation import find_admitted, get_job
 from collective.coserver.publication.failure import describe_request, tell_failure, to_failure
 from collective.coserver.settings import get_settings
-from coserver_consumer.answer import judge
+from coserver_consumer.answer import CALL, judge, judge_call
 from coserver_consumer.handover import ENDED
 from coserver_consumer.job import Job
 from coserver_consumer.outcome import Completed, Failed
@@ -25,18 +25,31 @@ NAME = "_coserver_effect"
 
 @adapter(IPubBeforeCommit)
 def end_job(event: IPubBeforeCommit) -> None:
-    """Join the end of the job to the transaction, by what the response is at its vote."""
+    """Join the end of the job to the transaction, by what it has come to at its vote."""
     request = event.request
     job = get_job(request)
     if job is None:
         return
     effect = Effect(
         job.key,
-        conclude=lambda: judge(describe_request(job, request), to_reply(request.response)),
+        conclude=lambda: conclude(job, request),
         ended=lambda: request.response.setHeader(ENDED, run_mark(*job.key)),
     )
     setattr(request, NAME, effect)
     join_effect(effect)
+
+
+def conclude(job: Job, request: Any) -> Completed | Failed:
+    """Return what the attempt has come to, now that its transaction commits.
+
+    Of a view that is its response, of a function what it returned, whatever it and the views that
+    it called have done to the response.
+    """
+    asked = describe_request(job, request)
+    if job.task != CALL:
+        return judge(asked, to_reply(request.response))
+    admitted = find_admitted(request)
+    return judge_call(asked, None if admitted is None else admitted.returned)
 
 
 @adapter(PubSuccess)

@@ -39,6 +39,16 @@ def spoil(site: Any, name: str) -> str:
 
 
 @task
+def count_and_respond(site: Any, name: str) -> int:
+    """Count, and do to the response what a function has no say in."""
+    response = getRequest().response
+    response.setHeader("Connection", "x")
+    response.redirect("https://elsewhere.example/x", lock=True)
+    response.setBody("elsewhere", lock=True)
+    return count(site, name)
+
+
+@task
 def say_title(document: Any) -> str:
     """Change a document; return its path."""
     document.title = "said"

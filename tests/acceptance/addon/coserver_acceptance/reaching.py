@@ -1,6 +1,7 @@
 """Views for jobs that say what has reached them, and that answer in every way there is."""
 
 import json
+import sys
 from base64 import b64encode
 from hashlib import sha256
 
@@ -99,6 +100,8 @@ class Raise(BrowserView):
                 raise RaisedRedirect("/elsewhere")
             case "conflict":
                 raise ConflictError
+            case "exit":
+                sys.exit(3)
             case "doom":
                 transaction.doom()
                 return "returned"
