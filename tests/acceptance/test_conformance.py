@@ -187,6 +187,7 @@ def test_an_exception_fails_the_attempt_and_undoes_it(
         ("doom", "its transaction was doomed"),
         ("redirect", "raised Redirect to /elsewhere"),
         ("conflict", "ConflictError: "),
+        ("exit", "SystemExit: 3"),
     ],
 )
 def test_a_view_whose_work_zope_undoes_is_not_completed(
@@ -202,7 +203,11 @@ def test_a_view_whose_work_zope_undoes_is_not_completed(
 
 @pytest.mark.parametrize(
     ("how", "error"),
-    [("doom", "its transaction was doomed"), ("unwritable", "TypeError: cannot pickle")],
+    [
+        ("doom", "its transaction was doomed"),
+        ("unwritable", "TypeError: cannot pickle"),
+        ("exit", "SystemExit: 3"),
+    ],
 )
 def test_a_function_whose_work_zope_undoes_is_not_completed(
     installation: Installation, jobs: Jobs, how: str, error: str

@@ -12,6 +12,8 @@ from zope.globalrequest import getRequest
 from collective.coserver import current_job, task
 from coserver_consumer.retry import Backoff
 
+EXITS = {"exit": SystemExit, "interrupt": KeyboardInterrupt, "close": GeneratorExit}
+
 
 @task
 def echo(*args: Any, **kwargs: Any) -> Any:
@@ -101,6 +103,13 @@ def respond(context: Any, method: str, *args: Any) -> int:
     for response in (getRequest().response, context.REQUEST.RESPONSE):
         getattr(response, method)(*args)
     return 5
+
+
+@task(max_attempts=2, never_retry_on=(KeyboardInterrupt,))
+def leave(context: Any, how: str) -> None:
+    """End as no function should."""
+    context.title = "half done"
+    raise EXITS[how](3)
 
 
 @task

@@ -305,6 +305,14 @@ def test_when_it_is_tried_again_is_no_matter_of_one_job() -> None:
         functions.risk.options(backoff=(1, 2))
 
 
+@pytest.mark.parametrize("how", functions.EXITS)
+def test_a_function_that_exits_is_answered(instance: Instance, page: Any, how: str) -> None:
+    """At once: its consumer would wait for as long as the job may take."""
+    outcome = run(instance, functions.leave.delay(page, how))
+    assert isinstance(outcome, Failed)
+    assert outcome.error == f"{functions.EXITS[how].__name__}: 3"
+
+
 @pytest.mark.parametrize("touch", [["setStatus", 500], ["setHeader", "Connection", "x"]])
 def test_a_function_s_answer_is_its_own(instance: Instance, page: Any, touch: list[Any]) -> None:
     """Nothing that was done to the response meanwhile is sent."""

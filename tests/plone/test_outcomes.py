@@ -153,6 +153,45 @@ def test_a_function_that_returned_is_completed_with_what_it_returned(
     assert queue.result(job_id) == 5
 
 
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("exit", "SystemExit: 3"),
+        ("interrupt", "KeyboardInterrupt: 3"),
+        ("close", "GeneratorExit: 3"),
+    ],
+)
+def test_a_job_that_exits_is_a_failed_attempt(
+    coserver_jobs: InProcessConsumer, site: Any, how: str, error: str
+) -> None:
+    """Like any other, of a view and of a function, whose policy counts."""
+    queue.add(site, view="@@test-end", params={"how": how})
+    job = run_one(coserver_jobs)
+    failure = last_failure(coserver_jobs, job)
+    assert (job.state, job.attempt) == (SCHEDULED, 1)
+    assert failure.error == error
+    assert f"in {how}" in failure.traceback
+    assert "ZPublisher" not in failure.traceback
+    queue.cancel(job.id)
+    functions.leave.delay(site, how)
+    job = run_one(coserver_jobs)
+    assert job.state is (FAILED if how == "interrupt" else SCHEDULED)
+    assert last_failure(coserver_jobs, job).error == error
+    assert site.title == "untouched"
+
+
+def test_an_exit_of_somebody_else_is_none_of_the_job(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """As of a test that runs jobs while it handles one: the job's request is begun again."""
+    queue.add(site, view="@@test-end", params={"how": "conflict"})
+    try:
+        raise KeyboardInterrupt  # noqa: TRY301  it is to be handled here
+    except KeyboardInterrupt:
+        job = run_one(coserver_jobs)
+    assert "ConflictError" in last_failure(coserver_jobs, job).error
+
+
 def test_the_request_of_a_job_shows_nothing_of_it(
     coserver_jobs: InProcessConsumer, site: Any
 ) -> None:

@@ -22,6 +22,7 @@ from coserver_consumer.job import RunKey, State, new_id
 from coserver_consumer.outcome import Completed, NotTried, Obstacle
 from coserver_consumer.signing import seal
 from coserver_consumer.telling import MEDIA_TYPE, hear
+from tests.plone import functions
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
 
 TELL = "/plone/@@test-tell"
@@ -548,6 +549,15 @@ def test_a_job_whose_way_cannot_be_loaded_was_not_tried(instance: Instance) -> N
     assert isinstance(hindered, NotTried)
     assert hindered.obstacle is Obstacle.ZODB
     assert "The server is away." in hindered.reason
+
+
+@pytest.mark.parametrize("how", functions.EXITS)
+def test_a_view_that_exits_is_answered(instance: Instance, how: str) -> None:
+    """At once, as a failed attempt: its consumer would wait for as long as the job may take."""
+    answer = instance.queue_and_run(f"/plone/@@test-end?how={how}")
+    assert hear(answer.content).error == f"{functions.EXITS[how].__name__}: 3"
+    transaction.begin()
+    assert instance.portal.title != "half done"
 
 
 def test_a_run_is_let_in_once_by_a_process(instance: Instance) -> None:

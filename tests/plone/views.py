@@ -208,6 +208,18 @@ class End(BrowserView):
         busy.setHeader("Retry-After", "70")
         raise busy
 
+    def exit(self) -> None:
+        """End as a script does."""
+        raise functions.EXITS["exit"](3)
+
+    def interrupt(self) -> None:
+        """End as by Ctrl-C."""
+        raise functions.EXITS["interrupt"](3)
+
+    def close(self) -> None:
+        """End as a generator that is closed."""
+        raise functions.EXITS["close"](3)
+
     def unwritable(self) -> None:
         """Leave behind what can't be committed."""
         self.context.unwritable = lambda: None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from zope.component import adapter
@@ -24,6 +25,7 @@ class RunRequest:
         self.key = key
         self.is_called = False  # the job's view
         self.begins_anew = False  # since it met a conflict
+        self.handled = sys.exception()  # what the publisher's caller was handling already
 
 
 def begin_run(job: Job, request: Any) -> None:
@@ -37,34 +39,40 @@ def begin_run(job: Job, request: Any) -> None:
 
 def was_called(request: Any) -> bool:
     """Return True if the view of the request's job has been called."""
-    noted = _find(request)
+    noted = find_run(request)
     return noted is None or noted.is_called
+
+
+def was_completed(request: Any, noted: RunRequest) -> bool:
+    """Return True if the request's commit has completed the run."""
+    return bool(request.response.getHeader(ENDED) == run_mark(*noted.key))
 
 
 @adapter(IPubAfterTraversal)
 def note_call(event: IPubAfterTraversal) -> None:
     """Note that the job's view is called next."""
-    if noted := _find(event.request):
+    if noted := find_run(event.request):
         noted.is_called = True
 
 
 @adapter(IPubFailure)
 def note_retry(event: IPubFailure) -> None:
     """Leave the run at work if the publisher begins its request anew."""
-    if noted := _find(event.request):
+    if noted := find_run(event.request):
         noted.begins_anew = event.retry
 
 
 @adapter(IEndRequestEvent)
 def end_run(event: IEndRequestEvent) -> None:
     """Note that the run isn't at work any more, and what became of it."""
-    noted = _find(event.request)
+    noted = find_run(event.request)
     if noted is None or noted.begins_anew:
         return
-    is_done = event.request.response.getHeader(ENDED) == run_mark(*noted.key)
+    is_done = was_completed(event.request, noted)
     runs.end(noted.key, RunState.COMPLETED if is_done else RunState.ENDED)
 
 
-def _find(request: Any) -> RunRequest | None:
+def find_run(request: Any) -> RunRequest | None:
+    """Return what is noted of a job's own request, None for any other and for a clone."""
     found = vars(request).get(NAME) if request is not None else None
     return found if isinstance(found, RunRequest) else None

@@ -1,5 +1,6 @@
 """Functions that the tests have called as jobs."""
 
+import sys
 import time
 from typing import Any
 
@@ -29,9 +30,11 @@ def count_amid_trouble(site: Any, name: str) -> dict[str, Any]:
 
 @task
 def spoil(site: Any, name: str) -> str:
-    """Write, and return though nothing of that can be committed."""
+    """Write, and return though nothing of that can be committed, or end the thread."""
     site.description = "written by what raised"
-    if name == "doom":
+    if name == "exit":
+        sys.exit(3)
+    elif name == "doom":
         transaction.doom()
     else:
         site.unwritable = lambda: None

@@ -1,0 +1,36 @@
+"""The last word on a job's request that would end without one.
+
+The publisher answers exceptions. What isn't an ``Exception``, such as SystemExit, goes past it and
+past the web server, which would leave the consumer waiting for an answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from zope.component import adapter
+from zope.globalrequest import clearRequest
+from zope.publisher.interfaces import EndRequestEvent
+
+from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.ended import find_run, was_completed
+from collective.coserver.publication.failure import tell_failure, to_failure
+
+
+@adapter(EndRequestEvent)
+def answer_exit(event: Any) -> None:
+    """Answer for a job whose code wanted to end its thread.
+
+    Its transaction is aborted by then. It is a subscriber for the class, which is called after
+    those for the interface: what it raises takes the place of what ended the request.
+    """
+    request = event.request
+    job, run = get_job(request), find_run(request)
+    if job is None or run is None or was_completed(request, run):
+        return
+    clearRequest()  # as the publisher would next
+    error = sys.exception()
+    if error is None or error is run.handled or isinstance(error, Exception):
+        return
+    tell_failure(request, job, to_failure(error, job, request), status=500)
