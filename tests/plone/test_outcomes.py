@@ -192,6 +192,25 @@ def test_an_exit_of_somebody_else_is_none_of_the_job(
     assert "ConflictError" in last_failure(coserver_jobs, job).error
 
 
+def test_a_job_may_abort_its_transaction(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """By hand, as any request may: what was done before isn't there, and the job is completed."""
+    queue.add(site, view="@@test-end", params={"how": "abort"})
+    job = run_one(coserver_jobs)
+    assert job.state is COMPLETED
+    assert site.title == "untouched"
+
+
+@pytest.mark.parametrize("status", [102, 300, 304])
+def test_a_status_that_gives_no_answer_fails_the_job(
+    coserver_jobs: InProcessConsumer, site: Any, status: int
+) -> None:
+    """At once: a job has nothing in stock that a 304 could speak of."""
+    queue.add(site, view="@@test-end", params={"how": "answer", "status": status})
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (FAILED, 1)
+    assert f"was answered {status}" in job.error
+
+
 def test_the_request_of_a_job_shows_nothing_of_it(
     coserver_jobs: InProcessConsumer, site: Any
 ) -> None:

@@ -220,6 +220,14 @@ class End(BrowserView):
         """End as a generator that is closed."""
         raise functions.EXITS["close"](3)
 
+    def abort(self) -> None:
+        """Undo what was written, and go on."""
+        transaction.abort()
+
+    def answer(self) -> None:
+        """Answer with a status."""
+        self.request.response.setStatus(int(self.request.form["status"]))
+
     def unwritable(self) -> None:
         """Leave behind what can't be committed."""
         self.context.unwritable = lambda: None

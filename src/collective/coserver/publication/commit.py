@@ -88,8 +88,8 @@ def explain(job: Job, request: Any, effect: Effect | None) -> Failed:
             "The resolver completes the job."
         )
     return Failed(
-        error=f"{name} returned, but its transaction was doomed (transaction.doom()) or aborted, "
-        "so nothing of its work is there."
+        error=f"{name} returned, but its transaction was doomed (transaction.doom()), or ended by "
+        "what is called before the commit: nothing of its work is there."
     )
 
 
