@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from coserver_consumer.exception_text import words
 from coserver_consumer.job import Job
+from coserver_consumer.options import Seconds, read_snooze
 from coserver_consumer.outcome import Cancelled, Failed, Outcome, Snoozed
 from coserver_consumer.report import read_progress
 
@@ -23,12 +24,17 @@ class EndAttempt(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CurrentJob:
-    """The running job. ``report`` and ``is_cancelled`` are the consumer's side of it."""
+    """The running job. ``report`` and ``is_cancelled`` are the consumer's side of it.
+
+    ``ending`` is how the task has ended the attempt: it holds although the task's code may catch
+    what is raised then.
+    """
 
     job: Job
     report: Callable[[float, str | None], None] = field(repr=False)
     is_cancelled: Callable[[], bool] = field(repr=False)
     started: float = field(default_factory=time.monotonic, repr=False)
+    ending: Outcome | None = field(default=None, init=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -68,11 +74,19 @@ class CurrentJob:
         To be called now and then by a task that takes long, where it is safe to stop.
         """
         if self.is_cancelled():
-            raise EndAttempt(Cancelled())
+            self._end(Cancelled())
         limit = self.job.timeout
         if limit is not None and time.monotonic() - self.started > limit:
-            raise EndAttempt(Failed(error=f"The job took longer than its timeout of {limit:g} s."))
+            self._end(Failed(error=f"The job took longer than its timeout of {limit:g} s."))
 
-    def snooze(self, seconds: float) -> NoReturn:
-        """End the attempt and run the job again in ``seconds``; the attempt isn't counted."""
-        raise EndAttempt(Snoozed(delay=seconds))
+    def snooze(self, seconds: Seconds) -> NoReturn:
+        """End the attempt and run the job again in ``seconds``; the attempt isn't counted.
+
+        Raises ``InvalidJob`` for what is no number of seconds from 0 on.
+        """
+        self._end(Snoozed(delay=read_snooze(seconds)))
+
+    def _end(self, outcome: Outcome) -> NoReturn:
+        """End the attempt; the first ending counts."""
+        self.ending = self.ending or outcome
+        raise EndAttempt(self.ending)

@@ -46,6 +46,8 @@ class Executor:
             outcome = _perform(task, current)
         except BaseException as error:  # noqa: BLE001  a task's sys.exit() is a failure like any
             outcome = as_outcome(error, policy)
+        if current.ending is not None:  # whatever the task's code has done then
+            outcome = current.ending
         return conclude(current.job, outcome, backoff=self._backoff, policy=policy)
 
     def _load(self, job: Job) -> Task:

@@ -76,6 +76,13 @@ def read_seconds(name: str, value: Any, *, most: float, is_positive: bool = Fals
     return seconds
 
 
+def read_snooze(seconds: Any) -> float:
+    """Return how long a job is to snooze; raise ``InvalidJob``."""
+    if (wait := read_seconds("seconds", seconds, most=MAX_DELAY)) < 0:
+        raise _refuse("seconds", seconds, "0 or more")
+    return wait
+
+
 def read_moment(name: str, value: Any) -> datetime:
     """Return a moment that has a time zone, in the years that a database can hold.
 

@@ -219,6 +219,14 @@ def test_a_function_whose_work_zope_undoes_is_not_completed(
     assert description_of(installation) != "written by what raised"
 
 
+def test_a_function_that_snoozed_is_called_again(installation: Installation, jobs: Jobs) -> None:
+    """Also if its code went on and returned; of that nothing is there."""
+    job_id = installation.queue_call("rest_carefully", f"r{uuid4().hex}")
+    job = jobs.wait_completed(job_id)
+    assert job.attempt == 1
+    assert job.result not in ("went on", "written by what raised")
+
+
 def test_what_a_function_does_to_the_response_means_nothing(
     installation: Installation, jobs: Jobs
 ) -> None:

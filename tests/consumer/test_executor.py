@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 import pytest
@@ -221,6 +222,37 @@ def test_an_outcome_may_be_raised(attempt):
         raise EndAttempt(Failed(error="hopeless", retry=False))
 
     assert attempt(task).state is State.FAILED
+
+
+@pytest.mark.parametrize("then", [lambda: "went on", lambda: 1 / 0, lambda: sys.exit(3)])
+def test_an_ending_holds_where_the_task_catches_it(attempt, then):
+    """As code does that goes on after every error; the first counts."""
+
+    def task(end):
+        def run(job):
+            try:
+                end(job)
+            except Exception:  # noqa: BLE001  as tasks do
+                with suppress(EndAttempt):
+                    job.snooze(999)
+                return then()
+
+        return run
+
+    snoozed = attempt(task(lambda job: job.snooze(60)))
+    assert (snoozed.state, snoozed.delay) == (State.SCHEDULED, 60)
+    cancelled = attempt(task(lambda job: job.check_cancelled()), cancelled=True)
+    assert cancelled.state is State.CANCELLED
+    late = attempt(task(lambda job: job.check_cancelled()), timeout=-1.0)
+    assert "longer than its timeout" in late.error
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, 1e300, "60", None, True])
+def test_a_task_can_only_snooze_for_a_number_of_seconds(attempt, seconds):
+    """Else the call says so, and the job has failed: it would do the same again."""
+    ending = attempt(lambda job: job.snooze(seconds))
+    assert ending.state is State.FAILED
+    assert ending.error.startswith("seconds is ")
 
 
 def test_a_task_may_snooze(attempt):

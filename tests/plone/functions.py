@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import transaction
 from AccessControl import getSecurityManager
 from plone import api
+from ZODB.POSException import ConflictError
 from zope.globalrequest import getRequest
 
-from collective.coserver import current_job, task
+from collective.coserver import current_job, queue, task
 from coserver_consumer.retry import Backoff
 
 EXITS = {"exit": SystemExit, "interrupt": KeyboardInterrupt, "close": GeneratorExit}
@@ -94,6 +96,57 @@ def rest(context: Any) -> None:
     """Write, then say that it wants to be run later."""
     context.title = "half done"
     current_job.snooze(60)
+
+
+@task
+def snooze(seconds: str) -> None:
+    """Snooze for as long as ``float`` takes the text for."""
+    current_job.snooze(float(seconds))
+
+
+def and_go_on(end: Callable[[], None], then: str) -> str:
+    """End the attempt, in code that goes on after errors, and then do something else."""
+    try:
+        end()
+    except Exception:  # noqa: BLE001  as loops over many items do
+        {
+            "return": lambda: None,
+            "fail": [].pop,
+            "conflict": meet_conflict,
+            "commit": transaction.commit,
+            "abort": transaction.abort,
+            "end again": lambda: current_job.snooze(999),
+        }[then]()
+    return "went on"
+
+
+def meet_conflict() -> None:
+    """Have the publisher begin the request again."""
+    raise ConflictError("somebody else wrote")
+
+
+@task(max_attempts=2)
+def rest_carefully(context: Any, then: str) -> str:
+    """Do as ``rest``, in code that goes on after errors."""
+    context.title = "half done"
+    return and_go_on(lambda: current_job.snooze(60), then)
+
+
+@task
+def look_carefully(context: Any, then: str) -> str:
+    """Somebody cancels the job, which looks for that in code that goes on after errors."""
+    context.title = "half done"
+    queue.cancel(current_job.id)
+    return and_go_on(current_job.check_cancelled, then)
+
+
+@task
+def rest_in_hook(context: Any) -> str:
+    """Snooze while the transaction is about to commit."""
+    context.title = "half done"
+    ask = lambda: and_go_on(lambda: current_job.snooze(60), "return")  # noqa: E731
+    transaction.get().addBeforeCommitHook(ask)
+    return "returned"
 
 
 @task

@@ -12,8 +12,10 @@ from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
 from collective.coserver.inprocess.consumer import InProcessConsumer
+from collective.coserver.publication.inflight import runs
 from coserver_consumer import store
 from coserver_consumer.job import Job, State
+from coserver_consumer.run_state import RunState
 from tests.plone import functions
 
 COMPLETED, FAILED, SCHEDULED = State.COMPLETED, State.FAILED, State.SCHEDULED
@@ -151,6 +153,60 @@ def test_a_function_that_returned_is_completed_with_what_it_returned(
     assert site.title == "written"
     assert (job.state, job.error) == (COMPLETED, None)
     assert queue.result(job_id) == 5
+
+
+@pytest.mark.parametrize("then", ["return", "fail", "conflict", "commit", "abort", "end again"])
+def test_a_job_that_snoozed_is_not_completed(
+    coserver_jobs: InProcessConsumer, site: Any, then: str
+) -> None:
+    """Snoozing ends the attempt, also where code goes on after whatever error."""
+    functions.rest_carefully.delay(site, then)
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (SCHEDULED, 0)
+    assert site.title == "untouched"
+    (again,) = coserver_jobs.run(scheduled=True)
+    assert (again.id, again.state, again.attempt) == (job.id, SCHEDULED, 0)
+
+
+@pytest.mark.parametrize("then", ["return", "fail", "conflict", "commit", "abort", "end again"])
+def test_a_job_that_was_cancelled_is_not_completed(
+    coserver_jobs: InProcessConsumer, site: Any, then: str
+) -> None:
+    """Once it has looked, also where code goes on after whatever error."""
+    functions.look_carefully.delay(site, then)
+    assert run_one(coserver_jobs).state is State.CANCELLED
+    assert site.title == "untouched"
+
+
+def test_a_job_that_snoozes_while_it_commits_is_not_completed(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """As in a before-commit hook, at the last moment when that can be."""
+    functions.rest_in_hook.delay(site)
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (SCHEDULED, 0)
+    assert site.title == "untouched"
+
+
+@pytest.mark.parametrize("how", ["snooze_in_tile", "snooze_in_tile_and_conflict"])
+def test_a_tile_may_snooze(coserver_jobs: InProcessConsumer, site: Any, how: str) -> None:
+    """The view's job is meant; plone.subrequest makes a page of every error."""
+    queue.add(site, view="@@test-end", params={"how": how})
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (SCHEDULED, 0)
+    assert runs.state(job.key) is RunState.ENDED
+    assert site.title == "untouched"
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "-1", "1e300"])
+def test_a_job_can_only_snooze_for_a_number_of_seconds(
+    coserver_jobs: InProcessConsumer, site: Any, seconds: str
+) -> None:
+    """Else the call raises an error: one that snoozed for nan was run again and again."""
+    functions.snooze.delay(seconds)
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt) == (FAILED, 1)
+    assert job.error.startswith("seconds is ")
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,19 @@ class End(BrowserView):
         busy.setHeader("Retry-After", "70")
         raise busy
 
+    def snooze_in_tile(self) -> None:
+        """Snooze within a request of the view's own, which makes a page of every error."""
+        subrequest("/plone/@@test-end?how=snooze")
+
+    def snooze_in_tile_and_conflict(self) -> None:
+        """Go on after that until another conflict."""
+        self.snooze_in_tile()
+        raise ConflictError("somebody else wrote")
+
+    def snooze(self) -> None:
+        """Be run later."""
+        current_job.snooze(60)
+
     def exit(self) -> None:
         """End as a script does."""
         raise functions.EXITS["exit"](3)

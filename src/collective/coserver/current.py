@@ -8,11 +8,12 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.engine import read, write
 from collective.coserver.publication.annotation import get_job
+from collective.coserver.publication.ending import end_attempt, refuse_ended
 from collective.coserver.publication.inflight import runs
-from collective.coserver.publication.refusal import Told, refuse
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.job import Job
+from coserver_consumer.options import Seconds, read_snooze
 from coserver_consumer.outcome import Failed, Snoozed
 from coserver_consumer.report import read_line, read_progress
 
@@ -21,7 +22,8 @@ class CurrentJob:
     """The running job; false in a request that runs none.
 
     There ``progress``, ``log`` and ``check_cancelled`` do nothing, so that the function of a task
-    can be called as any other.
+    can be called as any other. What ends an attempt does so by an exception, and holds also where
+    that is caught.
     """
 
     def __bool__(self) -> bool:
@@ -79,17 +81,22 @@ class CurrentJob:
         if running.is_late:
             self._stop(f"it took longer than its timeout of {job.timeout:g} s")
 
-    def snooze(self, seconds: float) -> NoReturn:
+    def snooze(self, seconds: Seconds) -> NoReturn:
         """End the attempt here, abort its transaction, and run the job again in ``seconds``.
 
-        The attempt isn't counted. Raises ``JobNotFound`` in a request that runs no job.
+        The attempt isn't counted. Raises ``JobNotFound`` in a request that runs no job, and
+        ``InvalidJob`` for what is no number of seconds from 0 on.
         """
         if not self:
             raise JobNotFound("Only a job can snooze, and this request doesn't run one.")
-        refuse(getRequest(), Told(503, Snoozed(delay=max(0.0, float(seconds)))))
+        end_attempt(getRequest(), Snoozed(delay=read_snooze(seconds)))
 
     def _find_wanted(self) -> Job | None:
-        """Return the job, None if there is none; end the attempt if its consumer wants it to."""
+        """Return the job, None if there is none; end the attempt if its consumer wants it to.
+
+        Or if it was ended before, by code that went on.
+        """
+        refuse_ended(getRequest())
         job = get_job(getRequest())
         if job and runs.is_stopped(job.key):
             self._stop("its consumer doesn't wait for it any more")
@@ -97,7 +104,7 @@ class CurrentJob:
 
     def _stop(self, reason: str) -> NoReturn:
         """End it; the consumer writes a stopped job as cancelled, a lost one not at all."""
-        refuse(getRequest(), Told(503, Failed(error=f"Job {self.id} stops: {reason}.")))
+        end_attempt(getRequest(), Failed(error=f"Job {self.id} stops: {reason}."))
 
     @property
     def _job(self) -> Job:

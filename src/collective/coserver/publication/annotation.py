@@ -7,7 +7,7 @@ from typing import Any
 
 from coserver_consumer.handover import IN_PROCESS
 from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed
+from coserver_consumer.outcome import Completed, Failed, Snoozed
 
 KEY = "coserver.admitted"
 
@@ -16,10 +16,12 @@ KEY = "coserver.admitted"
 class Admitted:
     """What the WSGI environment holds of the job; it isn't to be seen where that is shown.
 
-    ``returned`` is what its function has come to, whatever becomes of the response.
+    ``ending`` is how the job's own code has ended the attempt, ``returned`` what its function has
+    come to: whatever becomes of the request and its response.
     """
 
     job: Job = field(repr=False)
+    ending: Failed | Snoozed | None = field(default=None, repr=False)
     returned: Completed | None = field(default=None, repr=False)
 
 
@@ -33,6 +35,12 @@ def get_job(request: Any) -> Job | None:
     """Return the job that the request runs, None for everybody else's requests."""
     found = find_admitted(request)
     return None if found is None else found.job
+
+
+def has_ending(request: Any) -> bool:
+    """Return True if the code of the request's job has ended the attempt."""
+    found = find_admitted(request)
+    return found is not None and found.ending is not None
 
 
 def find_admitted(request: Any) -> Admitted | None:

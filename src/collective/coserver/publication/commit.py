@@ -11,6 +11,7 @@ from ZPublisher.pubevents import PubFailure, PubSuccess
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.publication.annotation import find_admitted, get_job
+from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.failure import describe_request, tell_failure, to_failure
 from collective.coserver.settings import get_settings
 from coserver_consumer.answer import CALL, judge, judge_call
@@ -25,11 +26,15 @@ NAME = "_coserver_effect"
 
 @adapter(IPubBeforeCommit)
 def end_job(event: IPubBeforeCommit) -> None:
-    """Join the end of the job to the transaction, by what it has come to at its vote."""
+    """Join the end of the job to the transaction, by what it has come to at its vote.
+
+    Raises what ends the attempt, if the job's code has ended it and gone on.
+    """
     request = event.request
     job = get_job(request)
     if job is None:
         return
+    refuse_ended(request)
     effect = Effect(
         job.key,
         conclude=lambda: conclude(job, request),
@@ -45,6 +50,7 @@ def conclude(job: Job, request: Any) -> Completed | Failed:
     Of a view that is its response, of a function what it returned, whatever it and the views that
     it called have done to the response.
     """
+    refuse_ended(request)
     asked = describe_request(job, request)
     if job.task != CALL:
         return judge(asked, to_reply(request.response))
@@ -62,6 +68,7 @@ def tell_end(event: PubSuccess) -> None:
     job = get_job(request)
     effect: Effect | None = vars(request).get(NAME)
     if job is not None and not (effect and effect.has_ended):
+        refuse_ended(request)
         tell_failure(request, job, explain(job, request, effect), status=request.response.status)
 
 

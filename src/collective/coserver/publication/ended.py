@@ -9,6 +9,7 @@ from zope.component import adapter
 from zope.publisher.interfaces import IEndRequestEvent
 from ZPublisher.interfaces import IPubAfterTraversal, IPubFailure
 
+from collective.coserver.publication.annotation import has_ending
 from collective.coserver.publication.inflight import runs
 from coserver_consumer.handover import ENDED
 from coserver_consumer.job import Job, RunKey
@@ -57,9 +58,12 @@ def note_call(event: IPubAfterTraversal) -> None:
 
 @adapter(IPubFailure)
 def note_retry(event: IPubFailure) -> None:
-    """Leave the run at work if the publisher begins its request anew."""
+    """Leave the run at work if the publisher begins its request anew.
+
+    It doesn't once the job's code has ended the attempt, in a subrequest say: see ``exit``.
+    """
     if noted := find_run(event.request):
-        noted.begins_anew = event.retry
+        noted.begins_anew = event.retry and not has_ending(event.request)
 
 
 @adapter(IEndRequestEvent)

@@ -15,12 +15,13 @@ from zope.publisher.interfaces import EndRequestEvent
 
 from collective.coserver.publication.annotation import get_job
 from collective.coserver.publication.ended import find_run, was_completed
+from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.failure import tell_failure, to_failure
 
 
 @adapter(EndRequestEvent)
 def answer_exit(event: Any) -> None:
-    """Answer for a job whose code wanted to end its thread.
+    """Answer for a job that has ended its attempt, or whose code wanted to end its thread.
 
     Its transaction is aborted by then. It is a subscriber for the class, which is called after
     those for the interface: what it raises takes the place of what ended the request.
@@ -30,6 +31,7 @@ def answer_exit(event: Any) -> None:
     if job is None or run is None or was_completed(request, run):
         return
     clearRequest()  # as the publisher would next
+    refuse_ended(request)
     error = sys.exception()
     if error is None or error is run.handled or isinstance(error, Exception):
         return

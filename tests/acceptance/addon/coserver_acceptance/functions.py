@@ -42,6 +42,18 @@ def spoil(site: Any, name: str) -> str:
 
 
 @task
+def rest_carefully(site: Any, name: str) -> str:
+    """Write and snooze the first time, in code that goes on after every error; then return."""
+    if not _is_first_time(name):
+        return site.description
+    site.description = "written by what raised"
+    try:
+        current_job.snooze(0.1)
+    except Exception:  # noqa: BLE001  as loops over many items do
+        return "went on"
+
+
+@task
 def count_and_respond(site: Any, name: str) -> int:
     """Count, and do to the response what a function has no say in."""
     response = getRequest().response

@@ -1,0 +1,41 @@
+"""A job's own code ends the attempt: by what it raises, whatever becomes of that."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import transaction
+from transaction.interfaces import ITransaction
+
+from collective.coserver.publication.annotation import find_admitted
+from collective.coserver.publication.refusal import Told, refuse
+from coserver_consumer.outcome import Failed, Snoozed
+
+STATUS = 503
+
+
+def end_attempt(request: Any, outcome: Failed | Snoozed) -> NoReturn:
+    """End the attempt of the request's job here; nothing of it is committed.
+
+    Code that goes on after every error goes on after this one, too. So the ending is noted: it
+    holds whatever comes afterwards, and the first one counts.
+    """
+    admitted = find_admitted(request)
+    if admitted is not None and admitted.ending is None:
+        admitted.ending = outcome
+        _doom(transaction.get())
+    refuse_ended(request)
+    refuse(request, Told(STATUS, outcome))
+
+
+def refuse_ended(request: Any) -> None:
+    """Raise what ends the attempt, if its code has ended it before."""
+    admitted = find_admitted(request)
+    if admitted is not None and admitted.ending is not None:
+        refuse(request, Told(STATUS, admitted.ending))
+
+
+def _doom(current: ITransaction) -> None:
+    """Let nobody commit the transaction, unless it is about to be: then its vote refuses it."""
+    if current.status == "Active":
+        current.doom()
