@@ -27,6 +27,7 @@ from coserver_consumer.channel import (
 from coserver_consumer.complaint import FAILED, START_AGAIN, Complaint, find_complaint
 from coserver_consumer.forks import guard_children
 from coserver_consumer.loop import Loop
+from coserver_consumer.own_files import OwnFiles
 from coserver_consumer.process import Commands, Tell, work
 from coserver_consumer.settings import Settings
 from coserver_consumer.signals import leave_signals_to_supervisor
@@ -44,7 +45,9 @@ def run_alone(settings: Settings, commands: Commands) -> NoReturn:
 
     guard_children()
     logs.configure(settings.log_level)
-    leave(lambda: work(Opening(settings=settings), commands, tell))
+    own = OwnFiles()
+    Loop("files", every=PULSE, tick=own.require).start()
+    leave(lambda: work(Opening(settings=settings), commands, tell, own))
 
 
 def main() -> NoReturn:
@@ -53,13 +56,14 @@ def main() -> NoReturn:
     leave_signals_to_supervisor(commands.put)
     heard, told = _take_over_stdin(), _take_over_stdout()
     guard_children(heard.fileno(), told.fileno())
-    tell = _make_tell(told)
+    own = OwnFiles(heard.fileno(), told.fileno())
+    tell = _make_tell(told, own)
     opening = read_opening(heard.readline())
     logs.configure(opening.settings.log_level, opening.settings.name)
     Thread(target=_listen, args=(heard, commands), name="commands", daemon=True).start()
     pulse = min(PULSE, opening.settings.dead_after / BEATS)
     Loop("pulse", every=pulse, tick=lambda: tell(Report(says=Is.ALIVE))).start()
-    leave(lambda: work(opening, commands, tell), tell)
+    leave(lambda: work(opening, commands, tell, own), tell)
 
 
 def leave(run: Callable[[], int], tell: Tell = lambda _: None) -> NoReturn:
@@ -108,11 +112,12 @@ def _take_over_stdout() -> TextIO:
     return pipe
 
 
-def _make_tell(pipe: TextIO) -> Callable[[Report], None]:
+def _make_tell(pipe: TextIO, own: OwnFiles) -> Callable[[Report], None]:
     lock = Lock()
 
     def tell(report: Report) -> None:
         with lock:
+            own.require()
             try:
                 pipe.write(write_report(report))
                 pipe.flush()

@@ -37,6 +37,7 @@ class Executor:
         self._registry = registry
         self._settings = settings
         self._backoff = settings.backoff
+        self._in_zope = frozenset(registry.in_zope)
 
     def attempt(self, current: CurrentJob) -> Ending:
         """Run the job once and return how that ended. Never raises."""
@@ -48,6 +49,8 @@ class Executor:
             outcome = as_outcome(error, policy)
         if current.ending is not None:  # whatever the task's code has done then
             outcome = current.ending
+        if isinstance(outcome, Completed) and current.job.task not in self._in_zope:
+            outcome = _make_unwritten(outcome)
         return conclude(current.job, outcome, backoff=self._backoff, policy=policy)
 
     def _load(self, job: Job) -> Task:
@@ -108,6 +111,11 @@ def as_outcome(error: BaseException, policy: RetryPolicy = PLAIN) -> Outcome:
         return _find_outcome(error, policy)
     except BaseException:  # noqa: BLE001  it was made to mislead
         return Failed.because_of(error)
+
+
+def _make_unwritten(outcome: Completed) -> Outcome:
+    """Return it as one that the consumer has to write: only a job in Zope has written its own."""
+    return make_sound(Completed(result=outcome.result)) if outcome.is_written else outcome
 
 
 def _find_outcome(error: BaseException, policy: RetryPolicy) -> Outcome:

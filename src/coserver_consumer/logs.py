@@ -123,6 +123,11 @@ def put_down(job: Job) -> None:
     log.error("Job %s hangs or was cancelled; this process ends with it", _name_job(job))
 
 
+def files_closed() -> None:
+    """The process ends because a job has closed what it needs."""
+    log.error("A job has closed files that aren't its own, perhaps all; this process ends with it")
+
+
 def threads(lines: Iterable[str]) -> None:
     """Somebody asked what the threads do."""
     for line in lines:

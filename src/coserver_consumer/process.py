@@ -16,15 +16,18 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import logs, store
 from coserver_consumer.channel import Command, Do, Is, Opening, Report
 from coserver_consumer.complaint import START_AGAIN
+from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.database import Database, await_tables
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.executor import Executor
-from coserver_consumer.forks import end_in_children
+from coserver_consumer.forks import Attempt, end_in_children
 from coserver_consumer.heartbeat import make_heartbeat
 from coserver_consumer.job import Job
+from coserver_consumer.lifecycle import Ending
 from coserver_consumer.listener import make_listener
 from coserver_consumer.loop import Loop
 from coserver_consumer.niceness import stand_back
+from coserver_consumer.own_files import OwnFiles
 from coserver_consumer.pruner import make_pruner
 from coserver_consumer.registration import Registration, describe_consumer
 from coserver_consumer.rescuer import make_rescuer, rescue_from
@@ -53,9 +56,10 @@ Commands = SimpleQueue[Command]  # its put is safe in a signal handler
 Tell = Callable[[Report], None]
 
 
-def work(opening: Opening, commands: Commands, tell: Tell) -> int:
+def work(opening: Opening, commands: Commands, tell: Tell, own: OwnFiles) -> int:
     """Run jobs until a command ends it; return the exit code, 0 if the database knows all.
 
+    ``own`` are the files that no job may close.
     Whoever calls this ends the process then: threads of jobs that hang may be left.
     """
     settings = opening.settings
@@ -69,7 +73,7 @@ def work(opening: Opening, commands: Commands, tell: Tell) -> int:
     stops = partial(_is_told_to_end, commands)
     if not await_tables(engine, within=settings.wait_for_database, pause=stops):
         return 0
-    return WorkerProcess(opening, engine, commands, tell).run()
+    return WorkerProcess(opening, engine, commands, tell, own).run()
 
 
 def _is_told_to_end(commands: Commands, seconds: float) -> bool:
@@ -91,8 +95,11 @@ def _stand_back(nice: int) -> None:
 class WorkerProcess:
     """Starts the loops, obeys commands, and stops the loops in order."""
 
-    def __init__(self, opening: Opening, engine: Engine, commands: Commands, tell: Tell) -> None:
+    def __init__(
+        self, opening: Opening, engine: Engine, commands: Commands, tell: Tell, own: OwnFiles
+    ) -> None:
         self._opening = opening
+        self._own = own
         self._settings = opening.settings
         self._context = TaskContext(settings=self._settings)
         self._registry = load_registry(self._context)
@@ -111,11 +118,21 @@ class WorkerProcess:
             database=self._database,
             registration=self._registration,
             settings=self._settings,
-            attempt=end_in_children(executor.attempt),
+            attempt=self._attempt_with(end_in_children(executor.attempt)),
             policy=self._registry.policy,
             is_elsewhere=self._runs_elsewhere,
         )
         self._loops = self._make_loops()
+
+    def _attempt_with(self, attempt: Attempt) -> Attempt:
+        """Return ``attempt``, behind which this process ends if a job has closed its files."""
+
+        def run(current: CurrentJob) -> Ending:
+            ending = attempt(current)
+            self._own.require()
+            return ending
+
+        return run
 
     def run(self) -> int:
         """Work until a command ends it, then end in good order; return the exit code."""

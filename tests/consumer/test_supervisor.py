@@ -359,3 +359,35 @@ def test_the_largest_numbers_work(start_consumer, client, jobs):
     assert "Loop" not in consumer.output()
     assert "ERROR" not in consumer.output()
     assert consumer.stop() == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_process_whose_files_a_job_has_closed_is_replaced(
+    start_consumer, client, jobs, consumers, seconds
+):
+    """It can neither tell the database nor hear its supervisor, and writes into strange files."""
+    consumer = start_consumer(COSERVER_MAX_RESCUES="1", **FOR_EVER)
+    first = consumers()[0].pid
+    job_id = client.add("test.close_files", {"seconds": seconds})
+    ended = jobs.wait_ended(job_id)
+    assert ended.state is State.FAILED
+    assert [each.pid for each in consumers()] != [first]
+    assert "has closed files that aren't its own" in consumer.output()
+    jobs.wait_completed(client.add("test.echo"))
+    begun = time.monotonic()
+    assert consumer.stop() == 0
+    assert time.monotonic() - begun < 10
+
+
+def test_a_consumer_of_one_process_ends_when_a_job_has_closed_its_files(start_consumer, client):
+    """Whoever started it starts it again."""
+    consumer = start_consumer(COSERVER_PROCESSES="0")
+    client.add("test.close_files")
+    assert consumer.wait() == 1
+    assert "has closed files that aren't its own" in consumer.output()
+
+
+def test_a_plugin_cannot_say_that_its_ending_is_written(start_consumer, client, jobs):
+    """Its job would stay running for ever."""
+    start_consumer(**FOR_EVER)
+    assert jobs.wait_completed(client.add("test.claim_written")).result == "done"

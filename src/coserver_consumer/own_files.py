@@ -1,0 +1,43 @@
+"""The files that a worker process has open for itself, which no job may close.
+
+Code that makes itself a daemon closes all files, ``os.closerange(3, 4096)``. Their numbers go to
+the next files that are opened then, and whoever knew them goes on to write there: into a database.
+So a process whose files are gone ends at once, and another takes its jobs back.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+from coserver_consumer import logs
+from coserver_consumer.complaint import FAILED
+
+Identity = tuple[int, int]  # a file's device and inode
+
+
+class OwnFiles:
+    """These open files, and one that is opened only to see whether it is closed."""
+
+    def __init__(self, *descriptors: int) -> None:
+        sentinel, _ = os.pipe()
+        self._known = {each: _identify(each) for each in (*descriptors, sentinel)}
+
+    def require(self) -> None:
+        """End this process unless all of them are the ones that were opened."""
+        if any(_identify(descriptor) != file for descriptor, file in self._known.items()):
+            _end()
+
+
+def _identify(descriptor: int) -> Identity | None:
+    """Return None for one that is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _end() -> NoReturn:
+    logs.files_closed()
+    os._exit(FAILED)
