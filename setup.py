@@ -105,7 +105,10 @@ setup(
             "call = coserver_consumer.tasks.call:Call",
             "xmlrpc = coserver_consumer.tasks.xmlrpc:XmlRpc",
         ],
-        "pytest11": ["coserver = collective.coserver.pytest_plugin"],
+        "coserver.transports": [
+            "zodb = collective.coserver.embedded.transport:ZodbTransport",
+        ],
+        "pytest11": ["coserver = collective.coserver.testing.pytest_plugin"],
         "zc.buildout": ["default = collective.coserver.recipe:Consumer"],
         "z3c.autoinclude.plugin": ["target = plone"],
     },

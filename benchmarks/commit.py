@@ -31,8 +31,8 @@ from ZODB import DB
 from ZODB.Connection import Connection
 
 from benchmarks.databases import postgresql
-from coserver_consumer.job import NewJob
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.store.schema import tables
 
 ROUNDS, QUICK_ROUNDS = 1000, 150
 WARM_UP = 30
@@ -65,7 +65,7 @@ class Bench:
         """Insert a job's row as zope.sqlalchemy has it: seen by nobody before its commit."""
         session: Session = self.sessions()
         zope.sqlalchemy.register(session)
-        session.execute(sa.insert(schema.job).values(task="t", args={}))
+        session.execute(sa.insert(tables.job).values(task="t", args={}))
         zope.sqlalchemy.mark_changed(session)
 
     def add_job(self) -> None:
@@ -154,7 +154,7 @@ def _bench() -> Iterator[Bench]:
 
 def _count_round_trips(bench: Bench, work: Callable[[], None]) -> int:
     """Return how often the server had to be waited for in one commit."""
-    from collective.coserver.engine import get_engine
+    from collective.coserver.database.engine import get_engine
 
     with tempfile.TemporaryFile() as trace:
         traced: list[Any] = []

@@ -27,8 +27,8 @@ from sqlalchemy import Engine
 
 from benchmarks.databases import postgresql
 from coserver_consumer import Client, store
-from coserver_consumer.job import Job
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import Job
+from coserver_consumer.store.schema import tables
 from demo import ready
 from demo.processes import Process
 
@@ -88,7 +88,7 @@ class Bench:
         self.wait(job.id, lambda now: now.rescues == job.rescues + 1)
         seconds = time.perf_counter() - began
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(schema.job))
+            connection.execute(sa.delete(tables.job))
         return seconds
 
 

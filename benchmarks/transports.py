@@ -24,8 +24,8 @@ from sqlalchemy import Engine
 
 from benchmarks.databases import postgresql
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
-from coserver_consumer.signing import sign
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.protocol.signing import sign
 from demo.stack import Stack
 
 SECRET = "only for benchmarks: 0123456789abcdef"  # noqa: S105  only this machine reaches it

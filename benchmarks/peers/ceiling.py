@@ -23,12 +23,12 @@ import sqlalchemy as sa
 from benchmarks.peers.marks import perform
 from benchmarks.peers.protocol import Args, main
 from coserver_consumer import store
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import MICROSECONDS
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import MICROSECONDS
 
 BATCH = 100
 PAUSE = 0.005  # seconds between two looks at an empty table
-SHARED = [column.name for column in schema.history.c if column.name in schema.job.c]
+SHARED = [column.name for column in tables.history.c if column.name in tables.job.c]
 OURS = "?tables=coserver"
 READ = "id, queue, task, args, payload, run, attempt, priority, run_at, created_at"
 INSERT = " (id, queue, task, args) VALUES (%s, 'default', 'noop', %s)"
@@ -39,7 +39,7 @@ CLAIMED = f"state = 'running', run = run + 1, attempt = attempt + 1, consumer = 
 def make_tables() -> sa.MetaData:
     """Return the tables: coserver's columns under other names, with the least of indexes."""
     plain = sa.MetaData()
-    for table, name in ((schema.job, "raw_job"), (schema.history, "raw_history")):
+    for table, name in ((tables.job, "raw_job"), (tables.history, "raw_history")):
         copied = table.to_metadata(plain, name=name)
         copied.indexes.clear()
         copied.dialect_options["postgresql"]["partition_by"] = None

@@ -24,8 +24,8 @@ from benchmarks.figures import percentile
 from benchmarks.outcome import Measured, Options, Outcome, take_turns
 from benchmarks.visitors import Visitors, visit
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
-from coserver_consumer.signing import sign
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.protocol.signing import sign
 from demo.stack import Stack
 
 NO_JOBS = "no jobs"

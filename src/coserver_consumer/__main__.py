@@ -6,7 +6,7 @@ behind a ``systemctl restart``. So the first thing done is to hold them; the com
 
 from __future__ import annotations
 
-from coserver_consumer import held_signals
+from coserver_consumer.settings import held_signals
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.installation import Installation
 from support.jobs import Jobs, answer_of
 from support.waiting import wait_for

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.freezing import freeze
 from support.installation import Installation
 from support.jobs import Jobs

@@ -2,7 +2,7 @@
 
 import requests
 
-from coserver_consumer.job import Job
+from coserver_consumer.model.job import Job
 from support.browser import job_id_of
 from support.feeds import FeedServer
 from support.installation import Installation

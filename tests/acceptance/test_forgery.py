@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from coserver_consumer.job import Job, RunKey, new_id
+from coserver_consumer.model.job import Job, RunKey, new_id
 from support.installation import Installation
 from support.jobs import Jobs
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.installation import Installation
 from support.jobs import Jobs
 from support.mail import Mailbox

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from coserver_examples.reindex.job import CHUNK, find_next_size, find_size
 from support.freezing import freeze
 from support.installation import Installation

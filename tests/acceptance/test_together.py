@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 from support.installation import Installation
 from support.jobs import Jobs
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.browser import job_id_of
 from support.installation import Installation
 from support.jobs import Jobs

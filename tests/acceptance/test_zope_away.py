@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import State
-from coserver_consumer.why import explain
+from coserver_consumer.diagnosis.why import explain
+from coserver_consumer.model.job import State
 from demo import ready
 from demo.instance import write_settings
 from demo.ports import free_port

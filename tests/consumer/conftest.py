@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from coserver_consumer import Client, store
 from coserver_consumer.cli import main
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 from demo import ready
 from demo.processes import Process
 from support.databases import fresh_database

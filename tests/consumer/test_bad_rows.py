@@ -21,25 +21,24 @@ from hypothesis import strategies as st
 from coserver_consumer import store
 from coserver_consumer.cli import main
 from coserver_consumer.cli.output import job_as_json
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.database import Database
+from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import WrongState
-from coserver_consumer.executor import Executor
-from coserver_consumer.job import Job, NewJob, State, new_id
-from coserver_consumer.pruner import Pruner
-from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import rescue_from
-from coserver_consumer.resolver import Resolver
-from coserver_consumer.settings import Settings
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.reading import is_id
+from coserver_consumer.maintenance.pruner import Pruner
+from coserver_consumer.maintenance.rescuer import rescue_from
+from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.indoubt import Finding, Question, Verdict
+from coserver_consumer.model.job import Job, NewJob, State, is_id, new_id
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.registration import Registration, describe_consumer
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import make_task
-from coserver_consumer.verdict import Finding, Question, Verdict
-from coserver_consumer.why import explain
-from coserver_consumer.worker import Worker
+from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.worker import Worker
 from support.databases import empty
 from support.edges import SOMEBODY, edges_of, insert, live_states, whole_row, writable
 from support.waiting import wait_for
@@ -48,8 +47,8 @@ EXAMPLES = int(os.environ.get("COSERVER_ROWS_EXAMPLES", "12"))
 GOOD = 8
 SAMPLES = 4  # jobs of a state that are explained
 KINDS = {
-    "live": [(schema.job, state) for state in live_states()],
-    "ended": [(schema.history, state) for state in ("completed", "failed", "dropped", "nonsense")],
+    "live": [(tables.job, state) for state in live_states()],
+    "ended": [(tables.history, state) for state in ("completed", "failed", "dropped", "nonsense")],
 }
 
 
@@ -99,7 +98,7 @@ class Life:
 
     def are_done(self, good: list[str]) -> bool:
         """True if they are completed, each at its first attempt."""
-        ended = schema.history.c
+        ended = tables.history.c
         query = sa.select(ended.id).where(
             ended.id.in_(good), ended.state == State.COMPLETED.value, ended.attempt == 1
         )
@@ -107,7 +106,7 @@ class Life:
 
     def count_claimable(self) -> int:
         """Return how many jobs the worker could begin now."""
-        job = schema.job.c
+        job = tables.job.c
         query = sa.select(sa.func.count()).where(
             job.state == sa.literal_column("'ready'"),
             job.run_at <= Now(),
@@ -238,7 +237,7 @@ WORN = {
 def test_a_job_that_cannot_be_counted_any_more_fails_with_words(life, column):
     """And the others of the same claim are done."""
     with life.engine.begin() as connection:
-        assert insert(connection, schema.job, whole_row("ready") | {column: 2 * 10**9})
+        assert insert(connection, tables.job, whole_row("ready") | {column: 2 * 10**9})
     life.live(life.write_good())
     [worn] = life.read(lambda c: store.find(c, states=[State.FAILED]))
     assert worn.error.startswith(WORN[column])
@@ -249,7 +248,7 @@ def test_a_row_at_its_bound_can_be_rescued(life, column):
     """Beside others, in the same transaction, and by a consumer that starts."""
     with life.engine.begin() as connection:
         for value in (0, 1, 2 * 10**9):
-            insert(connection, schema.job, whole_row("running") | {column: value})
+            insert(connection, tables.job, whole_row("running") | {column: value})
     life.tick()
     assert life.read(lambda c: store.find(c, states=[State.RUNNING])) == []
 
@@ -261,7 +260,7 @@ def test_a_job_that_was_copied_back_does_not_run_for_its_owner_again(life, owner
     life.live([job_id])
     row = whole_row("ready") | {"id": job_id, "owner": owner, "title": "copied"}
     with life.engine.begin() as connection:
-        assert insert(connection, schema.job, row)
+        assert insert(connection, tables.job, row)
     life.live(life.write_good())
     assert life.read(lambda c: store.get(c, job_id)).title == "good"
     *_, last = life.read(lambda c: store.attempts(c, job_id))
@@ -276,7 +275,7 @@ def test_a_job_that_was_copied_back_stops_no_loop(life, state):
     with life.engine.begin() as connection:
         for job_id in good:
             row = whole_row(state) | {"id": job_id, "cancel_at": 10**15, "queue": "nobody's"}
-            assert insert(connection, schema.job, row)
+            assert insert(connection, tables.job, row)
     life.live(life.write_good())
 
 
@@ -286,7 +285,7 @@ def test_a_dropped_row_that_no_job_could_be_is_told(life):
     rows = [{"max_attempts": number, "batch": batch, "evidence": "{}"} for number in (5, -1)]
     with life.engine.begin() as connection:
         for row in rows:
-            assert insert(connection, schema.history, whole_row("dropped") | row)
+            assert insert(connection, tables.history, whole_row("dropped") | row)
     assert life.database.write(lambda c: store.promote(c, batch, tid=7)) == 1
     [bad] = life.read(lambda c: store.find(c, states=[State.UNKNOWN]))
     assert bad.error.startswith("Its row in the history isn't one of a job that can run")
@@ -306,7 +305,7 @@ def test_no_row_commands_the_terminal(life, database_url):
     odd = "a\x1b[31m\x07b\x9bc"
     row = whole_row("ready") | {"title": odd, "queue": odd, "created_at": 10**15, "run_at": 10**15}
     with life.engine.begin() as connection:
-        assert insert(connection, schema.job, row)
+        assert insert(connection, tables.job, row)
     asked = [["why", row["id"]], ["jobs", "show", row["id"]], ["jobs", "list"], ["queues", "list"]]
     written = "".join(invoke(database_url, *arguments) for arguments in asked)
     life.tick()

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.bell import find_bell
+from coserver_consumer.producer.notifier import find_bell
 from support.databases import only_on
 from support.waiting import wait_for
 

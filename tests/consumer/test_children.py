@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.waiting import PATIENCE, wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_MAX_RESCUES": "100"}
@@ -24,7 +24,7 @@ def database_url(sqlite_url):
 # a signal comes before the child has done anything
 BORN = """
 import os, signal
-from coserver_consumer.forks import guard_children
+from coserver_consumer.processes.forks import guard_children
 signal.signal(signal.SIGTERM, lambda *_: None)
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
 guard_children()

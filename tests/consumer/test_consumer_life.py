@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.databases import fresh_database
 from support.freezing import freeze
 from support.waiting import wait_for
@@ -110,10 +110,10 @@ def test_neither_command_line_nor_consumer_import_zope(tmp_path):
     code = (
         "import sys\n"
         "from coserver_consumer.cli import COMMANDS, main\n"
-        "import coserver_consumer.supervisor, coserver_consumer.doctor\n"
+        "import coserver_consumer.processes.supervisor, coserver_consumer.diagnosis.doctor\n"
         "import click\n"
         "for name in COMMANDS: main.get_command(click.Context(main), name)\n"
-        "from coserver_consumer.settings import Settings\n"
+        "from coserver_consumer.settings.settings import Settings\n"
         "from coserver_consumer.tasks.context import TaskContext\n"
         "from coserver_consumer.tasks.registry import load_registry\n"
         "settings = Settings(database='sqlite:///x', secret='s' * 32)\n"

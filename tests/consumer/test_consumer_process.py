@@ -6,7 +6,7 @@ import signal
 
 import psutil
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.freezing import freeze
 from support.waiting import wait_for
 

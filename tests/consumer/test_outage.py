@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer import Client, store
-from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.runtime.database import Database
 from support.databases import DATABASES
 from support.jobs import Jobs
 from support.private_postgresql import private_postgresql

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import Client, store
-from coserver_consumer.store.engine import is_behind_pooler
+from coserver_consumer.store.database.engine import is_behind_pooler
 from demo.processes import Process
 from support.databases import DATABASES, only_on
 from support.jobs import Jobs

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.database import Database
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import Ending, complete
-from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.settings import Settings
-from coserver_consumer.worker import Worker
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.registration import Registration, describe_consumer
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.worker.worker import Worker
 from support.databases import DATABASES
 from support.jobs import Jobs
 from support.refusal import refused_endings

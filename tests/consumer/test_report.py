@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.report import read_line, read_progress
+from coserver_consumer.model.report import read_line, read_progress
 
 
 @pytest.mark.parametrize(

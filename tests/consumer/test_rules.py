@@ -15,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.job import State
-from coserver_consumer.store import SECOND, schema
+from coserver_consumer.model.job import State
+from coserver_consumer.store import SECOND
+from coserver_consumer.store.schema import tables
 from support.waiting import wait_for
 
 JOBS = int(os.environ.get("COSERVER_RULES_JOBS", "400"))
@@ -48,7 +49,7 @@ def kill_one(consumers) -> bool:
 
 def ended(engine) -> Counter:
     """Return how many jobs have ended, by their state."""
-    query = sa.select(schema.history.c.state, sa.func.count()).group_by(schema.history.c.state)
+    query = sa.select(tables.history.c.state, sa.func.count()).group_by(tables.history.c.state)
     with engine.connect() as connection:
         return Counter(dict(connection.execute(query).all()))
 
@@ -108,7 +109,7 @@ def test_the_many_jobs_of_one_tenant_delay_another_s_by_one_for_each_thread(
     start_consumer("--processes", "2", "--threads", "2")
     wait_for(lambda: ended(engine)[State.COMPLETED] > 8, what="the big tenant to be served")
     small = client.wait(client.add("test.rest", {"seconds": 0}, limit="tenant:small"), timeout=30)
-    table = schema.history.c
+    table = tables.history.c
     began = sa.and_(table.started_at > small.created_at, table.started_at < small.started_at)
     with engine.connect() as connection:
         before = connection.execute(sa.select(sa.func.count()).where(began)).scalar_one()
@@ -162,4 +163,4 @@ def nothing_runs(engine) -> bool:
 def latest_start(engine) -> int:
     """Return when the last job began that has ended."""
     with engine.connect() as connection:
-        return connection.execute(sa.select(sa.func.max(schema.history.c.started_at))).scalar_one()
+        return connection.execute(sa.select(sa.func.max(tables.history.c.started_at))).scalar_one()

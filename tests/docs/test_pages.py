@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.config import load_settings
+from coserver_consumer.settings.loading import load_settings
 from demo.bootstrap import REPOSITORY
 from support.pages import PAGES, code_blocks, find_anchors, find_links
 

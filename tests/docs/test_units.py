@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from coserver_consumer.complaint import FAILED, START_AGAIN, WRONG_USE
-from coserver_consumer.settings import Settings
+from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN, WRONG_USE
+from coserver_consumer.settings.settings import Settings
 from demo.bootstrap import REPOSITORY
 from support.tutorial import FILE
 

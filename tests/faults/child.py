@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ZODB import DB
 from ZODB.POSException import POSError
 
-from collective.coserver.engine import read
+from collective.coserver.database.engine import read
 from collective.coserver.publication.freshness import Behind
 from coserver_consumer.errors import StoreError
 from faults.dooms import Doom

@@ -12,12 +12,13 @@ from typing import Any
 from transaction.interfaces import TransientError
 
 from collective.coserver import datamanager
+from collective.coserver.database.engine import write
 from collective.coserver.datamanager.effect import Effect, LostRun
-from collective.coserver.engine import write
 from collective.coserver.publication.freshness import catch_up
-from coserver_consumer import lifecycle, store
-from coserver_consumer.job import Job, NewJob, new_id
-from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer import store
+from coserver_consumer.model import lifecycle
+from coserver_consumer.model.job import Job, NewJob, new_id
+from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.retry import Backoff
 from faults import one_phase
 from faults.child import TROUBLE, Life, commit

@@ -20,7 +20,7 @@ MODULES = [
     "faults.consumer",
     "faults.poller",
     "faults.producer",
-    "coserver_consumer.settings_check",
+    "coserver_consumer.settings.sources",
     "relstorage.adapters.postgresql.drivers.psycopg2",
     "sqlalchemy.dialects.mysql.pymysql",
     "sqlalchemy.dialects.postgresql.psycopg",

@@ -10,18 +10,18 @@ from sqlalchemy import Engine
 from ZODB import DB
 
 from collective.coserver.publication.agreement import answer
-from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.heartbeat import make_heartbeat
-from coserver_consumer.loop import Loop
-from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer
-from coserver_consumer.resolver import Resolver
-from coserver_consumer.rhythm import Rhythm
-from coserver_consumer.runs import Runs
-from coserver_consumer.scheduler import make_scheduler
-from coserver_consumer.settings import Settings
-from coserver_consumer.verdict import Question, Verdict
+from coserver_consumer.maintenance.heartbeat import make_heartbeat
+from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.rescuer import make_rescuer
+from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.maintenance.scheduler import make_scheduler
+from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration, describe_consumer
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.worker.inflight import Runs
 from faults.storages import Storage
 from support.addon import use_database
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from coserver_consumer.job import NewJob, RunKey, State
+from coserver_consumer.model.job import NewJob, RunKey, State
 
 
 @dataclass(slots=True)

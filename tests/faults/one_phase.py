@@ -11,9 +11,9 @@ from typing import Any
 import zope.sqlalchemy
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from collective.coserver.engine import get_engine
+from collective.coserver.database.engine import get_engine
 from coserver_consumer import store
-from coserver_consumer.job import NewJob, RunKey, State
+from coserver_consumer.model.job import NewJob, RunKey, State
 
 
 def join(job: NewJob) -> None:

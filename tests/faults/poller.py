@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from collective.coserver.engine import write
+from collective.coserver.database.engine import write
 from collective.coserver.publication.freshness import catch_up
 from coserver_consumer import store
-from coserver_consumer.job import Job, new_id
+from coserver_consumer.model.job import Job, new_id
 from faults.child import Life
 from faults.producer import TASK
 from faults.storages import OBJECTS, opened

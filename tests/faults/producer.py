@@ -15,7 +15,7 @@ from transaction.interfaces import DoomedTransaction, TransientError
 from ZEO.Exceptions import ClientDisconnected
 
 from collective.coserver import datamanager
-from coserver_consumer.job import NewJob
+from coserver_consumer.model.job import NewJob
 from faults import one_phase
 from faults.child import TROUBLE, Life, commit
 from faults.storages import OBJECTS, opened

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import State
+from coserver_consumer.store.schema import tables
 from faults.journal import Journals
 from faults.storages import COUNTERS, OBJECTS, Storage, read
 
@@ -118,7 +118,7 @@ def read_rows(engine: Engine) -> list[Row]:
     """Return the live jobs and the history."""
     rows = []
     with engine.connect() as connection:
-        for table in (schema.job, schema.history):
+        for table in (tables.job, tables.history):
             query = sa.select(table.c.id, table.c.state, table.c.args)
             rows += [
                 Row(id=row.id, state=State(row.state), args=row.args)

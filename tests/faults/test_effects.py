@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 from faults.consumer import consume, counting
 from faults.dooms import Frozen
 from faults.journal import Journals

@@ -24,17 +24,17 @@ from ZODB.Connection import Connection
 from ZODB.FileStorage import FileStorage
 
 from collective.coserver import datamanager, evidence
-from collective.coserver import engine as addon_engine
+from collective.coserver.database import engine as addon_engine
+from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.effect import Effect, LostRun
-from collective.coserver.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.database import Database
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job, NewJob, RunKey, State, new_id
-from coserver_consumer.outcome import Completed
-from coserver_consumer.resolver import Resolver
-from coserver_consumer.store import schema
-from coserver_consumer.verdict import Question, Verdict
+from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.outcome import Completed
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.store.schema import tables
 from faults.child import SECRET
 from faults.model import Model, Pending
 from faults.ordeal import part
@@ -221,7 +221,7 @@ class Machine(RuleBasedStateMachine):
 
     def _empty(self) -> None:
         with self.engine.begin() as connection:
-            for table in schema.metadata.sorted_tables:
+            for table in tables.metadata.sorted_tables:
                 connection.execute(sa.delete(table))
             store.add_queue(connection, "default")
         with self.db.transaction() as connection:

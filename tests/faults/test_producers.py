@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from faults.dooms import Frozen
 from faults.ordeal import Ordeal, part
 from faults.places import PLACES, STRONG_PLACES

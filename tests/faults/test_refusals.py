@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import Client, store
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from demo import ready
 from demo.processes import Process
 from support.databases import DATABASES, fresh_database

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from faults.consumer import counting
 from faults.journal import Journals
 from faults.ordeal import Ordeal, part, took

@@ -15,7 +15,7 @@ from zc.buildout import UserError
 
 from collective.coserver.recipe import options as part_options
 from collective.coserver.recipe.script import make_startable
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings.settings import Settings
 from demo.processes import Process
 from demo.ready import log_says
 

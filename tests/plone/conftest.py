@@ -14,7 +14,7 @@ from pytest_plone import fixtures_factory
 from sqlalchemy import Engine, event
 from ZODB.FileStorage import FileStorage
 
-from collective.coserver import engine as addon_engine
+from collective.coserver.database import engine as addon_engine
 from collective.coserver.testing import COSERVER_FUNCTIONAL_TESTING
 from support.jobs import Jobs
 from tests.plone.instance import SECRET, Instance, forget_settings

@@ -9,13 +9,13 @@ from typing import Any
 import requests
 import transaction
 
-from collective.coserver import engine as addon_engine
-from collective.coserver.settings import get_settings
+from collective.coserver.database import engine as addon_engine
+from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.job import Job, new_id
-from coserver_consumer.signing import make_token
+from coserver_consumer.model.job import Job, new_id
+from coserver_consumer.protocol.request import Target, make_target
+from coserver_consumer.protocol.signing import make_token
 from coserver_consumer.tasks.call import as_request
-from coserver_consumer.transports.target import Target, make_target
 from support.jobs import Jobs
 
 SECRET = "what Zope and its consumers share in tests"

@@ -11,12 +11,12 @@ from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
-from collective.coserver.enlisting import enlist
-from collective.coserver.inprocess.consumer import InProcessConsumer
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing
+from collective.coserver.database.settings import get_settings
+from collective.coserver.producer.enqueue import enlist
+from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer.errors import InvalidJob, JobNotFound, ObjectGone
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
+from coserver_consumer.protocol import signing
 from tests.plone import functions
 
 SCHEDULED, COMPLETED = State.SCHEDULED, State.COMPLETED

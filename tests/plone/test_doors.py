@@ -23,7 +23,7 @@ from coserver_consumer.errors import (
     InvalidTask,
     JobNotFound,
 )
-from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.retry import Backoff
 from support.jobs import Jobs
 from tests.plone import functions

@@ -19,9 +19,9 @@ from zope.configuration import xmlconfig
 from Zope2.Startup.options import ZopeWSGIOptions
 
 import collective.coserver
-from collective.coserver import engine as addon_engine
 from collective.coserver import queue
-from collective.coserver.settings import get_settings
+from collective.coserver.database import engine as addon_engine
+from collective.coserver.database.settings import get_settings
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreUnavailable
 from support.jobs import Jobs
 

@@ -54,7 +54,7 @@ def test_a_form_is_queued_if_and_only_if_zope_can_read_it(
     """Else its attempts would fail for good, with 400."""
     said = {"method": method, **BODIES[kind](size)}
     with monkeypatch.context() as later:
-        later.setattr("collective.coserver.enlisting.require_readable", lambda target: None)
+        later.setattr("collective.coserver.producer.enqueue.require_readable", lambda target: None)
         queue.add(PATH, **said)
     transaction.commit()
     monkeypatch.setattr(HTTPRequest, "FORM_MEMORY_LIMIT", LIMIT)

@@ -15,8 +15,8 @@ from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import current_job, queue, task
 from collective.coserver.functions import registry
-from collective.coserver.inprocess.consumer import InProcessConsumer
-from coserver_consumer import signing, store
+from collective.coserver.testing.consumer import InProcessConsumer
+from coserver_consumer import store
 from coserver_consumer.errors import (
     DidNotComplete,
     InvalidJob,
@@ -27,13 +27,14 @@ from coserver_consumer.errors import (
     UnknownTask,
     ZopeUnavailable,
 )
-from coserver_consumer.job import Job, State
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.outcome import Completed, Failed, Snoozed
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.outcome import Completed, Failed, Snoozed
+from coserver_consumer.protocol import signing
+from coserver_consumer.protocol.outcome_message import hear
 from coserver_consumer.retry import Backoff
-from coserver_consumer.settings import Settings
-from coserver_consumer.telling import hear
-from coserver_consumer.transports.functions import list_functions
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.functions import list_functions
 from support.jobs import Jobs
 from tests.plone import functions
 from tests.plone.instance import SECRET, Instance

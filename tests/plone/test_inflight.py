@@ -6,8 +6,8 @@ import pytest
 
 from collective.coserver.publication import inflight
 from collective.coserver.publication.inflight import AtWork, InFlightRuns, OutOfDate
-from coserver_consumer.job import RunKey
-from coserver_consumer.run_state import RunState
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.protocol.run_state import RunState
 
 FIRST, SECOND = RunKey("a", 1), RunKey("a", 2)
 

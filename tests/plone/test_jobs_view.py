@@ -13,12 +13,13 @@ import transaction
 from lxml.html import HtmlElement
 from plone import api
 
-from coserver_consumer import lifecycle, store
-from coserver_consumer.job import State
-from coserver_consumer.outcome import Failed
+from coserver_consumer import store
+from coserver_consumer.model import lifecycle
+from coserver_consumer.model.job import State
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.protocol.outcome_message import hear
 from coserver_consumer.retry import Backoff
-from coserver_consumer.store import schema
-from coserver_consumer.telling import hear
+from coserver_consumer.store.schema import tables
 from support.edges import edges_of, insert, whole_row, writable
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, Instance, forget_settings
@@ -403,10 +404,10 @@ def test_rows_of_other_programs_are_listed_whatever_they_hold(people: Instance) 
     good = people.queue(PATH, title="good")
     with people.jobs.engine.begin() as connection:
         for state in ("failed", "nonsense"):
-            for column in writable(schema.history):
+            for column in writable(tables.history):
                 for value in edges_of(column)[:8] if column.name != "id" else ():
                     row = whole_row(state) | {"site": "/plone", column.name: value}
-                    insert(connection, schema.history, row)
+                    insert(connection, tables.history, row)
     seen: list[str] = []
     address = LIST
     while address:

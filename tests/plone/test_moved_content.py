@@ -22,10 +22,10 @@ from zope.component.hooks import getSite, setSite
 from zope.lifecycleevent.interfaces import IObjectAddedEvent, IObjectCreatedEvent
 
 from collective.coserver import queue
-from collective.coserver.inprocess.consumer import InProcessConsumer
-from coserver_consumer import signing
+from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.protocol import signing
 from tests.plone import functions
 from tests.plone.instance import Instance
 

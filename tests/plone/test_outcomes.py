@@ -11,11 +11,11 @@ from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
-from collective.coserver.inprocess.consumer import InProcessConsumer
 from collective.coserver.publication.inflight import runs
+from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer import store
-from coserver_consumer.job import Job, State
-from coserver_consumer.run_state import RunState
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.protocol.run_state import RunState
 from tests.plone import functions
 
 COMPLETED, FAILED, SCHEDULED = State.COMPLETED, State.FAILED, State.SCHEDULED
@@ -38,7 +38,7 @@ def run_one(consumer: InProcessConsumer) -> Job:
 
 def last_failure(consumer: InProcessConsumer, job: Job) -> store.AttemptError:
     """Return what went wrong in the job's last attempt."""
-    from collective.coserver.engine import read
+    from collective.coserver.database.engine import read
 
     failures = read(lambda connection: store.attempts(connection, job.id))
     return failures[-1]

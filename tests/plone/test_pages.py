@@ -13,7 +13,7 @@ import pytest
 import transaction
 from plone.app.testing import TEST_USER_ID, setRoles
 
-from collective.coserver.inprocess.consumer import InProcessConsumer
+from collective.coserver.testing.consumer import InProcessConsumer
 from demo.bootstrap import REPOSITORY
 from support.jobs import Jobs
 from support.pages import PAGES, code_blocks

@@ -16,12 +16,12 @@ from plone.app.testing import SITE_OWNER_NAME
 from Products.PluggableAuthService.interfaces.plugins import IUserEnumerationPlugin
 
 from collective.coserver import queue
-from collective.coserver.publication.start import find_handed_job
-from coserver_consumer.handover import ENDED, IN_PROCESS
-from coserver_consumer.job import RunKey, State, new_id
-from coserver_consumer.outcome import Completed, NotTried, Obstacle
-from coserver_consumer.signing import seal
-from coserver_consumer.telling import MEDIA_TYPE, hear
+from collective.coserver.publication.admission import find_handed_job
+from coserver_consumer.model.job import RunKey, State, new_id
+from coserver_consumer.model.outcome import Completed, NotTried, Obstacle
+from coserver_consumer.protocol.markers import ENDED, IN_PROCESS
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear
+from coserver_consumer.protocol.signing import seal
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
 

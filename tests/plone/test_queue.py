@@ -21,10 +21,11 @@ from zope.component.hooks import setSite
 from zope.globalrequest import getRequest, setRequest
 
 from collective.coserver import queue
-from coserver_consumer import signing, store
+from coserver_consumer import store
 from coserver_consumer.errors import AddError, InvalidJob, UnknownQueue, WrongState
-from coserver_consumer.headers import RESERVED
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.protocol import signing
+from coserver_consumer.protocol.headers import RESERVED
 from support.jobs import Jobs
 from tests.plone.instance import SECRET, Instance, forget_settings
 

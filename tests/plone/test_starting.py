@@ -9,8 +9,8 @@ from App.config import getConfiguration
 from zope.component import getGlobalSiteManager
 from zope.processlifetime import IDatabaseOpenedWithRoot
 
-from collective.coserver.settings import get_settings
-from collective.coserver.starting import check_settings
+from collective.coserver.database.settings import get_settings
+from collective.coserver.startup.settings_check import check_settings
 from coserver_consumer.errors import ConfigurationError
 from tests.plone.instance import forget_settings
 

@@ -9,12 +9,13 @@ import pytest
 import transaction
 import ZODB
 
-from collective.coserver import engine as addon_engine
 from collective.coserver import queue
-from coserver_consumer import Client, signing
+from collective.coserver.database import engine as addon_engine
+from coserver_consumer import Client
 from coserver_consumer.errors import AddError, InvalidJob
-from coserver_consumer.job import Job, State, new_id
-from coserver_consumer.together import Group
+from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.workflow import Group
+from coserver_consumer.protocol import signing
 from support.jobs import Jobs
 from tests.plone import functions
 from tests.plone.instance import SECRET

@@ -14,12 +14,12 @@ import ZODB
 from transaction.interfaces import TransientError
 from ZODB.utils import u64
 
-from collective.coserver import engine as addon_engine
 from collective.coserver import queue
+from collective.coserver.database import engine as addon_engine
 from collective.coserver.datamanager.batch import Batch
 from coserver_consumer import store
 from coserver_consumer.errors import AddError, JobNotFound, StoreUnavailable
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 from support.jobs import Jobs
 from support.waiting import wait_for
 

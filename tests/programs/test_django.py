@@ -19,7 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 from demo import ready
 from demo.ports import HOST, free_port
 from demo.processes import Process

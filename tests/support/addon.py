@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 import transaction
 
-from collective.coserver import engine as addon_engine
-from collective.coserver.settings import get_settings
+from collective.coserver.database import engine as addon_engine
+from collective.coserver.database.settings import get_settings
 
 SECRET = "what Zope and its consumers share in tests"
 

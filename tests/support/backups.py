@@ -15,7 +15,7 @@ from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
 from ZODB.FileStorage import FileStorage
 
-from coserver_consumer.store import schema
+from coserver_consumer.store.schema import tables
 from support.databases import copy_database, fresh_database
 from support.storages import open_relstorage
 
@@ -83,18 +83,18 @@ class ZodbHome:
 
 def back_up_queue(engine: Engine) -> Callable[[], None]:
     """Keep all rows of a queue; return a function that puts them back."""
-    tables = schema.metadata.sorted_tables
+    every = tables.metadata.sorted_tables
     with engine.connect() as connection:
         kept = {
             table: [dict(row) for row in connection.execute(_select(table)).mappings()]
-            for table in tables
+            for table in every
         }
 
     def restore() -> None:
         with engine.begin() as connection:
-            for table in reversed(tables):
+            for table in reversed(every):
                 connection.execute(sa.delete(table))
-            for table in tables:
+            for table in every:
                 if kept[table]:
                     connection.execute(sa.insert(table), kept[table])
 

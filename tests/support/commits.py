@@ -7,8 +7,8 @@ from typing import Any
 
 from collective.coserver.evidence import answer
 from coserver_consumer import store
-from coserver_consumer.resolver import settle
-from coserver_consumer.verdict import Finding
+from coserver_consumer.maintenance.resolver import settle
+from coserver_consumer.model.indoubt import Finding
 from support.jobs import Jobs
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import new_id
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import new_id
+from coserver_consumer.store.schema import tables
 
 
 def register(
@@ -32,10 +32,10 @@ def register(
         capabilities=(),
         threads=1,
     )
-    consumer = schema.consumer.c
+    consumer = tables.consumer.c
     heard = consumer.heartbeat_at - round(silence * store.SECOND)
     with engine.begin() as connection:
         store.register(connection, info)
-        late = sa.update(schema.consumer).where(consumer.id == info.id)
+        late = sa.update(tables.consumer).where(consumer.id == info.id)
         connection.execute(late.values(heartbeat_at=heard))
     return info.id

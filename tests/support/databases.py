@@ -19,8 +19,8 @@ from alembic import command
 from alembic.config import Config
 
 from coserver_consumer import store
-from coserver_consumer.store import schema
-from coserver_consumer.store.upgrading import MIGRATIONS, find_revision
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.upgrade import MIGRATIONS, find_revision
 
 SERVERS = {
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
@@ -115,7 +115,7 @@ def empty(url: str) -> None:
     with engine.begin() as connection:
         for name in day_partitions(connection):
             connection.exec_driver_sql(f"DROP TABLE {name}")
-        for table in schema.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             connection.execute(sa.delete(table))
         store.add_queue(connection, "default")
     engine.dispose()

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.job import LIVE, State, new_id
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import LIVE, State, new_id
+from coserver_consumer.store.schema import tables
 
 SOMEBODY = "01980cf2-53a1-7000-8000-0123456789ab"  # a consumer that nobody knows
 YEAR_9999 = 253_402_300_799_999_999
@@ -72,8 +72,8 @@ def writable(table: sa.Table) -> list[sa.Column[Any]]:
 
 
 _EDGES: dict[type, tuple[Any, ...]] = {
-    type(schema.job.c.id.type): IDS,
-    type(schema.job.c.args.type): JSONS,
+    type(tables.job.c.id.type): IDS,
+    type(tables.job.c.args.type): JSONS,
     sa.Integer: NUMBERS,
     sa.BigInteger: NUMBERS,
     sa.Double: REALS,
@@ -114,7 +114,7 @@ def insert(connection: Connection, table: sa.Table, row: dict[str, Any]) -> bool
 
 
 def _is_json(column: sa.Column[Any]) -> bool:
-    return column.type is schema.job.c.args.type
+    return column.type is tables.job.c.args.type
 
 
 def live_states() -> list[str]:

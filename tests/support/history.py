@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from coserver_consumer.job import new_id
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import new_id
+from coserver_consumer.store.schema import tables
 
 DAY = 86_400  # seconds
-TOLD = (schema.error, schema.line, schema.dependency)
+TOLD = (tables.error, tables.line, tables.dependency)
 
 
 class History:
@@ -31,15 +31,15 @@ class History:
         """Write jobs that ended in the same moment."""
         ended_at = round((time.time() - days_ago * DAY) * 1_000_000)
         row = {"task": "t", "state": "completed", "ended_at": ended_at, **values}
-        self._insert(schema.history, [{"id": job_id, **row} for job_id in ids])
+        self._insert(tables.history, [{"id": job_id, **row} for job_id in ids])
 
     def tell(self, *ids: str) -> None:
         """Write an error and a line of each job, and whom it waits for."""
         of_jobs = [{"job_id": job_id, "attempt": 1} for job_id in ids]
-        self._insert(schema.error, [{**one, "run": 1, "error": "no"} for one in of_jobs])
-        self._insert(schema.line, [{**one, "text": "sails set"} for one in of_jobs])
+        self._insert(tables.error, [{**one, "run": 1, "error": "no"} for one in of_jobs])
+        self._insert(tables.line, [{**one, "text": "sails set"} for one in of_jobs])
         self._insert(
-            schema.dependency, [{"job_id": job_id, "parent_id": new_id()} for job_id in ids]
+            tables.dependency, [{"job_id": job_id, "parent_id": new_id()} for job_id in ids]
         )
 
     def told(self) -> list[str]:

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from coserver_consumer.handover import ENDED
-from coserver_consumer.signing import read_token
-from coserver_consumer.verdict import run_mark
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.signing import read_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

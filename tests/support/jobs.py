@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 from support.waiting import PATIENCE, wait_for
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 from demo.processes import Process
 from support.freezing import freeze
 from support.jobs import Jobs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coserver_consumer.current_job import EndAttempt
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.model.current_job import EndAttempt
 
 
 class Mute(Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.signing import sign
+from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.protocol.signing import sign
 from demo.processes import Process
 from support.installation import SECRET, Installation
 from support.jobs import Jobs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 PACKAGES = {
     "psql": "postgresql-client",

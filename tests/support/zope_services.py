@@ -7,18 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from coserver_consumer import handshake
 from coserver_consumer.errors import Unsigned
-from coserver_consumer.handover import PROOF
-from coserver_consumer.job import RunKey
-from coserver_consumer.run_state import (
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.protocol import handshake
+from coserver_consumer.protocol.markers import PROOF
+from coserver_consumer.protocol.run_state import (
     SERVICE,
     RunReport,
     RunState,
     read_question,
     tell_report,
 )
-from coserver_consumer.signing import check_seal
+from coserver_consumer.protocol.signing import check_seal
 from support.http_server import Answer, Call, ran
 
 

@@ -16,8 +16,8 @@ from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.publication.agreement import Agreement, Disagreement
 from coserver_consumer import store
-from coserver_consumer.job import Job, State, new_id
-from coserver_consumer.outcome import Completed
+from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.outcome import Completed
 from support.addon import use_database
 from support.backups import Backup, ZodbHome, back_up_queue
 from support.commits import fail_after_everybody, settle_all

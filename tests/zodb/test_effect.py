@@ -15,13 +15,13 @@ from ZODB import DB
 from collective.coserver import queue
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect, LostRun
-from collective.coserver.datamanager.zodb import last_tid
 from collective.coserver.evidence.comparison import compare
+from collective.coserver.evidence.zodb import last_tid
 from coserver_consumer import store
-from coserver_consumer.job import Job, NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending, complete
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.verdict import Finding, Mark
+from coserver_consumer.model.indoubt import Finding, Mark
+from coserver_consumer.model.job import Job, NewJob, State, new_id
+from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.model.outcome import Completed, Failed
 from support.addon import use_database
 from support.commits import at_finish, drop_all, fail_after_everybody, settle_all
 from support.databases import DATABASES, empty

@@ -12,9 +12,9 @@ from persistent.mapping import PersistentMapping
 from ZODB.utils import u64
 
 from collective.coserver.evidence import answer, tend
-from collective.coserver.evidence.marking import mark
-from coserver_consumer.job import new_id
-from coserver_consumer.verdict import Finding, Mark, Question
+from collective.coserver.evidence.mark import mark
+from coserver_consumer.model.indoubt import Finding, Mark, Question
+from coserver_consumer.model.job import new_id
 
 
 class Marker:

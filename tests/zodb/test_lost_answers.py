@@ -19,8 +19,8 @@ from ZODB import DB
 
 from collective.coserver import queue
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.job import State, new_id
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.store.schema import tables
 from demo.ports import HOST
 from support.addon import use_database
 from support.commits import at_vote, settle_all
@@ -33,7 +33,7 @@ from support.waiting import wait_for
 def list_states(engine: Engine) -> list[str]:
     """Return the states of all jobs."""
     with engine.connect() as connection:
-        return list(connection.execute(sa.select(schema.job.c.state)).scalars())
+        return list(connection.execute(sa.select(tables.job.c.state)).scalars())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ZODB.FileStorage import FileStorage
 
 from collective.coserver import queue
 from collective.coserver.evidence import answer
-from coserver_consumer.verdict import Finding, Mark, Question
+from coserver_consumer.model.indoubt import Finding, Mark, Question
 from support.addon import use_database
 from support.jobs import Jobs
 

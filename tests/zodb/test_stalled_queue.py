@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 
 from collective.coserver import evidence, queue
 from coserver_consumer import store
-from coserver_consumer.database import Database
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.job import State
-from coserver_consumer.resolver import Resolver
-from coserver_consumer.store import schema
+from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.model.job import State
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.store.schema import tables
 from support.addon import use_database
 from support.databases import DATABASES
 from support.jobs import Jobs
@@ -59,9 +59,9 @@ def _lock(connection: sa.Connection) -> None:
     """Keep everybody else from writing jobs; on SQLite the open transaction does."""
     match connection.dialect.name:
         case "postgresql":
-            connection.exec_driver_sql(f"LOCK TABLE {schema.job.name}")
+            connection.exec_driver_sql(f"LOCK TABLE {tables.job.name}")
         case "mysql" | "mariadb":
-            connection.exec_driver_sql(f"LOCK TABLES {schema.job.name} WRITE")
+            connection.exec_driver_sql(f"LOCK TABLES {tables.job.name} WRITE")
         case _:
             connection.execute(sa.select(1))
 

@@ -13,10 +13,10 @@ from ZODB import DB
 
 from collective.coserver import queue
 from coserver_consumer import store
-from coserver_consumer.job import Job, State, new_id
-from coserver_consumer.lifecycle import complete
-from coserver_consumer.together import Group
-from coserver_consumer.verdict import Finding
+from coserver_consumer.model.indoubt import Finding
+from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.model.workflow import Group
 from support.addon import use_database
 from support.commits import at_finish, drop_all, fail_after_everybody, settle_all
 from support.jobs import Jobs

@@ -10,7 +10,7 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     """Load a name when it is asked for: the buildout recipe runs where no Zope is."""
     if name == "current_job":
-        from collective.coserver.current import current_job
+        from collective.coserver.publication.current_job import current_job
 
         return current_job
     if name == "task":

@@ -12,32 +12,33 @@ from typing import Any
 from Products.ZCatalog.interfaces import ICatalogBrain
 from zope.globalrequest import getRequest
 
-from collective.coserver.address import require_target, to_title
-from collective.coserver.aim import to_aim
-from collective.coserver.body import Payload, to_body
-from collective.coserver.cross_site import refuse_cross_site
-from collective.coserver.due import with_moment
-from collective.coserver.engine import read, write
-from collective.coserver.enlisting import Work, enlist, enlist_all, make
-from collective.coserver.form import read_limit, too_long
+from collective.coserver.database.engine import read, write
+from collective.coserver.database.settings import get_settings
 from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
-from collective.coserver.headers import to_headers
-from collective.coserver.owner import current_owner, find_user
-from collective.coserver.parameters import to_parameters
+from collective.coserver.identity.cross_site import refuse_cross_site
+from collective.coserver.identity.owner import current_owner, find_user
+from collective.coserver.identity.rerun import require_rerun
 from collective.coserver.pas.login import require_login
-from collective.coserver.rerun import require_rerun
-from collective.coserver.settings import get_settings
-from coserver_consumer import store, together
-from coserver_consumer.answer import XML_RPC
-from coserver_consumer.codec import encode
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.options import read_options
-from coserver_consumer.signing import make_renewal
-from coserver_consumer.together import Group
-from coserver_consumer.xmlrpc_message import write_call
+from collective.coserver.producer.body import Payload, to_body
+from collective.coserver.producer.enqueue import Work, enlist, enlist_all, make
+from collective.coserver.producer.eta import with_moment
+from collective.coserver.producer.form import read_limit, too_long
+from collective.coserver.producer.headers import to_headers
+from collective.coserver.producer.parameters import to_parameters
+from collective.coserver.producer.path import require_target, to_title
+from collective.coserver.producer.target import to_aim
+from coserver_consumer import store
+from coserver_consumer.model import workflow
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.options import read_options
+from coserver_consumer.model.workflow import Group
+from coserver_consumer.protocol.answer import XML_RPC
+from coserver_consumer.protocol.codec import encode
+from coserver_consumer.protocol.signing import make_renewal
+from coserver_consumer.protocol.xmlrpc_message import write_call
 
 CURRENT = Payload.CURRENT  # for ``payload``: the body of the current request
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -59,7 +60,7 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     ``url`` is a path from Zope's root or an object, ``view`` the name of its view. ``payload`` is
     the body, or ``CURRENT`` for that of the current request. The job runs
     as the user who is logged in now, once the transaction has committed. ``options`` and their
-    defaults are those of ``coserver_consumer.options.JobOptions``.
+    defaults are those of ``coserver_consumer.model.options.JobOptions``.
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
@@ -132,7 +133,7 @@ def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[str]
     until it was run again and completed, or, with ``accepts_failure``, they go on. Raises
     ``AddError``.
     """
-    return _queue(together.chain(jobs, accepts_failure=accepts_failure))
+    return _queue(workflow.chain(jobs, accepts_failure=accepts_failure))
 
 
 def group(
@@ -147,7 +148,7 @@ def group(
     ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
     failed or was cancelled. With ``serial`` they run one after another. Raises ``AddError``.
     """
-    made = together.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
+    made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
     _queue(made.jobs)
     return made
 

@@ -10,10 +10,10 @@ from importlib.metadata import version
 
 import click
 
-from coserver_consumer import held_signals
 from coserver_consumer.cli import standard_output
 from coserver_consumer.cli.access import access_options
 from coserver_consumer.cli.group import LazyGroup
+from coserver_consumer.settings import held_signals
 
 COMMANDS = {
     "init": "coserver_consumer.cli.schema:init",

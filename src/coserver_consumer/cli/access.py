@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coserver_consumer.config import load_settings
-from coserver_consumer.settings import Settings, find_file
+from coserver_consumer.settings.loading import load_settings
+from coserver_consumer.settings.settings import Settings, find_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -15,8 +15,8 @@ from coserver_consumer.cli.completion import complete_job, complete_queue, compl
 from coserver_consumer.cli.group import fail_unwritten
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.cli.times import MOMENT
-from coserver_consumer.client import Client
-from coserver_consumer.errors import InvalidJob, UnknownTask
+from coserver_consumer.model.errors import InvalidJob, UnknownTask
+from coserver_consumer.producer.client import Client
 from coserver_consumer.tasks.registry import installed_names, is_signed
 
 

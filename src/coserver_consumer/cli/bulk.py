@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from coserver_consumer import store
-from coserver_consumer.complaint import find_complaint
-from coserver_consumer.errors import CoserverError
+from coserver_consumer.model.errors import CoserverError
+from coserver_consumer.processes.exit_codes import find_complaint
 
 PAGE = 200  # jobs that are changed in a transaction
 

@@ -17,8 +17,8 @@ from coserver_consumer.cli.bulk import Act, Done, change_all
 from coserver_consumer.cli.completion import complete_job
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
 from coserver_consumer.cli.output import say, who, write_json, write_table
-from coserver_consumer.job import State
-from coserver_consumer.signing import make_renewal
+from coserver_consumer.model.job import State
+from coserver_consumer.protocol.signing import make_renewal
 from coserver_consumer.store import Count
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -8,7 +8,7 @@ import click
 
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.output import say, write_json
-from coserver_consumer.doctor import Finding, Verdict, examine
+from coserver_consumer.diagnosis.doctor import Finding, Verdict, examine
 
 MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.cli.completion import complete_queue, complete_task
 from coserver_consumer.cli.times import SINCE
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

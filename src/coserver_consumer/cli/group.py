@@ -11,7 +11,7 @@ import click
 
 from coserver_consumer.cli import standard_output
 from coserver_consumer.cli.texts import take_plain_texts
-from coserver_consumer.complaint import NOT_WRITTEN, Complaint, find_complaint
+from coserver_consumer.processes.exit_codes import NOT_WRITTEN, Complaint, find_complaint
 
 
 class Failure(click.ClickException):

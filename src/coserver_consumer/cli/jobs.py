@@ -24,8 +24,8 @@ from coserver_consumer.cli.output import (
     write_table,
 )
 from coserver_consumer.cli.timeline import Moment, make_timeline
-from coserver_consumer.client import Client
-from coserver_consumer.job import Job
+from coserver_consumer.model.job import Job
+from coserver_consumer.producer.client import Client
 from coserver_consumer.store import AttemptError, Line
 
 COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from coserver_consumer.job import MOST
+from coserver_consumer.model.job import MOST
 
 
 class NumberOrAll(click.ParamType[int | str]):

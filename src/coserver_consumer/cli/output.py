@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from coserver_consumer.job import Job
-from coserver_consumer.moments import write_iso, write_local
-from coserver_consumer.texts import make_lines
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.moments import write_iso, write_local
+from coserver_consumer.model.texts import make_lines
 
 MOST_RIGID = 24  # characters of a column beside flexible ones
 MOST_PADDED = 60  # characters: one long text mustn't draw all lines out

@@ -10,7 +10,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL, RATE
 from coserver_consumer.cli.output import say, who, write_json, write_table
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 
 Counts = dict[str, dict[State, int]]
 Rules = dict[str, dict[str, str]]  # by queue and kind of rule

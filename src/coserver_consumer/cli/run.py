@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from coserver_consumer import logs
 from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.cli.completion import complete_queue
-from coserver_consumer.config import load_settings_apart
-from coserver_consumer.hazards import find_hazards
-from coserver_consumer.settings import Settings
-from coserver_consumer.signals import obey_signals
+from coserver_consumer.diagnosis.hazards import find_hazards
+from coserver_consumer.processes.signals import obey_signals
+from coserver_consumer.runtime import logs
+from coserver_consumer.settings.loading import load_settings_apart
+from coserver_consumer.settings.settings import Settings
 
 # --database is an option of every command; a secret would be seen in the list of processes.
 NOT_HERE = {"database", "secret"}
@@ -105,9 +105,9 @@ def run(context: click.Context, /, **flags: str | None) -> None:
     for hazard in find_hazards(settings, access.file):
         logs.hazard(hazard.text, hazard.advice)
     if settings.processes:
-        from coserver_consumer import supervisor  # after the settings, which may be wrong
+        from coserver_consumer.processes import supervisor  # after the settings, which may be wrong
 
         sys.exit(supervisor.run(settings, load, events))
-    from coserver_consumer import entry
+    from coserver_consumer.processes import entry
 
     entry.run_alone(settings, events)

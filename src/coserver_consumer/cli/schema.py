@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 from sqlalchemy import Engine
 
-from coserver_consumer import logs, store
+from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access
+from coserver_consumer.runtime import logs
 
 PATIENT = store.Timeouts(statement=3600)  # to index a large table takes a while
 

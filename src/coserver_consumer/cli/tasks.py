@@ -8,7 +8,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.output import write_json, write_table
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry, load_registry
-from coserver_consumer.transports.functions import list_functions
+from coserver_consumer.zope.functions import list_functions
 
 
 @click.command(short_help="List the tasks that can be run here.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.types import StringParamType
 
-from coserver_consumer.texts import is_storable
+from coserver_consumer.model.texts import is_storable
 
 AS_THEY_ARE = {"database", "pairs", "args_json"}  # a path in an address, and what becomes JSON
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
 
 if TYPE_CHECKING:
     from coserver_consumer.store import AttemptError, Line

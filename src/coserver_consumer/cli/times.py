@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from coserver_consumer.options import DAY, MAX_DELAY
+from coserver_consumer.model.options import DAY, MAX_DELAY
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
 SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")

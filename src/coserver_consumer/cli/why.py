@@ -9,7 +9,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import job_id_argument
 from coserver_consumer.cli.output import say, write_json
-from coserver_consumer.why import explain
+from coserver_consumer.diagnosis.why import explain
 
 
 @click.command(short_help="Say why a job isn't running.")

@@ -12,20 +12,20 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from coserver_consumer import store
-from coserver_consumer.errors import (
+from coserver_consumer.diagnosis.hazards import find_hazards
+from coserver_consumer.model.errors import (
     ConfigurationError,
     InvalidTask,
     SchemaError,
     StoreUnavailable,
     ZopeUnavailable,
 )
-from coserver_consumer.hazards import find_hazards
-from coserver_consumer.job import State
-from coserver_consumer.settings import Settings
+from coserver_consumer.model.job import State
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import Consumer, Count
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
-from coserver_consumer.transports.service import Services, ZopeSilent
+from coserver_consumer.zope.service import Services, ZopeSilent
 
 MOST_DRIFT = 2.0  # seconds
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from coserver_consumer import python_fault
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import Settings
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.settings import python_fault
+from coserver_consumer.settings.settings import Settings
 
 FEWEST_LETTERS = 8  # different ones in a secret that was made by chance: hexadecimal has 16
 LENGTH = 3  # of the pieces that hardly occur twice in such a secret

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, State
-from coserver_consumer.moments import write_local
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.moments import write_local
 from coserver_consumer.store import SECOND, Consumer
 
 DEAD_AFTER = 45.0  # seconds

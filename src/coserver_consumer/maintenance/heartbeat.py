@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.loop import Loop
-from coserver_consumer.registration import Registration
-from coserver_consumer.rhythm import Rhythm
-from coserver_consumer.runs import Runs
+from coserver_consumer import store
+from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration
+from coserver_consumer.worker.inflight import Runs
 
 
 def make_heartbeat(

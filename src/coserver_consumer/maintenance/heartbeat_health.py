@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings.settings import Settings
 
 
 class Rhythm:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from coserver_consumer.database import Database
-from coserver_consumer.loop import Loop
-from coserver_consumer.registration import Registration
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration
 
 PATIENCE = 1.0  # seconds; so long it may take to notice that the consumer stops
 

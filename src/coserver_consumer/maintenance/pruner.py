@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.loop import Loop
+from coserver_consumer import store
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
 
 EVERY = 60.0  # seconds
 LIMIT = 1000  # jobs a transaction

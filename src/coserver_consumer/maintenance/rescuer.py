@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.lifecycle import conclude, overran
-from coserver_consumer.loop import Loop
-from coserver_consumer.retry import PLAIN, RetryPolicy
-from coserver_consumer.rhythm import Rhythm
-from coserver_consumer.settings import Settings
+from coserver_consumer import store
+from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.model.lifecycle import conclude, overran
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.settings.settings import Settings
 
 LIMIT = 100  # jobs a transaction
 LOOKS = 3.0  # seconds between two looks for leases that have run out, at most

@@ -13,12 +13,13 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.errors import EvidenceUnavailable, StoreUnavailable
-from coserver_consumer.job import RunKey
-from coserver_consumer.loop import Loop
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict, read_run_mark
+from coserver_consumer import store
+from coserver_consumer.model.errors import EvidenceUnavailable, StoreUnavailable
+from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict, read_run_mark
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
 
 SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
 LONGEST_OPEN = 86_400.0  # seconds that a question is asked; other Zopes may have its ZODB

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from coserver_consumer import store
-from coserver_consumer.database import Database
-from coserver_consumer.loop import Loop
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
 
 EVERY = 10.0  # seconds
 LIMIT = 1000  # jobs a transaction

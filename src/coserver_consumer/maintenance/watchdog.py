@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coserver_consumer.loop import Loop
-from coserver_consumer.runs import Runs
-from coserver_consumer.settings import Settings
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.worker.inflight import Runs
 
 EVERY = 1.0  # seconds
 MEGABYTE = 1_000_000

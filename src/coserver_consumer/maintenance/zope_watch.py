@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from coserver_consumer.loop import Loop
-from coserver_consumer.registration import Registration
-from coserver_consumer.transports.zope import Zope
-from coserver_consumer.unavailable import Unavailable
+from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration
+from coserver_consumer.zope.router import Zope
 
 EVERY = 2.0  # seconds between two questions to an instance that is away
 

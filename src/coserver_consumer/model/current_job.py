@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from coserver_consumer.exception_text import words
-from coserver_consumer.job import Job
-from coserver_consumer.options import Seconds, read_snooze
-from coserver_consumer.outcome import Cancelled, Failed, Outcome, Snoozed
-from coserver_consumer.report import read_progress
+from coserver_consumer.model.exception_text import words
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.options import Seconds, read_snooze
+from coserver_consumer.model.outcome import Cancelled, Failed, Outcome, Snoozed
+from coserver_consumer.model.report import read_progress
 
 
 class EndAttempt(Exception):

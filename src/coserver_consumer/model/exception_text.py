@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
-from coserver_consumer.texts import make_line
+from coserver_consumer.model.texts import make_line
 
 LONGEST = 10_000  # characters of what an exception says; the tables take less
 SHORT = 60  # characters of a value in a message

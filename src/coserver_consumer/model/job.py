@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import uuid_utils
 
-from coserver_consumer.texts import make_line
+from coserver_consumer.model.texts import make_line
 
 MAX_ATTEMPTS = 5  # of a job that nobody says more of
 MOST = 2_000_000_000  # of what is counted in a row; the database takes no more
@@ -65,6 +66,16 @@ _new = tuple.__new__  # asked for several times for each job, in half the time o
 def new_id() -> str:
     """Return a new UUIDv7 as text: unique, and ordered by the time it was made."""
     return str(uuid_utils.uuid7())
+
+
+def is_id(text: Any) -> bool:
+    """Return True if this can be the id of a job."""
+    if not isinstance(text, str):
+        return False
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

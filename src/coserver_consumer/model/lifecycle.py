@@ -10,8 +10,8 @@ import random as random_module
 from collections.abc import Callable
 from typing import Any, NamedTuple, assert_never
 
-from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.outcome import (
+from coserver_consumer.model.job import Job, RunKey, State
+from coserver_consumer.model.outcome import (
     Cancelled,
     Completed,
     Failed,
@@ -20,7 +20,7 @@ from coserver_consumer.outcome import (
     Released,
     Snoozed,
 )
-from coserver_consumer.retry import PLAIN, Backoff, RetryPolicy
+from coserver_consumer.model.retry import PLAIN, Backoff, RetryPolicy
 
 
 class Ending(NamedTuple):

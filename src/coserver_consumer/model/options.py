@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from operator import index
 from typing import Any, Self, TypedDict
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import MAX_ATTEMPTS
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import MAX_ATTEMPTS
 
 SECOND = 1_000_000  # microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any
 
-from coserver_consumer.exception_text import describe, format_traceback
+from coserver_consumer.model.exception_text import describe, format_traceback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

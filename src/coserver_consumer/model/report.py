@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 
 def read_progress(fraction: Any, text: Any) -> tuple[float, str | None]:

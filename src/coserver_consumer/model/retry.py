@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coserver_consumer.errors import InvalidTask
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import MAX_ATTEMPTS
+from coserver_consumer.model.errors import InvalidTask
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import MAX_ATTEMPTS
 
 Kind = type[BaseException] | str
 

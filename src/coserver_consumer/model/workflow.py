@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import NewJob
-from coserver_consumer.options import read_flag
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.options import read_flag
 
 HOW = "what job(...) returns, that of the queue or client or of a task"
 

@@ -10,8 +10,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import IO
 
-from coserver_consumer import held_signals, interpreter
-from coserver_consumer.channel import (
+from coserver_consumer.processes.control import (
     Command,
     Is,
     Opening,
@@ -20,11 +19,12 @@ from coserver_consumer.channel import (
     write_command,
     write_opening,
 )
-from coserver_consumer.process_group import end_group_with
-from coserver_consumer.restart_policy import Exit
-from coserver_consumer.settings import Settings
+from coserver_consumer.processes.process_group import end_group_with
+from coserver_consumer.processes.restart_policy import Exit
+from coserver_consumer.settings import held_signals, python_command
+from coserver_consumer.settings.settings import Settings
 
-MODULE = "coserver_consumer.entry"
+MODULE = "coserver_consumer.processes.entry"
 LAST_REPORTS = 2.0  # seconds in which what a process has reported is read after its end
 
 
@@ -43,8 +43,8 @@ class Child:
         self._hear = hear
         with held_signals.holding():  # until it can obey them
             self._process = subprocess.Popen(
-                interpreter.command(MODULE),
-                env=interpreter.environment(),
+                python_command.command(MODULE),
+                env=python_command.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

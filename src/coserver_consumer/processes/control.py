@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from coserver_consumer.config import revive_settings, tell_settings
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings.loading import revive_settings, tell_settings
+from coserver_consumer.settings.settings import Settings
 
 
 class Do(StrEnum):

@@ -13,8 +13,7 @@ from threading import Lock, Thread
 from traceback import format_exception
 from typing import NoReturn, TextIO
 
-from coserver_consumer import logs
-from coserver_consumer.channel import (
+from coserver_consumer.processes.control import (
     Command,
     Do,
     Is,
@@ -24,13 +23,14 @@ from coserver_consumer.channel import (
     read_opening,
     write_report,
 )
-from coserver_consumer.complaint import FAILED, START_AGAIN, Complaint, find_complaint
-from coserver_consumer.forks import guard_children
-from coserver_consumer.loop import Loop
-from coserver_consumer.own_files import OwnFiles
-from coserver_consumer.process import Commands, Tell, work
-from coserver_consumer.settings import Settings
-from coserver_consumer.signals import leave_signals_to_supervisor
+from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN, Complaint, find_complaint
+from coserver_consumer.processes.forks import guard_children
+from coserver_consumer.processes.own_files import OwnFiles
+from coserver_consumer.processes.signals import leave_signals_to_supervisor
+from coserver_consumer.processes.worker_process import Commands, Tell, work
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.settings.settings import Settings
 
 PULSE = 2.0  # seconds
 BEATS = 4  # of the pulse, at least, in the silence after which the supervisor kills

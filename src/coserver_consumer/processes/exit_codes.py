@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from coserver_consumer.errors import (
+from coserver_consumer.model.errors import (
     AmbiguousId,
     ConfigurationError,
     CoserverError,
@@ -12,7 +12,7 @@ from coserver_consumer.errors import (
     JobNotFound,
     StartAgain,
 )
-from coserver_consumer.texts import make_line
+from coserver_consumer.model.texts import make_line
 
 FAILED, WRONG_USE, NOT_FOUND, NOT_WRITTEN = 1, 2, 3, 4
 START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.signals import ENDINGS, OTHERS
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.processes.signals import ENDINGS, OTHERS
 
 Attempt = Callable[[CurrentJob], Ending]
 

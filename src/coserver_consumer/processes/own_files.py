@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-from coserver_consumer import logs
-from coserver_consumer.complaint import FAILED
+from coserver_consumer.processes.exit_codes import FAILED
+from coserver_consumer.runtime import logs
 
 Identity = tuple[int, int]  # a file's device and inode
 

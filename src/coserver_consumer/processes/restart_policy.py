@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from coserver_consumer.complaint import START_AGAIN
+from coserver_consumer.processes.exit_codes import START_AGAIN
 
 LONGEST_PAUSE_S = 30.0  # before another try to start a process that can't start
 FREE_FAILURES = (

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from coserver_consumer import held_signals
-from coserver_consumer.channel import Command, Do
+from coserver_consumer.processes.control import Command, Do
+from coserver_consumer.settings import held_signals
 
 # SIGBREAK is Ctrl-Break on Windows, which has neither SIGHUP nor SIGUSR1.
 ENDINGS = ("SIGTERM", "SIGINT", "SIGBREAK")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coserver_consumer.child import Child
-from coserver_consumer.restart_policy import Role
+from coserver_consumer.processes.child import Child
+from coserver_consumer.processes.restart_policy import Role
 
 
 @dataclass(slots=True)

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import assert_never
 
-from coserver_consumer import logs
-from coserver_consumer.channel import Command, Do, Is, Opening, Report
-from coserver_consumer.child import Child
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.restart_policy import (
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.processes.child import Child
+from coserver_consumer.processes.control import Command, Do, Is, Opening, Report
+from coserver_consumer.processes.restart_policy import (
     Decision,
     Exit,
     GiveUp,
@@ -26,8 +25,9 @@ from coserver_consumer.restart_policy import (
     Restart,
     decide,
 )
-from coserver_consumer.settings import Settings
-from coserver_consumer.slot import Slot
+from coserver_consumer.processes.slot import Slot
+from coserver_consumer.runtime import logs
+from coserver_consumer.settings.settings import Settings
 
 LOOKS = 0.5  # seconds between two looks at the clock
 LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 from types import FrameType
 
-from coserver_consumer.runs import Run
+from coserver_consumer.worker.inflight import Run
 
 DEPTH = 12  # innermost frames of a thread that runs a job
 

@@ -13,34 +13,35 @@ from typing import assert_never
 
 from sqlalchemy import Connection, Engine
 
-from coserver_consumer import logs, store
-from coserver_consumer.channel import Command, Do, Is, Opening, Report
-from coserver_consumer.complaint import START_AGAIN
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.database import Database, await_tables
-from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.executor import Executor
-from coserver_consumer.forks import Attempt, end_in_children
-from coserver_consumer.heartbeat import make_heartbeat
-from coserver_consumer.job import Job
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.listener import make_listener
-from coserver_consumer.loop import Loop
-from coserver_consumer.niceness import stand_back
-from coserver_consumer.own_files import OwnFiles
-from coserver_consumer.pruner import make_pruner
-from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer, rescue_from
-from coserver_consumer.resolver import make_resolver
-from coserver_consumer.rhythm import Rhythm
-from coserver_consumer.scheduler import make_scheduler
-from coserver_consumer.screener import make_screener
-from coserver_consumer.stacks import describe_threads
+from coserver_consumer import store
+from coserver_consumer.maintenance.heartbeat import make_heartbeat
+from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.listener import make_listener
+from coserver_consumer.maintenance.pruner import make_pruner
+from coserver_consumer.maintenance.rescuer import make_rescuer, rescue_from
+from coserver_consumer.maintenance.resolver import make_resolver
+from coserver_consumer.maintenance.scheduler import make_scheduler
+from coserver_consumer.maintenance.unroutable import make_screener
+from coserver_consumer.maintenance.watchdog import make_watchdog
+from coserver_consumer.maintenance.zope_watch import ZopeWatch
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.processes.control import Command, Do, Is, Opening, Report
+from coserver_consumer.processes.cpu_priority import stand_back
+from coserver_consumer.processes.exit_codes import START_AGAIN
+from coserver_consumer.processes.forks import Attempt, end_in_children
+from coserver_consumer.processes.own_files import OwnFiles
+from coserver_consumer.processes.thread_dump import describe_threads
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database, await_tables
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
-from coserver_consumer.watchdog import make_watchdog
-from coserver_consumer.worker import Worker
-from coserver_consumer.zope_watch import ZopeWatch
+from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.worker import Worker
 
 ATTENTION = 1.0  # seconds between two looks for a command
 LOOKS = 0.05  # seconds between two looks whether all has ended

@@ -15,13 +15,14 @@ from typing import Any, Self, TypeVar, Unpack
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from coserver_consumer import store, together
-from coserver_consumer.bell import find_bell, ring_for
-from coserver_consumer.errors import InvalidJob, NotDone
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.options import JobOptions, Said, read_options
-from coserver_consumer.result import find_result
+from coserver_consumer import store
+from coserver_consumer.model import workflow
+from coserver_consumer.model.errors import InvalidJob, NotDone
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.options import JobOptions, Said, read_options
+from coserver_consumer.producer.notifier import find_bell, ring_for
+from coserver_consumer.producer.result import find_result
 
 T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
@@ -106,7 +107,7 @@ class Client:
         self, jobs: Iterable[NewJob], connection: YourConnection | None = None
     ) -> list[str]:
         """Queue jobs, all or none; return their ids in that order. Raises as ``add`` does."""
-        new = together.read_jobs(jobs)
+        new = workflow.read_jobs(jobs)
         if connection is not None and not isinstance(connection, Connection):
             with store.borrow(self._engine, connection) as inside:
                 return self.add_jobs(new, inside)
@@ -149,7 +150,7 @@ class Client:
         A failed one blocks those behind it until it was run again and completed, or, with
         ``accepts_failure``, they go on.
         """
-        return self.add_jobs(together.chain(jobs, accepts_failure=accepts_failure), connection)
+        return self.add_jobs(workflow.chain(jobs, accepts_failure=accepts_failure), connection)
 
     def group(
         self,
@@ -159,9 +160,9 @@ class Client:
         on_failure: NewJob | None = None,
         serial: bool = False,
         connection: YourConnection | None = None,
-    ) -> together.Group:
-        """Queue jobs together with what follows all of them; see ``together.group``."""
-        made = together.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
+    ) -> workflow.Group:
+        """Queue jobs together with what follows all of them; see ``workflow.group``."""
+        made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
         self.add_jobs(made.jobs, connection)
         return made
 

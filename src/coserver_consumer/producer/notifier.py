@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, ref
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
+from coserver_consumer.model.job import NewJob
 
 THROTTLE = 0.005  # seconds between two calls, of which each is for all queues that were rung for
 LINGERS = 5.0  # seconds that the thread waits for another ring

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from coserver_consumer.codec import why_not_kept
-from coserver_consumer.errors import DidNotComplete, NoResult, NotDone
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.errors import DidNotComplete, NoResult, NotDone
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.protocol.codec import why_not_kept
 
 
 def find_result(job: Job) -> Any:

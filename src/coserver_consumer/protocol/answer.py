@@ -14,15 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from xmlrpc.client import Fault
 
-from coserver_consumer.codec import encode, fit, not_kept
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.handover import ENDED
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed, Failed, NotTried, Obstacle, Outcome
-from coserver_consumer.reply import REDIRECTS, Reply, conclude_reply, make_result
-from coserver_consumer.telling import MEDIA_TYPE, hear
-from coserver_consumer.verdict import run_mark
-from coserver_consumer.xmlrpc_message import read_answer
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Outcome
+from coserver_consumer.protocol.codec import encode, fit, not_kept
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear
+from coserver_consumer.protocol.reply import REDIRECTS, Reply, conclude_reply, make_result
+from coserver_consumer.protocol.xmlrpc_message import read_answer
 
 CALL = "call"  # a task
 XML_RPC = "xmlrpc"  # a task

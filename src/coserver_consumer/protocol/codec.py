@@ -35,8 +35,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief, words
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief, words
 
 KIND, VALUE = "$", "value"
 MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more

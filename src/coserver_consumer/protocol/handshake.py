@@ -14,9 +14,9 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from coserver_consumer.errors import Unsigned, ZopeUnavailable
-from coserver_consumer.handover import PROOF
-from coserver_consumer.reply import Reply
+from coserver_consumer.model.errors import Unsigned, ZopeUnavailable
+from coserver_consumer.protocol.markers import PROOF
+from coserver_consumer.protocol.reply import Reply
 
 SERVICE = "/@@coserver-handshake"
 SCHEME = "Coserver-Handshake"

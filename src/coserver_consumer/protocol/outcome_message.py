@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, replace
 from typing import Any
 
-from coserver_consumer.outcome import (
+from coserver_consumer.model.outcome import (
     Cancelled,
     Completed,
     Failed,

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from coserver_consumer.outcome import Completed, Failed
+from coserver_consumer.model.outcome import Completed, Failed
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).

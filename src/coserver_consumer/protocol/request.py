@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.headers import on_wire, read_headers, refuse_reserved
-from coserver_consumer.job import Job, NewJob
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import Job, NewJob
+from coserver_consumer.protocol.headers import on_wire, read_headers, refuse_reserved
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version
 
-from coserver_consumer.job import Job
-from coserver_consumer.transports.target import Target, make_target
+from coserver_consumer.model.job import Job
+from coserver_consumer.protocol.request import Target, make_target
 
 USER_AGENT = f"collective.coserver/{version('collective.coserver')}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from coserver_consumer.job import RunKey
+from coserver_consumer.model.job import RunKey
 
 SERVICE = "/@@coserver-runs"
 

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from coserver_consumer.errors import ConfigurationError, Unsigned
-from coserver_consumer.job import Job, NewJob, RunKey, new_id
+from coserver_consumer.model.errors import ConfigurationError, Unsigned
+from coserver_consumer.model.job import Job, NewJob, RunKey, new_id
 
 VERSION = "v2"
 SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)

@@ -10,12 +10,12 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import assert_never
 
-from coserver_consumer.handover import ENDED
-from coserver_consumer.job import RunKey
-from coserver_consumer.reply import Reply
-from coserver_consumer.run_state import RunState
-from coserver_consumer.telling import MEDIA_TYPE
-from coserver_consumer.verdict import run_mark
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.run_state import RunState
 
 # A server in front of Zope says so when it gets no answer from it; and a Zope that can't run jobs.
 BUSY = frozenset(

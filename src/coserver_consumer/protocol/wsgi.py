@@ -9,8 +9,8 @@ from traceback import format_exception
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from coserver_consumer.reply import Reply
-from coserver_consumer.transports.target import PORTS, Target
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.request import PORTS, Target
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]

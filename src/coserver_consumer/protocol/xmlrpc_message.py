@@ -8,8 +8,8 @@ from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 from xmlrpc.client import ResponseError, dumps, loads
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 # The characters that the specification allows in the name of a method, and those of views' names.
 METHOD = re.compile(r"[A-Za-z0-9_.:/@+-]+")

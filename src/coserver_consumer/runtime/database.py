@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from coserver_consumer import logs, store
-from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer import store
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.runtime import logs
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from coserver_consumer.exception_text import format_traceback, words
-from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.texts import cut, make_line, make_lines
-from coserver_consumer.verdict import Mark, Verdict
+from coserver_consumer.model.exception_text import format_traceback, words
+from coserver_consumer.model.indoubt import Mark, Verdict
+from coserver_consumer.model.job import Job, RunKey, State
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.texts import cut, make_line, make_lines
 
 FORMAT = "%(asctime)s %(levelname)s {who}%(message)s"
 CANNOT_MAKE_PARTITIONS = (
@@ -366,13 +366,6 @@ def database_awaited(why: str, seconds: float) -> None:
 def database_back(seconds: float) -> None:
     """The first statement succeeded after that."""
     log.info("The database is back after %.1f s", seconds)
-
-
-def database_replaced(path: str) -> None:
-    """SQLite's file is another one than before."""
-    log.warning(
-        "The database's file %s was replaced by another; connections to it are made anew", path
-    )
 
 
 def loop_failed(name: str, error: BaseException) -> None:

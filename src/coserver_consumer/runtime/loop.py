@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from threading import Event, Thread
 
-from coserver_consumer import logs
-from coserver_consumer.errors import StoreUnavailable
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.runtime import logs
 
 JITTER = 0.1  # of the pause, up and down, so that consumers don't march in step
 AWAY_PAUSE = 1.0  # seconds between two tries while the database is away

@@ -10,11 +10,11 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from coserver_consumer import store
-from coserver_consumer.database import Database
-from coserver_consumer.job import new_id
-from coserver_consumer.settings import Settings
+from coserver_consumer.model.job import new_id
+from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import ConsumerInfo
-from coserver_consumer.unavailable import Unavailable
 
 
 class Registration:

@@ -1,6 +1,6 @@
 """Where the settings come from: flags, the environment and a TOML file, in that order of weight.
 
-``settings_check`` is imported only to read and check them: it brings pydantic, which takes
+``sources`` is imported only to read and check them: it brings pydantic, which takes
 10 MB that a consumer has no more use for once it runs.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from coserver_consumer import held_signals, interpreter
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import Settings
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.settings import held_signals, python_command
+from coserver_consumer.settings.settings import Settings
 
 __all__ = [
     "Settings",
@@ -37,14 +37,14 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     there. Flags outweigh the environment, which outweighs the file; flags that are None weren't
     given.
     """
-    from coserver_consumer.settings_check import check_settings
+    from coserver_consumer.settings.sources import check_settings
 
     return Settings(**check_settings(path, flags))
 
 
 def load_zope_settings(said: Mapping[str, Any]) -> Settings:
     """Do as ``load_settings`` for what zope.conf says, which outweighs the rest."""
-    from coserver_consumer.settings_check import ZOPE_CONF, check_settings
+    from coserver_consumer.settings.sources import ZOPE_CONF, check_settings
 
     return Settings(**check_settings(None, dict(said), ZOPE_CONF))
 
@@ -54,8 +54,8 @@ def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:
     asked = {"path": str(path) if path else None, "flags": flags}
     with held_signals.holding():  # it is over soon, and this process obeys them afterwards
         child = subprocess.Popen(
-            interpreter.command("coserver_consumer.settings_check"),
-            env=interpreter.environment(),
+            python_command.command("coserver_consumer.settings.sources"),
+            env=python_command.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

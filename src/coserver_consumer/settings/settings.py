@@ -13,10 +13,10 @@ from dataclasses import Field, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.job import MOST
-from coserver_consumer.options import DAY, MAX_DELAY, MAX_TIMEOUT
-from coserver_consumer.retry import Backoff
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.model.job import MOST
+from coserver_consumer.model.options import DAY, MAX_DELAY, MAX_TIMEOUT
+from coserver_consumer.model.retry import Backoff
 
 SECRET_LENGTH = 32
 PREFIX = "COSERVER_"  # of the settings in the environment

@@ -1,6 +1,6 @@
 """Reads the settings from flags, the environment and a TOML file, and checks them.
 
-Run as a module it does so for ``config.load_settings_apart``: a question as JSON on standard
+Run as a module it does so for ``loading.load_settings_apart``: a question as JSON on standard
 input, the answer as JSON on standard output.
 """
 
@@ -21,9 +21,10 @@ from pydantic import Field, ValidationError, create_model, field_validator, mode
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.queue_name import RULE, can_name_queue
-from coserver_consumer.settings import (
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.model.queue_name import RULE, can_name_queue
+from coserver_consumer.model.texts import is_storable
+from coserver_consumer.settings.settings import (
     FILE,
     PREFIX,
     SECRET_LENGTH,
@@ -31,7 +32,6 @@ from coserver_consumer.settings import (
     find_file,
     is_number,
 )
-from coserver_consumer.texts import is_storable
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 WANTED = {

@@ -1,14 +1,39 @@
 """The store: every SQL statement, on SQLite, PostgreSQL and MariaDB / MySQL.
 
 Its functions take a connection and work in the caller's transaction; ``write`` and ``read`` give
-one. Read on in the order of a job's life: ``schema``, ``adding``, ``uniqueness``, ``batches``,
-``outlook``, ``claiming``, ``picking``, ``values``, ``limits``, ``ahead``, ``ending``, ``history``,
-``dependencies``, ``settling``; then ``leases``, ``changing``, ``lines``, ``reading``,
-``filtering``, ``short_ids``, ``queues``, ``partitions``, ``pruning``, ``calling``, ``misfits``,
-``borrowing``, ``trial``.
+one. Its folders in the order of a job's life: ``enqueue``, ``claim``, ``finish``; beside it
+``maintain`` and ``manage``; below them all ``schema``, and ``database`` below that.
 """
 
-from coserver_consumer.store.adding import (
+from coserver_consumer.store.claim.claim import Claimer, claim, claim_from
+from coserver_consumer.store.claim.limits import (
+    Limit,
+    count_running,
+    count_starts,
+    find_limit,
+    limits,
+    remove_limit,
+    set_limit,
+)
+from coserver_consumer.store.claim.prefetched import begin, set_aside
+from coserver_consumer.store.claim.snapshot import Outlook, look
+from coserver_consumer.store.claim.watermark import Places, lasting
+from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.engine import (
+    each_by_itself,
+    open_engine,
+    prepare,
+    read,
+    write,
+)
+from coserver_consumer.store.database.external import borrow
+from coserver_consumer.store.database.faults import is_outage, is_refusal
+from coserver_consumer.store.database.notify import call, can_listen, carries_calls, hear, listen
+from coserver_consumer.store.database.outage import name_outage
+from coserver_consumer.store.database.redaction import describe
+from coserver_consumer.store.database.sessions import Timeouts
+from coserver_consumer.store.enqueue.dependencies import Parent, parents
+from coserver_consumer.store.enqueue.enqueue import (
     MAX_PAYLOAD,
     add,
     add_many,
@@ -17,17 +42,7 @@ from coserver_consumer.store.adding import (
     is_one_statement,
     stage,
 )
-from coserver_consumer.store.address import show_address
-from coserver_consumer.store.agreement import (
-    Origin,
-    agree,
-    complete_found,
-    doubt,
-    find_agreed,
-    rebase,
-)
-from coserver_consumer.store.ahead import begin, set_aside
-from coserver_consumer.store.batches import (
+from coserver_consumer.store.enqueue.staging import (
     NOWHERE,
     add_all,
     drop,
@@ -35,18 +50,19 @@ from coserver_consumer.store.batches import (
     promote,
     promote_staged,
 )
-from coserver_consumer.store.borrowing import borrow
-from coserver_consumer.store.calling import call, can_listen, carries_calls, hear, listen
-from coserver_consumer.store.changing import cancel, report, retry, wake
-from coserver_consumer.store.claiming import Claimer, claim, claim_from
-from coserver_consumer.store.clock import SECOND
-from coserver_consumer.store.dependencies import Parent, parents
-from coserver_consumer.store.effects import complete, hold_running, lose, revoke, vote
-from coserver_consumer.store.ending import finish
-from coserver_consumer.store.engine import each_by_itself, open_engine, prepare, read, write
-from coserver_consumer.store.faults import is_outage, is_refusal
-from coserver_consumer.store.filtering import Count, count, find
-from coserver_consumer.store.leases import (
+from coserver_consumer.store.finish.agreement import (
+    Origin,
+    agree,
+    complete_found,
+    doubt,
+    find_agreed,
+    rebase,
+)
+from coserver_consumer.store.finish.dependents import refuse_twins
+from coserver_consumer.store.finish.effects import complete, hold_running, lose, revoke, vote
+from coserver_consumer.store.finish.finish import finish
+from coserver_consumer.store.finish.indoubt import find_dropped, find_unresolved, still_asks
+from coserver_consumer.store.maintain.leases import (
     ConsumerInfo,
     Heartbeat,
     Rescue,
@@ -57,40 +73,18 @@ from coserver_consumer.store.leases import (
     rescue_from,
     unregister,
 )
-from coserver_consumer.store.limits import (
-    Limit,
-    count_running,
-    count_starts,
-    find_limit,
-    limits,
-    remove_limit,
-    set_limit,
-)
-from coserver_consumer.store.lines import Line, add_line, lines
-from coserver_consumer.store.misfits import fail_misfits
-from coserver_consumer.store.outage import name_outage
-from coserver_consumer.store.outlook import Outlook, look
-from coserver_consumer.store.partitions import (
+from coserver_consumer.store.maintain.partitions import (
     drop_old_partition,
     has_partitions,
     make_partitions,
     may_make_partitions,
 )
-from coserver_consumer.store.places import Places, lasting
-from coserver_consumer.store.pruning import prune
-from coserver_consumer.store.queues import (
-    Consumer,
-    add_queue,
-    add_queues,
-    consumers,
-    knows_consumer,
-    pause,
-    queues,
-    set_max_running,
-    set_rate,
-    unknown_queue,
-)
-from coserver_consumer.store.reading import (
+from coserver_consumer.store.maintain.prune import prune
+from coserver_consumer.store.maintain.trial import try_to_write
+from coserver_consumer.store.maintain.unroutable import fail_misfits
+from coserver_consumer.store.manage.control import cancel, report, retry, wake
+from coserver_consumer.store.manage.job_log import Line, add_line, lines
+from coserver_consumer.store.manage.queries import (
     NEWEST,
     AttemptError,
     attempts,
@@ -103,13 +97,22 @@ from coserver_consumer.store.reading import (
     last_failures,
     now,
 )
-from coserver_consumer.store.redaction import describe
-from coserver_consumer.store.sessions import Timeouts
-from coserver_consumer.store.settling import refuse_twins
-from coserver_consumer.store.short_ids import find_id, shorten
-from coserver_consumer.store.trial import try_to_write
-from coserver_consumer.store.unresolved import find_dropped, find_unresolved, still_asks
-from coserver_consumer.store.upgrading import check_schema, upgrade
+from coserver_consumer.store.manage.queues import (
+    Consumer,
+    add_queue,
+    add_queues,
+    consumers,
+    knows_consumer,
+    pause,
+    queues,
+    set_max_running,
+    set_rate,
+    unknown_queue,
+)
+from coserver_consumer.store.manage.search import Count, count, find
+from coserver_consumer.store.manage.short_ids import find_id, shorten
+from coserver_consumer.store.schema.clock import SECOND
+from coserver_consumer.store.schema.upgrade import check_schema, upgrade
 
 __all__ = [
     "MAX_PAYLOAD",

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from coserver_consumer.errors import ConfigurationError, InvalidJob
+from coserver_consumer.model.errors import ConfigurationError, InvalidJob
 
 PORTS = {"http": 80, "https": 443}
 MOST_DECODINGS = 8

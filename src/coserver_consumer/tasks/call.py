@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.tasks.context import TaskContext
 
 SERVICE = "@@coserver-call"

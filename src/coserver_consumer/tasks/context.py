@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from coserver_consumer.settings import Settings
-from coserver_consumer.transports.zope import Zope
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.router import Zope
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,14 +11,14 @@ from urllib.parse import urlencode, urljoin
 
 from urllib3.util import Url
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.errors import ConfigurationError, InvalidJob
-from coserver_consumer.headers import on_wire, read_headers
-from coserver_consumer.outcome import Failed, Outcome
-from coserver_consumer.reply import REDIRECTS, Reply, conclude_reply
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.errors import ConfigurationError, InvalidJob
+from coserver_consumer.model.outcome import Failed, Outcome
+from coserver_consumer.protocol.headers import on_wire, read_headers
+from coserver_consumer.protocol.reply import REDIRECTS, Reply, conclude_reply
 from coserver_consumer.tasks.allow_list import AllowList
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.transports.pool import HttpPool
+from coserver_consumer.zope.http_pool import HttpPool
 
 ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})

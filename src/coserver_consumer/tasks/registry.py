@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from coserver_consumer import exception_text
-from coserver_consumer.errors import ConfigurationError, InvalidTask, UnknownTask
-from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.model import exception_text
+from coserver_consumer.model.errors import ConfigurationError, InvalidTask, UnknownTask
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.task import Task, make_task
 

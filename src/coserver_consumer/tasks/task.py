@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.errors import InvalidJob, InvalidTask
-from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.errors import InvalidJob, InvalidTask
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
 
 

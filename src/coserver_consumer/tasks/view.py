@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.tasks.context import TaskContext
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from coserver_consumer.codec import decode
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.protocol.codec import decode
+from coserver_consumer.protocol.xmlrpc_message import write_call
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.xmlrpc_message import write_call
 
 
 class XmlRpc:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.job import Job, RunKey
-from coserver_consumer.lifecycle import release
-from coserver_consumer.lookout import Lookout
-from coserver_consumer.registration import Registration
-from coserver_consumer.runs import Result, Runs
+from coserver_consumer import store
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.model.job import Job, RunKey
+from coserver_consumer.model.lifecycle import release
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.store import Outlook
+from coserver_consumer.worker.inflight import Result, Runs
+from coserver_consumer.worker.snapshot_cache import Lookout
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from coserver_consumer import store
-from coserver_consumer.current_job import CurrentJob, EndAttempt
-from coserver_consumer.errors import InvalidJob, UnknownTask, Unsigned
-from coserver_consumer.exception_text import words
-from coserver_consumer.job import MOST, Job
-from coserver_consumer.lifecycle import Ending, conclude
-from coserver_consumer.outcome import (
+from coserver_consumer.model.current_job import CurrentJob, EndAttempt
+from coserver_consumer.model.errors import InvalidJob, UnknownTask, Unsigned
+from coserver_consumer.model.exception_text import words
+from coserver_consumer.model.job import MOST, Job
+from coserver_consumer.model.lifecycle import Ending, conclude
+from coserver_consumer.model.outcome import (
     Cancelled,
     Completed,
     Failed,
@@ -19,12 +19,12 @@ from coserver_consumer.outcome import (
     Released,
     Snoozed,
 )
-from coserver_consumer.outcome_check import make_sound
-from coserver_consumer.retry import PLAIN, RetryPolicy
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import verify
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
+from coserver_consumer.protocol.signing import verify
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
+from coserver_consumer.worker.outcome_check import make_sound
 
 OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released, NotTried)
 DONE = Completed()

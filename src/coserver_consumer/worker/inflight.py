@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from coserver_consumer.job import Job, RunKey
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.model.job import Job, RunKey
+from coserver_consumer.model.lifecycle import Ending
 
 
 @dataclass(slots=True, eq=False)

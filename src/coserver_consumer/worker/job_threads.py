@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Thread, get_ident
 
-from coserver_consumer import logs
-from coserver_consumer.inbox import Inbox
-from coserver_consumer.runs import Run
+from coserver_consumer.runtime import logs
+from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.inflight import Run
 
 
 class JobThreads:

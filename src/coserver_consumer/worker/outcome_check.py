@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from coserver_consumer.exception_text import show, words
-from coserver_consumer.outcome import (
+from coserver_consumer.model.exception_text import show, words
+from coserver_consumer.model.outcome import (
     Cancelled,
     Completed,
     Failed,

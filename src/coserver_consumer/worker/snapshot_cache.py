@@ -11,7 +11,7 @@ import time
 from sqlalchemy import Connection
 
 from coserver_consumer import store
-from coserver_consumer.registration import Registration
+from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.store import Outlook, Places
 
 KEEPS = 0.25  # seconds, or more if a look takes long: a pause or a rule may go unnoticed meanwhile

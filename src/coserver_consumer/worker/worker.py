@@ -10,23 +10,24 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from coserver_consumer import logs, store
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.database import Database
-from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.exception_text import describe, format_traceback
-from coserver_consumer.inbox import Inbox
-from coserver_consumer.job import Job, State
-from coserver_consumer.job_threads import JobThreads
-from coserver_consumer.lifecycle import Ending, cancel, conclude, fail, overran, release
-from coserver_consumer.loop import Loop
-from coserver_consumer.outcome import Failed
-from coserver_consumer.pace import MOMENT, Pace
-from coserver_consumer.registration import Registration
-from coserver_consumer.retry import PLAIN, RetryPolicy
-from coserver_consumer.rounds import Round, Rounds, Wanted
-from coserver_consumer.runs import Result, Run, Runs
-from coserver_consumer.settings import Settings
+from coserver_consumer import store
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.model.exception_text import describe, format_traceback
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import Ending, cancel, conclude, fail, overran, release
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.runtime.registration import Registration
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.worker.ack_and_fetch import Round, Rounds, Wanted
+from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.inflight import Result, Run, Runs
+from coserver_consumer.worker.job_threads import JobThreads
+from coserver_consumer.worker.prefetch import MOMENT, Pace
 
 HASTE = 0.1  # of the time in which nothing was found: so long is the pause before the next look
 PATIENCE = 0.25  # seconds that a job waits here for a thread before it is given back

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from coserver_consumer.errors import EvidenceUnavailable, ZopeUnavailable
-from coserver_consumer.transports.service import Services
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+from coserver_consumer.model.errors import EvidenceUnavailable, ZopeUnavailable
+from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from coserver_consumer.zope.service import Services
 
 SERVICE = "/@@coserver-evidence"
 TIMEOUT = 300.0  # seconds; a walk over a long night takes a while

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from coserver_consumer.settings import Settings
-from coserver_consumer.transports.service import Services
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.service import Services
 
 SERVICE = "/@@coserver-functions"
 

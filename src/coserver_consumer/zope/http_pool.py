@@ -15,10 +15,10 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
-from coserver_consumer.current_job import EndAttempt
-from coserver_consumer.outcome import Failed
-from coserver_consumer.reply import Reply
-from coserver_consumer.transports.deadline import DeadlinePoolManager
+from coserver_consumer.model.current_job import EndAttempt
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.zope.http_deadline import DeadlinePoolManager
 
 CONNECT_TIMEOUT = 10.0  # seconds
 CHUNK = 65_536  # bytes

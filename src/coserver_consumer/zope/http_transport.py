@@ -12,23 +12,23 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import assert_never
 
-from coserver_consumer.answer import understand
-from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.handshake import Greeting
-from coserver_consumer.job import Job, RunKey
-from coserver_consumer.outcome import Completed, NotTried, Obstacle, Outcome, Released
-from coserver_consumer.reply import Reply
-from coserver_consumer.run_state import RunState
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import make_token
+from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.model.job import Job, RunKey
+from coserver_consumer.model.outcome import Completed, NotTried, Obstacle, Outcome, Released
+from coserver_consumer.protocol.answer import understand
+from coserver_consumer.protocol.handshake import Greeting
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.request import Target
+from coserver_consumer.protocol.request_reply import make_request, name_request
+from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.protocol.signing import make_token
+from coserver_consumer.protocol.unmarked_reply import Step, decide, is_marked
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import SECOND
-from coserver_consumer.transports.instances import Instances
-from coserver_consumer.transports.pool import HttpPool, NoAnswer, NoConnection
-from coserver_consumer.transports.run_request import make_request, name_request
-from coserver_consumer.transports.service import Services
-from coserver_consumer.transports.target import Target
-from coserver_consumer.transports.unmarked import Step, decide, is_marked
-from coserver_consumer.transports.zope_runs import ZopeRuns
+from coserver_consumer.zope.http_pool import HttpPool, NoAnswer, NoConnection
+from coserver_consumer.zope.instances import Instances
+from coserver_consumer.zope.run_states import ZopeRuns
+from coserver_consumer.zope.service import Services
 
 TOKEN_MARGIN = 60.0  # seconds a token outlives its request
 DONE = Completed(is_written=True)

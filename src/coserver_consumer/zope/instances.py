@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from coserver_consumer import logs
-from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.handshake import Greeting
-from coserver_consumer.transports.service import ZopeBusy
+from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.protocol.handshake import Greeting
+from coserver_consumer.runtime import logs
+from coserver_consumer.zope.service import ZopeBusy
 
 QUIET = 30.0  # seconds without an answer after which an instance is asked how it is
 LINE_EVERY = 60.0  # seconds between two lines of the log about one instance that is away

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from coserver_consumer.job import Job, RunKey
-from coserver_consumer.outcome import Outcome
-from coserver_consumer.settings import Settings
-from coserver_consumer.transports.evidence import HttpEvidence
-from coserver_consumer.transports.http import HttpTransport
-from coserver_consumer.transports.zodb import ZodbTransport
-from coserver_consumer.verdict import Question, Verdict
+from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.job import Job, RunKey
+from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.evidence import HttpEvidence
+from coserver_consumer.zope.http_transport import HttpTransport
+from coserver_consumer.zope.in_process import load_in_process
 
 
 class Zope:
@@ -25,7 +25,7 @@ class Zope:
         self._http = HttpTransport(settings)
         self._evidence = HttpEvidence(self._http.services)
         self._zodb = (
-            None if settings.zope_conf is None else ZodbTransport(settings, settings.zope_conf)
+            None if settings.zope_conf is None else load_in_process(settings, settings.zope_conf)
         )
 
     def open(self) -> None:

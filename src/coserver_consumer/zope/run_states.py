@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import Sequence
 
-from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.job import RunKey
-from coserver_consumer.run_state import (
+from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.protocol.run_state import (
     SERVICE,
     RunQuestion,
     RunReport,
@@ -16,7 +16,7 @@ from coserver_consumer.run_state import (
     read_report,
     write_question,
 )
-from coserver_consumer.transports.service import Services, ZopeGone
+from coserver_consumer.zope.service import Services, ZopeGone
 
 PAUSES = (0.1, 0.2, 0.5, 1.0)  # seconds between two questions whether a run is at work; the last on
 AT_WORK = (RunState.AT_WORK, RunState.EARLIER)

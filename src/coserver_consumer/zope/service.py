@@ -9,13 +9,14 @@ from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
-from coserver_consumer import handshake, logs
-from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.handshake import Greeting
-from coserver_consumer.reply import Reply
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import seal
-from coserver_consumer.transports.deadline import DeadlinePoolManager
+from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.protocol import handshake
+from coserver_consumer.protocol.handshake import Greeting
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.signing import seal
+from coserver_consumer.runtime import logs
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.http_deadline import DeadlinePoolManager
 
 QUICK = 5.0  # seconds for what Zope has at hand
 CONNECT = 5.0  # seconds

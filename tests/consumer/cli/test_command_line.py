@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from coserver_consumer import store
 from coserver_consumer.cli import COMMANDS
 from coserver_consumer.cli.queues import write_counts
-from coserver_consumer.job import State
-from coserver_consumer.lifecycle import retry
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import retry
+from coserver_consumer.model.outcome import Failed
 from demo.ports import free_port
 from support.consumers import register
 from support.databases import day_partitions, fresh_database

@@ -10,7 +10,7 @@ import pytest
 
 from coserver_consumer.cli import main
 
-REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text()
+REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "command-line.md").read_text()
 EVERYWHERE = {"--help", "--config", "--database", "--json", "--version"}
 SETTINGS = "coserver run"  # its options are the settings, which have a page of their own
 SHARED = {  # described with another command, to which their section links

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from coserver_consumer import Client, store
 from coserver_consumer.cli import bulk
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import complete, fail
-from coserver_consumer.outcome import Failed
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store.schema import tables
 from support.consumers import register
 from support.terminal import run_in_terminal
 
@@ -199,7 +199,7 @@ def test_jobs_that_cannot_be_changed_spoil_no_others(
     """A key that another job holds, and a row that the database refuses; page by page."""
     monkeypatch.setattr(bulk, "PAGE", 2)
     held, odd = failed[1], failed[3]
-    history = schema.history
+    history = tables.history
     with engine.begin() as connection:
         for job_id, values in ((held, {"unique_key": "k"}), (odd, {"timeout": -1.0})):
             row = sa.update(history).where(history.c.id == job_id)
@@ -243,7 +243,7 @@ def test_jobs_are_found_by_when_they_were_queued_and_have_ended(
     old, new = client.add("http"), client.add("http")
     end(lambda job: complete(job, 1))
     live = client.add("http")
-    history = schema.history
+    history = tables.history
     with engine.begin() as connection:
         before = {name: history.c[name] - 3 * HOUR for name in ("created_at", "ended_at")}
         connection.execute(sa.update(history).where(history.c.id == old).values(**before))

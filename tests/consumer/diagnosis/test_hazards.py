@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coserver_consumer import python_fault
-from coserver_consumer.hazards import find_hazards, find_weakness
-from coserver_consumer.settings import Settings
+from coserver_consumer.diagnosis.hazards import find_hazards, find_weakness
+from coserver_consumer.settings import python_fault
+from coserver_consumer.settings.settings import Settings
 
 URL = "sqlite:///queue.sqlite"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from coserver_consumer import store
+from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import JobNotFound
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, fail, retry
-from coserver_consumer.outcome import Failed
-from coserver_consumer.why import explain
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, fail, retry
+from coserver_consumer.model.outcome import Failed
 
 
 @pytest.fixture

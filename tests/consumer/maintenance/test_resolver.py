@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer import store
-from coserver_consumer.database import Database
 from coserver_consumer.errors import EvidenceUnavailable
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.resolver import Resolver
-from coserver_consumer.store import schema
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.store.schema import tables
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def stage(engine, *, batch: str, evidence: Any, age: int = 0) -> str:
     """Stage a job that some program has written, so many seconds ago; return its id."""
     job = NewJob(task="t")
     store.write(engine, lambda c: store.stage(c, [job], batch=new_id(), evidence={}))
-    row = sa.update(schema.job).where(schema.job.c.id == job.id)
-    made = schema.job.c.created_at - age * store.SECOND
+    row = sa.update(tables.job).where(tables.job.c.id == job.id)
+    made = tables.job.c.created_at - age * store.SECOND
     with engine.begin() as connection:
         connection.execute(row.values(batch=batch, evidence=evidence, created_at=made))
     return job.id

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.job import State
-from coserver_consumer.lifecycle import conclude
-from coserver_consumer.outcome import Cancelled, Completed, Failed, Released, Snoozed
+from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import conclude
+from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
 
 BACKOFF = Backoff(base=10, cap=100)

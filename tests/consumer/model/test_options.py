@@ -11,10 +11,10 @@ import pytest
 
 from coserver_consumer import Client
 from coserver_consumer.cli import add as command
-from coserver_consumer.client import ClientSaid
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.options import NAMES, JobOptions, Said, read_options
-from coserver_consumer.store.adding import MOST_NESTED
+from coserver_consumer.model.options import NAMES, JobOptions, Said, read_options
+from coserver_consumer.producer.client import ClientSaid
+from coserver_consumer.store.enqueue.enqueue import MOST_NESTED
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 

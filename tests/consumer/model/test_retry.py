@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from coserver_consumer.errors import InvalidTask
-from coserver_consumer.job import State
-from coserver_consumer.lifecycle import conclude
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import conclude
+from coserver_consumer.model.outcome import Failed
 from coserver_consumer.retry import Backoff, RetryPolicy
 
 BACKOFF = Backoff(base=10, cap=100)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coserver_consumer import logs, texts
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob
-from coserver_consumer.lifecycle import Ending, State
-from coserver_consumer.store.adding import check_job
+from coserver_consumer.model import texts
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.lifecycle import Ending, State
+from coserver_consumer.runtime import logs
+from coserver_consumer.store.enqueue.enqueue import check_job
 
 FORGED = "harmless\n2026-01-01 00:00:00,000 INFO Job 1 completed\x1b[31m\r\x85\u2028"
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)

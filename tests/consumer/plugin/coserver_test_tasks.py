@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from coserver_consumer.outcome import Completed
+from coserver_consumer.model.outcome import Completed
 from coserver_consumer.retry import Backoff, RetryPolicy
 
 kept = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from coserver_consumer.niceness import SESSION
+from coserver_consumer.processes.cpu_priority import SESSION
 from demo.processes import Process
 from support.waiting import wait_for
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.complaint import START_AGAIN
-from coserver_consumer.restart_policy import (
+from coserver_consumer.processes.exit_codes import START_AGAIN
+from coserver_consumer.processes.restart_policy import (
     LONGEST_PAUSE_S,
     Exit,
     GiveUp,

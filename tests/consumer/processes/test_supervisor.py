@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from coserver_consumer.job import State
-from coserver_consumer.settings import Settings, is_number
+from coserver_consumer.model.job import State
+from coserver_consumer.settings.settings import Settings, is_number
 from support.waiting import wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_HEARTBEAT_EVERY": "0.2"}
@@ -300,7 +300,7 @@ def find_worker(consumer, *others):
     def look():
         for child in psutil.Process(consumer.pid).children():
             with suppress(psutil.Error):
-                if "coserver_consumer.entry" in child.cmdline() and child not in others:
+                if "coserver_consumer.processes.entry" in child.cmdline() and child not in others:
                     return child
         return None
 

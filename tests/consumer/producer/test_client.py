@@ -20,9 +20,9 @@ from coserver_consumer.errors import (
     UnknownQueue,
     WrongState,
 )
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, fail
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.outcome import Failed
 
 
 def test_a_job_is_added_with_all_that_was_said(client):

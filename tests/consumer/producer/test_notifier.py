@@ -6,7 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from coserver_consumer import Client, store
-from coserver_consumer.bell import Silence, find_bell
+from coserver_consumer.producer.notifier import Silence, find_bell
 from demo.ports import free_port
 
 

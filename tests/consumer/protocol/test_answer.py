@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.answer import describe, judge, judge_call, understand
-from coserver_consumer.handover import ENDED
-from coserver_consumer.outcome import Completed, Failed, NotTried, Obstacle
-from coserver_consumer.reply import Reply
-from coserver_consumer.telling import MEDIA_TYPE, tell
-from coserver_consumer.verdict import run_mark
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle
+from coserver_consumer.protocol.answer import describe, judge, judge_call, understand
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.reply import Reply
 
 BACKEND = "http://127.0.0.1:8080"
 PUBLIC = "https://www.example.com"

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coserver_consumer.codec import decode, encode
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.protocol.codec import decode, encode
 
 ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(minutes=-210))])
 HASHABLE = st.one_of(

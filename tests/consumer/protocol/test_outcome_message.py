@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coserver_consumer.answer import understand
-from coserver_consumer.outcome import Cancelled, Failed, NotTried, Obstacle, Snoozed
-from coserver_consumer.reply import Reply
-from coserver_consumer.telling import MEDIA_TYPE, hear, tell
+from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Obstacle, Snoozed
+from coserver_consumer.protocol.answer import understand
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear, tell
+from coserver_consumer.protocol.reply import Reply
 
 
 def conclude(job, status: int, body: bytes):

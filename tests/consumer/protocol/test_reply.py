@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.reply import (
-    Reply,
-    conclude_reply,
-    find_retry_after,
-    make_result,
-)
+from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.protocol.reply import Reply, conclude_reply, find_retry_after, make_result
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.headers import RESERVED
-from coserver_consumer.transports.target import MAX_HEAD, make_target
+from coserver_consumer.protocol.headers import RESERVED
+from coserver_consumer.protocol.request import MAX_HEAD, make_target
 
 
 @pytest.fixture

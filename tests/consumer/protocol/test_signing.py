@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer.errors import Unsigned
-from coserver_consumer.job import Job, NewJob, RunKey
-from coserver_consumer.retry import RetryPolicy
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import (
+from coserver_consumer.model.job import Job, NewJob, RunKey
+from coserver_consumer.protocol.signing import (
     DAY,
     UsedSeals,
     check_seal,
@@ -25,6 +23,8 @@ from coserver_consumer.signing import (
     sign,
     verify,
 )
+from coserver_consumer.retry import RetryPolicy
+from coserver_consumer.settings.settings import Settings
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY = RunKey("01980cf2-53a1-7000-8000-0123456789ab", 3)

@@ -8,12 +8,12 @@ from xmlrpc.client import Fault, dumps, loads
 
 import pytest
 
-from coserver_consumer.answer import Asked, judge
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.reply import Reply
+from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.protocol.answer import Asked, judge
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.xmlrpc_message import write_call
 from coserver_consumer.tasks.xmlrpc import as_request
-from coserver_consumer.xmlrpc_message import write_call
 
 
 def conclude(body: bytes, *, status=200, content_type="text/xml", **more):

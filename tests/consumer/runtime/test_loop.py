@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.loop import JITTER, Loop
+from coserver_consumer.runtime.loop import JITTER, Loop
 from support.waiting import wait_for
 
 

@@ -9,13 +9,17 @@ from traceback import format_exception
 import pytest
 
 from coserver_consumer import Client, store
-from coserver_consumer.config import load_settings, load_settings_apart, load_zope_settings
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings import Settings, is_number
+from coserver_consumer.settings.loading import (
+    load_settings,
+    load_settings_apart,
+    load_zope_settings,
+)
+from coserver_consumer.settings.settings import Settings, is_number
 
 URL = "sqlite:///queue.sqlite"
 SECRET = "0123456789abcdef0123456789abcdef"
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
 
 def write(text: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, NewJob, new_id
+from coserver_consumer.model.job import Job, NewJob, new_id
 from coserver_consumer.store import ConsumerInfo
 
 

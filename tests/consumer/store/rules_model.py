@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coserver_consumer.job import Job, NewJob, RunKey, State
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.model.job import Job, NewJob, RunKey, State
+from coserver_consumer.model.lifecycle import Ending
 
 BUSY = (State.RUNNING, State.FINISHING)
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob, new_id
-from coserver_consumer.lifecycle import complete
-from coserver_consumer.store.picking import list_lanes
+from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.store.claim.take import list_lanes
 
 FEW, MANY = 300, 6000
 ROWS_READ = sa.text(

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob, new_id
-from coserver_consumer.lifecycle import complete
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.store.schema import tables
 from support.databases import only_on
 
 pytestmark = only_on("mysql")
@@ -78,6 +78,6 @@ def test_pruning_does_not_visit_the_history_that_is_gone(engine: Engine) -> None
     """A large history that goes in many portions would take longer for each of them."""
     with engine.begin() as connection:
         old = {"task": "t", "state": "completed", "ended_at": 1}
-        connection.execute(sa.insert(schema.history), [old] * (GONE + 1))
+        connection.execute(sa.insert(tables.history), [old] * (GONE + 1))
     assert store.write(engine, lambda c: store.prune(c, older_than=60, limit=GONE)) >= GONE
     assert 0 < count_pages(engine, lambda c: store.prune(c, older_than=60)) < GONE

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.store.schema import tables
 
 MANY = 600
 NAMES = [f"queue {number:03}" for number in range(MANY)]
@@ -18,7 +18,7 @@ BUSY = ["queue 007", "queue 300", "queue 599"]
 def many(queue):
     """Hundreds of queues, a few of which have jobs."""
     with queue.engine.begin() as connection:
-        connection.execute(sa.insert(schema.queue), [{"name": name} for name in NAMES])
+        connection.execute(sa.insert(tables.queue), [{"name": name} for name in NAMES])
     queue.add_many([NewJob(task="t", queue=name) for name in BUSY for _ in range(3)])
     return queue
 

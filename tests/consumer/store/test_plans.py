@@ -13,15 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, retry
-from coserver_consumer.outcome import Failed
-from coserver_consumer.store import schema
-from coserver_consumer.store.partitions import DAY, first_id
-from coserver_consumer.store.picking import list_lanes
-from coserver_consumer.store.settling import settle
-from coserver_consumer.store.uniqueness import find_recent
-from coserver_consumer.why import explain as explain_why
+from coserver_consumer.diagnosis.why import explain as explain_why
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, retry
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store.claim.take import list_lanes
+from coserver_consumer.store.enqueue.unique_keys import find_recent
+from coserver_consumer.store.finish.dependents import settle
+from coserver_consumer.store.maintain.partitions import DAY, first_id
+from coserver_consumer.store.schema import tables
 from support.databases import only_on
 
 GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
@@ -159,8 +159,8 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
             store.make_partitions(connection, keep_days=30)
         store.add_queue(connection, "default")
         store.add_many(connection, [*waiting, *parents, *children, *of_site])
-        connection.execute(sa.insert(schema.history), list(make_ended()))
-        connection.execute(sa.insert(schema.history), list(make_old()))
+        connection.execute(sa.insert(tables.history), list(make_ended()))
+        connection.execute(sa.insert(tables.history), list(make_old()))
         claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
         store.claim(connection, **claimed)
 

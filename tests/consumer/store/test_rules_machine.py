@@ -22,15 +22,16 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection, Engine
 
 from consumer.store.rules_model import BUSY, Known, Model, Rules
-from coserver_consumer import store, together
+from coserver_consumer import store
+from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import WrongState
-from coserver_consumer.job import Job, NewJob, RunKey, State, new_id
-from coserver_consumer.lifecycle import Ending, conclude
-from coserver_consumer.outcome import Cancelled, Completed, Failed, Released, Snoozed
+from coserver_consumer.model import workflow
+from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.lifecycle import Ending, conclude
+from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
-from coserver_consumer.store import schema
-from coserver_consumer.store.places import LONGEST
-from coserver_consumer.why import explain
+from coserver_consumer.store.claim.watermark import LONGEST
+from coserver_consumer.store.schema import tables
 from support.waiting import wait_for
 
 EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "35"))  # on each database
@@ -148,7 +149,7 @@ class Machine(RuleBasedStateMachine):
     def add_chain(self) -> None:
         """Add a chain."""
         links = [self._make() for _ in range(self.draw(st.integers(1, 3)))]
-        self._add(together.chain(links, accepts_failure=self.draw(st.booleans())))
+        self._add(workflow.chain(links, accepts_failure=self.draw(st.booleans())))
 
     def stage(self) -> None:
         """Have a transaction vote that adds a group, or a job."""
@@ -361,7 +362,7 @@ class Machine(RuleBasedStateMachine):
 
     def _make_group(self) -> list[NewJob]:
         members = [self._make() for _ in range(self.draw(st.integers(1, 3)))]
-        return together.group(
+        return workflow.group(
             members,
             on_success=self._make(after=self._parents()),
             on_failure=self._make(),
@@ -498,7 +499,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def _empty(connection: Connection) -> None:
-    for table in schema.metadata.sorted_tables:
+    for table in tables.metadata.sorted_tables:
         connection.execute(sa.delete(table))
     for name in QUEUES:
         store.add_queue(connection, name)
@@ -506,14 +507,14 @@ def _empty(connection: Connection) -> None:
 
 def _silence(connection: Connection, consumer: str) -> None:
     """Put a consumer's last heartbeat into the past."""
-    heart = schema.consumer.c
-    silent = sa.update(schema.consumer).where(heart.id == consumer)
+    heart = tables.consumer.c
+    silent = sa.update(tables.consumer).where(heart.id == consumer)
     connection.execute(silent.values(heartbeat_at=heart.heartbeat_at - 3600 * store.SECOND))
 
 
 def _read(connection: Connection) -> tuple[Any, Any, dict[str, set[str]]]:
     """Return the live and the ended jobs, and the parents of those that wait."""
-    job, past, dependency = schema.job.c, schema.history.c, schema.dependency.c
+    job, past, dependency = tables.job.c, tables.history.c, tables.dependency.c
     counted = (job.run, job.attempt, job.rescues, job.waits_for, job.failed_parents)
     told = (job.id, job.state, job.consumer, job.held_key)
     live = connection.execute(sa.select(*told, *counted)).all()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, SchemaError
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.store.schema import tables
 from support.databases import DATABASES, fresh_database, only_on, upgrade
 
 ODD = "caf\udce9 \N{GRINNING FACE} \0 \N{EURO SIGN} \x1b[31m"
@@ -116,7 +116,7 @@ def test_limit_keys_are_compared_to_the_letter(queue):
 def test_queues_are_compared_to_the_letter(queue):
     """Another program may make any; who serves one isn't given the jobs of others."""
     with queue.engine.begin() as connection:
-        connection.execute(sa.insert(store.schema.queue), [{"name": name} for name in NAMES])
+        connection.execute(sa.insert(tables.queue), [{"name": name} for name in NAMES])
     for name in NAMES:
         queue.put(queue=name)
     assert [job.queue for job in queue.take(9, queues=["mail a"])] == ["mail a"]

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.store import schema
-from coserver_consumer.unavailable import Unavailable
-from coserver_consumer.why import explain
+from coserver_consumer.diagnosis.why import explain
+from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.store.schema import tables
 
 AWAY = Unavailable(tasks=("t", "view"), queues=("default",), why="Zope can't run jobs: it is away.")
 
@@ -69,7 +69,7 @@ def test_a_job_that_nobody_can_run_now_says_why(queue, claimer):
 @pytest.mark.parametrize("said", [{"tasks": 1}, [1], [{"tasks": ["t"]}], "x", 7])
 def test_what_others_write_there_harms_nobody(queue, claimer, said):
     """It is taken for nothing."""
-    statement = sa.update(schema.consumer).values(unavailable=said)
+    statement = sa.update(tables.consumer).values(unavailable=said)
     store.write(queue.engine, lambda connection: connection.execute(statement))
     [known] = queue.consumers()
     assert known.unavailable == ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.outcome import Completed, Snoozed
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import read_token
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.outcome import Completed, Snoozed
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.signing import read_token
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.call import Call
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.telling import MEDIA_TYPE, tell
 from support.http_server import Answer, ran, serve
 
 SECRET = "0123456789abcdef0123456789abcdef"

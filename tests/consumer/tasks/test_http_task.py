@@ -7,10 +7,10 @@ from threading import Event
 
 import pytest
 
-from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.settings import Settings
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.http import Http, make_call
 from demo.ports import free_port

@@ -6,10 +6,10 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from coserver_consumer.current_job import CurrentJob
 from coserver_consumer.errors import ConfigurationError, InvalidJob, InvalidTask, UnknownTask
+from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.retry import RetryPolicy
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.tasks.task import make_task

@@ -7,8 +7,8 @@ from threading import Barrier, Event, Thread, current_thread
 
 import pytest
 
-from coserver_consumer.inbox import Inbox
-from coserver_consumer.runs import Run
+from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.inflight import Run
 from support.waiting import wait_for
 
 THREADS = 4

@@ -11,18 +11,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coserver_consumer.current_job import CurrentJob, EndAttempt
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.executor import Executor
-from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.outcome import Cancelled, Completed, Failed, NotTried, Obstacle, Snoozed
+from coserver_consumer.model.current_job import CurrentJob, EndAttempt
+from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.outcome import (
+    Cancelled,
+    Completed,
+    Failed,
+    NotTried,
+    Obstacle,
+    Snoozed,
+)
+from coserver_consumer.protocol.signing import sign
 from coserver_consumer.retry import PLAIN, RetryPolicy
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import sign
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import check_size_of_row
-from coserver_consumer.store.types import Malformed
+from coserver_consumer.store.database.json_text import Malformed
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
+from coserver_consumer.worker.executor import Executor
 from support import odd_exceptions
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.lifecycle import complete, release
-from coserver_consumer.runs import Runs
+from coserver_consumer.model.lifecycle import complete, release
+from coserver_consumer.worker.inflight import Runs
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coserver_consumer.pace import MOMENT, MOST, Pace
+from coserver_consumer.worker.prefetch import MOMENT, MOST, Pace
 
 
 def make_pace(seconds: float, *, jobs: int = 200) -> Pace:

@@ -16,21 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer import store
-from coserver_consumer.current_job import EndAttempt
-from coserver_consumer.database import Database
-from coserver_consumer.executor import as_outcome
-from coserver_consumer.heartbeat import make_heartbeat
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import conclude
-from coserver_consumer.loop import JITTER
-from coserver_consumer.outcome import Completed
-from coserver_consumer.registration import Registration, describe_consumer
-from coserver_consumer.rescuer import make_rescuer, reckon_looks, rescue_from
+from coserver_consumer.maintenance.heartbeat import make_heartbeat
+from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.rescuer import make_rescuer, reckon_looks, rescue_from
+from coserver_consumer.model.current_job import EndAttempt
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.lifecycle import conclude
+from coserver_consumer.model.outcome import Completed
 from coserver_consumer.retry import PLAIN, RetryPolicy
-from coserver_consumer.rhythm import Rhythm
-from coserver_consumer.runs import Runs
-from coserver_consumer.settings import Settings
-from coserver_consumer.worker import Worker
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.loop import JITTER
+from coserver_consumer.runtime.registration import Registration, describe_consumer
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store.schema import tables
+from coserver_consumer.worker.executor import as_outcome
+from coserver_consumer.worker.inflight import Runs
+from coserver_consumer.worker.worker import Worker
 from support import odd_exceptions
 from support.waiting import wait_for
 
@@ -357,7 +358,7 @@ def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
     """
     bench = make_bench(lambda current: Completed(result="hunter2"))
     bad, *good = bench.add(4)
-    history = store.schema.history
+    history = tables.history
     with engine.begin() as connection:
         connection.execute(
             sa.insert(history).values(id=bad, task="test", state="completed", queue="default")

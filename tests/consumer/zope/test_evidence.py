@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from coserver_consumer.errors import EvidenceUnavailable
-from coserver_consumer.settings import Settings
-from coserver_consumer.transports.evidence import HttpEvidence
-from coserver_consumer.transports.service import Services
-from coserver_consumer.verdict import Mark, Question
+from coserver_consumer.model.indoubt import Mark, Question
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.evidence import HttpEvidence
+from coserver_consumer.zope.service import Services
 from support.http_server import Answer, serve
 from support.zope_services import ZopeServices
 

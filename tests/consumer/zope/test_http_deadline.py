@@ -8,9 +8,9 @@ import pytest
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, SSLError
 
-from coserver_consumer.current_job import EndAttempt
-from coserver_consumer.transports.deadline import DeadlinePoolManager
-from coserver_consumer.transports.pool import HttpPool
+from coserver_consumer.model.current_job import EndAttempt
+from coserver_consumer.zope.http_deadline import DeadlinePoolManager
+from coserver_consumer.zope.http_pool import HttpPool
 from support.http_server import CERTIFICATE, Answer, serve, serve_tls
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -7,14 +7,14 @@ from threading import Event
 
 import pytest
 
-from coserver_consumer.handover import ENDED
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.run_state import RunState
-from coserver_consumer.settings import Settings
-from coserver_consumer.signing import read_token
-from coserver_consumer.telling import MEDIA_TYPE, tell
-from coserver_consumer.transports.http import HttpTransport
-from coserver_consumer.transports.pool import HttpPool
+from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.protocol.signing import read_token
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.http_pool import HttpPool
+from coserver_consumer.zope.http_transport import HttpTransport
 from support.http_server import Answer, Call, ran, serve
 from support.zope_services import ZopeServices
 

@@ -10,13 +10,13 @@ from threading import Event
 import pytest
 
 from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.handshake import Greeting
-from coserver_consumer.outcome import Failed, NotTried, Obstacle, Released
-from coserver_consumer.settings import Settings
-from coserver_consumer.telling import MEDIA_TYPE, tell
-from coserver_consumer.transports.http import HttpTransport
-from coserver_consumer.transports.instances import Instances
-from coserver_consumer.transports.service import ZopeBusy
+from coserver_consumer.model.outcome import Failed, NotTried, Obstacle, Released
+from coserver_consumer.protocol.handshake import Greeting
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.http_transport import HttpTransport
+from coserver_consumer.zope.instances import Instances
+from coserver_consumer.zope.service import ZopeBusy
 from demo.ports import free_port
 from support.http_server import Answer, ran, serve
 from support.waiting import wait_for

@@ -7,13 +7,13 @@ from threading import Event
 import pytest
 
 from coserver_consumer.errors import ZopeUnavailable
-from coserver_consumer.job import RunKey
-from coserver_consumer.outcome import Completed, Failed, NotTried, Obstacle, Released
-from coserver_consumer.run_state import SERVICE, RunState
-from coserver_consumer.settings import Settings
-from coserver_consumer.telling import MEDIA_TYPE, tell
-from coserver_consumer.transports.http import HttpTransport
-from coserver_consumer.transports.service import Services
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Released
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.run_state import SERVICE, RunState
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.http_transport import HttpTransport
+from coserver_consumer.zope.service import Services
 from support.http_server import Answer, ran, serve
 from support.zope_services import ZopeServices
 

@@ -15,8 +15,8 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from collective.coserver.registered import find_registered_engine
-from collective.coserver.settings import get_settings
+from collective.coserver.database.saconfig import find_registered_engine
+from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import Any
 
 from App.config import getConfiguration
 
-from collective.coserver.registered import find_registered_engine
-from coserver_consumer.config import Settings, load_zope_settings
+from collective.coserver.database.saconfig import find_registered_engine
+from coserver_consumer.settings.loading import Settings, load_zope_settings
 
 SECTION = "collective.coserver"  # <product-config collective.coserver>
 

@@ -26,8 +26,8 @@ from collective.coserver.datamanager.batch import Batch
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
-from coserver_consumer.errors import AddError
-from coserver_consumer.job import NewJob
+from coserver_consumer.model.errors import AddError
+from coserver_consumer.model.job import NewJob
 
 OPEN = ("Active", "Doomed")
 LOST = (

@@ -11,17 +11,17 @@ from sqlalchemy import Connection, Engine
 from transaction.interfaces import ITransaction, TransactionError
 from ZODB.Connection import Connection as ZODBConnection
 
+from collective.coserver.database.engine import get_engine, naming_outages, write
+from collective.coserver.database.settings import get_settings
+from collective.coserver.datamanager.draft import Draft, settle
 from collective.coserver.datamanager.effect import Effect
-from collective.coserver.datamanager.zodb import find_connection, last_tid
-from collective.coserver.draft import Draft, settle
-from collective.coserver.engine import get_engine, naming_outages, write
-from collective.coserver.evidence.marking import mark
-from collective.coserver.settings import get_settings
+from collective.coserver.evidence.mark import mark
+from collective.coserver.evidence.zodb import find_connection, last_tid
 from coserver_consumer import store
-from coserver_consumer.bell import ring_for
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, new_id
-from coserver_consumer.verdict import Mark, run_mark
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.indoubt import Mark, run_mark
+from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.producer.notifier import ring_for
 
 T = TypeVar("T")
 

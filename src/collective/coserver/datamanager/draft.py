@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing, store
-from coserver_consumer.job import NewJob
+from collective.coserver.database.settings import get_settings
+from coserver_consumer import store
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.protocol import signing
 
 Fields = dict[str, Any]
 

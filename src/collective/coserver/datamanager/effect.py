@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 from transaction.interfaces import TransactionError
 
-from collective.coserver.settings import get_settings
+from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.outcome import Completed, Outcome
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.outcome import Completed, Outcome
 
 
 class LostRun(TransactionError):

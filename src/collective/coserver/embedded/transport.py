@@ -1,6 +1,6 @@
 """The transport that runs jobs in a Zope of this process, which opens the ZODB itself.
 
-The only module of this package that imports Zope, and only once it is asked to.
+A plugin of the consumer; it imports Zope once it is asked to start it.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from coserver_consumer import logs, store
-from coserver_consumer.answer import understand
-from coserver_consumer.errors import (
+from coserver_consumer import store
+from coserver_consumer.model.errors import (
     ConfigurationError,
     CoserverError,
     EvidenceUnavailable,
     StartAgain,
     ZopeUnavailable,
 )
-from coserver_consumer.handover import IN_PROCESS
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import NotTried, Obstacle, Outcome
-from coserver_consumer.reply import Reply
-from coserver_consumer.run_state import RunState
-from coserver_consumer.settings import Settings
-from coserver_consumer.transports.run_request import make_request
-from coserver_consumer.transports.target import Target
-from coserver_consumer.transports.unmarked import is_marked
-from coserver_consumer.transports.wsgi import Application, ask, make_environ
-from coserver_consumer.verdict import Question, Verdict
+from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome
+from coserver_consumer.protocol.answer import understand
+from coserver_consumer.protocol.markers import IN_PROCESS
+from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.request import Target
+from coserver_consumer.protocol.request_reply import make_request
+from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.protocol.unmarked_reply import is_marked
+from coserver_consumer.protocol.wsgi import Application, ask, make_environ
+from coserver_consumer.runtime import logs
+from coserver_consumer.settings.settings import Settings
 
 PAUSE = 0.5  # seconds between two tries to begin a job whose earlier run is still at work
 UNREADABLE = NotTried(obstacle=Obstacle.ZODB, reason="The ZODB can't be read; Zope's log says why.")
@@ -83,7 +84,7 @@ class ZodbTransport:
         """Find out whether the ZODB is there; return True if that has changed."""
         if self._application is None:
             return False
-        from collective.coserver.storages import find_disconnected
+        from collective.coserver.evidence.storages import find_disconnected
 
         before, name = self.trouble, find_disconnected()
         self.trouble = name and f"The ZEO server of the database {name} is away."
@@ -137,7 +138,7 @@ def _start(settings: Settings, zope_conf: Path) -> Application:
         from Zope2.Startup.run import make_wsgi_app
         from ZPublisher.httpexceptions import HTTPExceptionHandler
 
-        from collective.coserver.settings import use_settings
+        from collective.coserver.database.settings import use_settings
     except ImportError as error:
         raise ConfigurationError(
             f"Setting 'zope_conf' needs Zope beside the consumer ({error}); "

@@ -1,12 +1,12 @@
-"""Evidence in the ZODB that a certain transaction committed.
+"""How it is found again that a certain transaction committed, in the ZODB.
 
 A transaction that tells the queue something in its vote is marked before the ZODB begins. If its
 process dies before it can say that it has committed, the mark tells: it is there if and only if
-the transaction is. ``marking`` sets the mark, ``answer`` looks for it.
+the transaction is. ``mark`` sets the mark, ``answer`` looks for it.
 
-Most storages keep a transaction's metadata, and the mark is a line of it (``metadata``). RelStorage
-keeps none when it is history-free and has no usable barrier, so there the mark is a tiny object
-(``marker``).
+Most storages keep a transaction's metadata, and the mark is a line of it
+(``transaction_metadata``). RelStorage keeps none when it is history-free and has no usable
+barrier, so there the mark is a tiny object (``marker_objects``).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from itertools import groupby
 
 from ZODB import DB
 
-from collective.coserver.evidence import marker, metadata
-from collective.coserver.evidence.kind import keeps_metadata
-from collective.coserver.evidence.sound import nowhere, number
-from coserver_consumer.errors import EvidenceUnavailable
-from coserver_consumer.verdict import Question, Verdict
+from collective.coserver.evidence import marker_objects, transaction_metadata
+from collective.coserver.evidence.question import nowhere, number
+from collective.coserver.evidence.storage_kind import keeps_metadata
+from coserver_consumer.model.errors import EvidenceUnavailable
+from coserver_consumer.model.indoubt import Question, Verdict
 
 logger = logging.getLogger("collective.coserver")
 
@@ -58,7 +58,7 @@ def tend(databases: Mapping[str, DB]) -> None:
     for name, db in databases.items():
         try:
             if not keeps_metadata(db.storage):
-                marker.move_fence(db)
+                marker_objects.move_fence(db)
         except Exception as error:
             raise EvidenceUnavailable(_explain(name, error)) from error
 
@@ -77,5 +77,5 @@ def _explain(name: str, error: Exception) -> str:
 def _look(db: DB, questions: list[Question]) -> list[Verdict]:
     sound = [question for question in questions if number(question, "base_tid") is not None]
     unsound = [nowhere(question) for question in questions if question not in sound]
-    look = metadata.look if keeps_metadata(db.storage) else marker.look
+    look = transaction_metadata.look if keeps_metadata(db.storage) else marker_objects.look
     return unsound + (look(db, sound) if sound else [])

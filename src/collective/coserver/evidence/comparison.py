@@ -17,13 +17,13 @@ from ZODB import DB
 from ZODB.Connection import Connection
 from ZODB.utils import p64, u64
 
-from collective.coserver.datamanager.zodb import last_tid
-from collective.coserver.evidence import marker
-from collective.coserver.evidence.kind import keeps_history, unwrap
-from collective.coserver.evidence.metadata import is_intact, marks
-from coserver_consumer.job import RunKey
+from collective.coserver.evidence import marker_objects
+from collective.coserver.evidence.storage_kind import keeps_history, unwrap
+from collective.coserver.evidence.transaction_metadata import is_intact, marks
+from collective.coserver.evidence.zodb import last_tid
+from coserver_consumer.model.indoubt import Finding, Mark, Question, read_run_mark
+from coserver_consumer.model.job import RunKey
 from coserver_consumer.store import Origin
-from coserver_consumer.verdict import Finding, Mark, Question, read_run_mark
 
 SPANS = (60, 3600, 86_400, 30 * 86_400)  # seconds; so far back a transaction is looked for
 
@@ -141,7 +141,7 @@ class Markers:
         self._db = db
         with closing(db.open(transaction.TransactionManager())) as connection:
             for oid in _find_changed(connection, since):
-                self.runs += _to_keys(marker.read_mark(connection, oid, Mark.RUN))
+                self.runs += _to_keys(marker_objects.read_mark(connection, oid, Mark.RUN))
 
     def has(self, _tid: int) -> bool:
         """Return True: no marker is looked for behind a transaction."""
@@ -160,7 +160,7 @@ class Markers:
             for origin in origins
             if origin.evidence.get("mark") == Mark.BATCH
         }
-        verdicts = marker.judge(self._db, list(asked.values()))
+        verdicts = marker_objects.judge(self._db, list(asked.values()))
         lost = {verdict.value for verdict in verdicts if verdict.finding is Finding.ABSENT}
         return [origin for origin in origins if origin.batch in lost]
 

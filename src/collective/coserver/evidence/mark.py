@@ -7,9 +7,9 @@ from typing import Any
 from transaction.interfaces import ITransaction
 from ZODB.Connection import Connection
 
-from collective.coserver.evidence.kind import keeps_metadata
-from collective.coserver.evidence.marker import write_marker
-from coserver_consumer.verdict import Mark
+from collective.coserver.evidence.marker_objects import write_marker
+from collective.coserver.evidence.storage_kind import keeps_metadata
+from coserver_consumer.model.indoubt import Mark
 
 
 def mark(current: ITransaction, connection: Connection, mark: Mark, value: str) -> dict[str, Any]:

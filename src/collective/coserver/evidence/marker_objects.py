@@ -25,8 +25,8 @@ from ZODB.Connection import Connection
 from ZODB.POSException import POSKeyError
 from ZODB.utils import p64, u64
 
-from collective.coserver.evidence.sound import nowhere, number
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+from collective.coserver.evidence.question import nowhere, number
+from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
 
 T = TypeVar("T")
 

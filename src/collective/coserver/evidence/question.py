@@ -5,7 +5,7 @@ Any program may write rows: a number that can't be one is as if it weren't there
 
 from __future__ import annotations
 
-from coserver_consumer.verdict import Finding, Question, Verdict
+from coserver_consumer.model.indoubt import Finding, Question, Verdict
 
 END = 2**63  # oids and tids are below it: both are kept in signed columns
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import Zope2
 
-from collective.coserver.evidence.kind import unwrap
+from collective.coserver.evidence.storage_kind import unwrap
 
 
 def find_disconnected() -> str | None:

@@ -9,8 +9,8 @@ from ZODB import DB
 from ZODB.Connection import TransactionMetaData
 from ZODB.utils import p64, u64
 
-from collective.coserver.evidence.sound import number
-from coserver_consumer.verdict import Finding, Mark, Question, Verdict
+from collective.coserver.evidence.question import number
+from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
 
 
 def look(db: DB, questions: list[Question]) -> list[Verdict]:

@@ -2,6 +2,5 @@
 
 ``task`` makes a function one that can be queued and ``registry`` knows it by its dotted name.
 ``calls`` writes a call as a job's arguments and reads it again, with ``content`` for objects of
-the site. ``run_as`` says as whom, ``view`` makes the call in the job's request, ``eager`` makes
-it at once, for tests.
+the site. ``run_as`` says as whom, ``eager`` makes the call at once, for tests.
 """

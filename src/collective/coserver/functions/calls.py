@@ -8,9 +8,9 @@ from typing import Any
 
 from collective.coserver.functions import content
 from collective.coserver.functions.content import fill
-from collective.coserver.tree import has_path
-from coserver_consumer import codec
-from coserver_consumer.errors import InvalidJob
+from collective.coserver.identity.tree import has_path
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.protocol import codec
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 

@@ -8,12 +8,12 @@ from plone.uuid.interfaces import IUUID
 from Products.CMFCore.indexing import processQueue
 from Products.ZCatalog.interfaces import ICatalogBrain
 
-from collective.coserver.address import knows_path
-from collective.coserver.origin import find_site
-from collective.coserver.place import Subject, find_paths, note
-from collective.coserver.tree import find_root, has_path
-from coserver_consumer import codec
-from coserver_consumer.errors import InvalidJob, ObjectGone
+from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.place import Subject, find_paths, note
+from collective.coserver.identity.tree import find_root, has_path
+from collective.coserver.producer.path import knows_path
+from coserver_consumer.model.errors import InvalidJob, ObjectGone
+from coserver_consumer.protocol import codec
 
 KIND = "content"
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read, read_arguments, write
 from collective.coserver.functions.run_as import acting_as
-from collective.coserver.origin import find_site
-from collective.coserver.owner import current_owner
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, new_id
+from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.owner import current_owner
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import NewJob, new_id
 
 if TYPE_CHECKING:
     from collective.coserver.functions.task import Task

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from coserver_consumer.errors import UnknownTask
-from coserver_consumer.retry import PLAIN, RetryPolicy
+from coserver_consumer.model.errors import UnknownTask
+from coserver_consumer.model.retry import PLAIN, RetryPolicy
 
 if TYPE_CHECKING:
     from collective.coserver.functions.task import Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from collective.coserver.functions.calls import read
-from coserver_consumer.answer import XML_RPC
-from coserver_consumer.job import Job
-from coserver_consumer.result import find_result
+from coserver_consumer.model.job import Job
+from coserver_consumer.producer.result import find_result
+from coserver_consumer.protocol.answer import XML_RPC
 
 WRITTEN = {"call", XML_RPC}  # tasks whose results ``codec`` has written
 

@@ -11,11 +11,11 @@ from AccessControl import getSecurityManager
 from AccessControl.SecurityManagement import newSecurityManager, setSecurityManager
 from AccessControl.users import system
 
-from collective.coserver import owner
-from collective.coserver.owner import ANONYMOUS, Owner
+from collective.coserver.identity import owner
+from collective.coserver.identity.owner import ANONYMOUS, Owner
 from collective.coserver.pas.login import require_login
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 SYSTEM = "system"
 _acting: ContextVar[str | None] = ContextVar("as whom a function runs", default=None)

@@ -10,18 +10,18 @@ from typing import Any
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.due import with_moment
-from collective.coserver.enlisting import Work, enlist, make
 from collective.coserver.functions import eager, registry
 from collective.coserver.functions.calls import find_content, pack_arguments
 from collective.coserver.functions.content import fill
 from collective.coserver.functions.run_as import SYSTEM, to_owner
-from collective.coserver.origin import find_site
-from coserver_consumer.errors import InvalidJob, InvalidTask
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import NewJob
-from coserver_consumer.options import JobOptions, read_options
-from coserver_consumer.retry import PLAIN, Backoff, Kind, RetryPolicy
+from collective.coserver.identity.origin import find_site
+from collective.coserver.producer.enqueue import Work, enlist, make
+from collective.coserver.producer.eta import with_moment
+from coserver_consumer.model.errors import InvalidJob, InvalidTask
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.options import JobOptions, read_options
+from coserver_consumer.model.retry import PLAIN, Backoff, Kind, RetryPolicy
 
 
 @dataclass(eq=False)

@@ -13,10 +13,10 @@ from plone.protect.auto import CSRF_DISABLED
 from plone.protect.interfaces import IDisableCSRFProtection
 from zope.interface.interfaces import ComponentLookupError
 
-from collective.coserver.owner import find_user
-from collective.coserver.sent import find_sent_request
-from collective.coserver.settings import get_settings
-from coserver_consumer.errors import CrossSiteRequest
+from collective.coserver.database.settings import get_settings
+from collective.coserver.identity.owner import find_user
+from collective.coserver.identity.sent_request import find_sent_request
+from coserver_consumer.model.errors import CrossSiteRequest
 
 UNASKED = ("basic", "digest", "negotiate", "ntlm")  # what browsers send along by themselves
 BROWSER = "Mozilla/"  # how the User-Agent of every browser begins, and of few other programs

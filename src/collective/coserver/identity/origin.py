@@ -10,9 +10,9 @@ from Acquisition import aq_chain
 from plone.base.interfaces import IPloneSiteRoot
 from zope.component.hooks import getSite
 
-from collective.coserver.owner import Owner
-from collective.coserver.sent import is_sent
-from collective.coserver.settings import get_settings
+from collective.coserver.database.settings import get_settings
+from collective.coserver.identity.owner import Owner
+from collective.coserver.identity.sent_request import is_sent
 
 HIDDEN = "_vh_"  # before a step that visitors see and Zope's folders don't have
 

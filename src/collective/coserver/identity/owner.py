@@ -10,9 +10,9 @@ from AccessControl import getSecurityManager
 from AccessControl.users import SpecialUser, UnrestrictedUser
 from Acquisition import aq_base, aq_inner, aq_parent
 
-from collective.coserver.sent import find_sent_request
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import Job
+from collective.coserver.identity.sent_request import find_sent_request
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from OFS.interfaces import IApplication
 from plone.base.interfaces import IPloneSiteRoot
 from plone.uuid.interfaces import IUUID
 
-from collective.coserver.origin import find_site
-from collective.coserver.tree import Steps, find_at, find_root, find_site_on, walk
-from coserver_consumer.errors import InvalidJob
+from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.tree import Steps, find_at, find_root, find_site_on, walk
+from coserver_consumer.model.errors import InvalidJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

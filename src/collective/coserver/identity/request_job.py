@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from coserver_consumer.handover import IN_PROCESS
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed, Failed, Snoozed
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Completed, Failed, Snoozed
+from coserver_consumer.protocol.markers import IN_PROCESS
 
 KEY = "coserver.admitted"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from AccessControl import getSecurityManager
 
-from collective.coserver.origin import find_site, site_path
-from collective.coserver.owner import current_owner, owner_of_job
+from collective.coserver.identity.origin import find_site, site_path
+from collective.coserver.identity.owner import current_owner, owner_of_job
+from collective.coserver.identity.sent_request import find_sent_request
 from collective.coserver.permissions import MANAGE_JOBS
-from collective.coserver.sent import find_sent_request
-from coserver_consumer.errors import NotAllowed
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.errors import NotAllowed
+from coserver_consumer.model.job import Job, State
 
 RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from Acquisition import aq_base, aq_inner, aq_parent
 
-from collective.coserver.owner import ANONYMOUS, Owner, owner_of
+from collective.coserver.identity.owner import ANONYMOUS, Owner, owner_of
 from collective.coserver.pas.installation import is_active
-from coserver_consumer.errors import InvalidJob
+from coserver_consumer.model.errors import InvalidJob
 
 FOUND = "_v_coserver_found"  # on a user, who lives as long as a request
 

@@ -13,8 +13,8 @@ from Products.PluggableAuthService.interfaces.plugins import (
 from Products.PluggableAuthService.plugins.BasePlugin import BasePlugin
 from zope.interface import implementer
 
-from collective.coserver.owner import owner_of_job
-from collective.coserver.publication.annotation import get_job
+from collective.coserver.identity.owner import owner_of_job
+from collective.coserver.identity.request_job import get_job
 
 PLUGIN_ID = "coserver_job_owner"
 INTERFACES = (IExtractionPlugin, IAuthenticationPlugin)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, BinaryIO
 
-from coserver_consumer.errors import InvalidJob
+from coserver_consumer.model.errors import InvalidJob
 
 METHODS = {"POST", "PUT", "PATCH"}  # of the requests that have a body
 

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from collective.coserver.cross_site import refuse_cross_site
+from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager import join, join_all
-from collective.coserver.draft import draft
-from collective.coserver.form import require_readable
-from collective.coserver.origin import site_path, to_origin
-from collective.coserver.owner import Owner
-from collective.coserver.queues import require_queue
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing, store
-from coserver_consumer.job import NewJob
-from coserver_consumer.options import JobOptions
-from coserver_consumer.transports.target import make_target
+from collective.coserver.datamanager.draft import draft
+from collective.coserver.identity.cross_site import refuse_cross_site
+from collective.coserver.identity.origin import site_path, to_origin
+from collective.coserver.identity.owner import Owner
+from collective.coserver.producer.form import require_readable
+from collective.coserver.producer.known_queues import require_queue
+from coserver_consumer import store
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.options import JobOptions
+from coserver_consumer.protocol import signing
+from coserver_consumer.protocol.request import make_target
 
 TITLE = 200  # characters of a path or name that stands for a title
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from DateTime import DateTime
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 
 def with_moment(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from io import BytesIO
 
 from ZPublisher import HTTPRequest
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import describe
-from coserver_consumer.transports.target import FORM_METHODS, Target
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import describe
+from coserver_consumer.protocol.request import FORM_METHODS, Target
 
 # What Zope takes for a form whose fields are in one line; also a body of which nothing is said.
 LINES = ("", "application/x-www-form-urlencoded", "application/x-url-encoded")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.headers import read_headers, refuse_reserved
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.protocol.headers import read_headers, refuse_reserved
 
 # Copied from the queuing request: what ties the lines of several logs together.
 COPIED = ("X-Request-Id", "Traceparent", "Tracestate")

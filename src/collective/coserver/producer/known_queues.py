@@ -6,10 +6,10 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
-from collective.coserver.engine import get_engine, naming_outages
+from collective.coserver.database.engine import get_engine, naming_outages
 from coserver_consumer import store
-from coserver_consumer.errors import UnknownQueue
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import UnknownQueue
+from coserver_consumer.model.exception_text import brief
 
 _heard_of: WeakKeyDictionary[Engine, frozenset[str]] = WeakKeyDictionary()
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from DateTime import DateTime
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 Parameters = dict[str, str | list[str]]
 Given = Mapping[str, Any] | Iterable[tuple[str, Any]]

@@ -6,8 +6,8 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 
 # Steps that would change where the virtual host's address leads.
 TRICKS = re.compile(r"\.\.?|VirtualHostBase|VirtualHostRoot|_vh_.*")

@@ -1,5 +1,6 @@
-"""The request of a job: it is recognized by its run token, and runs as the job's owner.
+"""A job's request from its admission to its commit.
 
-``start`` admits it, ``traversed`` holds it to its owner and restores where it came from,
-``refusal`` is the answer to one that isn't good. ``inflight`` knows the runs that are at work.
+``admission`` lets it in by its run token, ``restoration`` holds it to its owner and restores where
+it came from, ``completion`` ends its job with its commit, ``refusal`` is the answer to one that
+isn't good. ``inflight`` knows the runs that are at work.
 """

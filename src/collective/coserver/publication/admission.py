@@ -12,20 +12,21 @@ from zope.component import adapter
 from zope.interface import alsoProvides, directlyProvidedBy, directlyProvides
 from ZPublisher.interfaces import IPubStart
 
-from collective.coserver.engine import read
+from collective.coserver.database.engine import read
+from collective.coserver.database.settings import get_settings
+from collective.coserver.identity.request_job import set_job
 from collective.coserver.interfaces import IJobRequest
-from collective.coserver.publication.annotation import set_job
-from collective.coserver.publication.ended import begin_run
 from collective.coserver.publication.freshness import Behind, catch_up
 from collective.coserver.publication.inflight import AtWork, OutOfDate
-from collective.coserver.publication.moved import lead_to_content
+from collective.coserver.publication.moved_content import lead_to_content
 from collective.coserver.publication.refusal import NotAdmitted, Told, refuse
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing, store
-from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
-from coserver_consumer.handover import IN_PROCESS
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import NotTried, Obstacle
+from collective.coserver.publication.run import begin_run
+from coserver_consumer import store
+from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import NotTried, Obstacle
+from coserver_consumer.protocol import signing
+from coserver_consumer.protocol.markers import IN_PROCESS
 
 logger = logging.getLogger("collective.coserver")
 

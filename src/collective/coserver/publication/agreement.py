@@ -2,7 +2,7 @@
 
 Either may be restored from an older backup than the other's. Then jobs would run against a ZODB
 that never had their request, or a second time. What a restore does to a job is told by
-``coserver_consumer.store.agreement``.
+``coserver_consumer.store.finish.agreement``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sqlalchemy import Connection
 from ZODB import DB
 
 from collective.coserver import evidence
-from collective.coserver.datamanager.zodb import SESSIONS
-from collective.coserver.engine import read, write
+from collective.coserver.database.engine import read, write
 from collective.coserver.evidence.comparison import Comparison, compare, last_transaction
+from collective.coserver.evidence.zodb import SESSIONS
 from coserver_consumer import store
-from coserver_consumer.errors import EvidenceUnavailable
-from coserver_consumer.verdict import Question, Verdict
+from coserver_consumer.model.errors import EvidenceUnavailable
+from coserver_consumer.model.indoubt import Question, Verdict
 
 logger = logging.getLogger("collective.coserver")
 

@@ -11,19 +11,19 @@ from typing import Any
 from Products.Five import BrowserView
 from transaction.interfaces import TransientError
 
+from collective.coserver.database.settings import get_settings
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read_arguments, write
 from collective.coserver.functions.run_as import acting_as
-from collective.coserver.origin import find_site
-from collective.coserver.publication.annotation import find_admitted
+from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.publication.failure import judge_function
 from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
-from collective.coserver.settings import get_settings
-from coserver_consumer.answer import CALL
-from coserver_consumer.codec import fit
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed
-from coserver_consumer.telling import MEDIA_TYPE, tell
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Completed
+from coserver_consumer.protocol.answer import CALL
+from coserver_consumer.protocol.codec import fit
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
 
 logger = logging.getLogger("collective.coserver")
 

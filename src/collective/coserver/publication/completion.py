@@ -8,18 +8,18 @@ from zope.component import adapter
 from ZPublisher.interfaces import IPubBeforeCommit
 from ZPublisher.pubevents import PubFailure, PubSuccess
 
+from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
-from collective.coserver.publication.annotation import find_admitted, get_job
+from collective.coserver.identity.request_job import find_admitted, get_job
 from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.failure import describe_request, tell_failure, to_failure
-from collective.coserver.settings import get_settings
-from coserver_consumer.answer import CALL, judge, judge_call
-from coserver_consumer.handover import ENDED
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Completed, Failed
-from coserver_consumer.reply import Reply
-from coserver_consumer.verdict import run_mark
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.protocol.answer import CALL, judge, judge_call
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.reply import Reply
 
 NAME = "_coserver_effect"
 

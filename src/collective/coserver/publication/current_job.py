@@ -6,16 +6,16 @@ from typing import NoReturn
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.engine import read, write
-from collective.coserver.publication.annotation import get_job
+from collective.coserver.database.engine import read, write
+from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import end_attempt, refuse_ended
 from collective.coserver.publication.inflight import runs
 from coserver_consumer import store
-from coserver_consumer.errors import JobNotFound
-from coserver_consumer.job import Job
-from coserver_consumer.options import Seconds, read_snooze
-from coserver_consumer.outcome import Failed, Snoozed
-from coserver_consumer.report import read_line, read_progress
+from coserver_consumer.model.errors import JobNotFound
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.options import Seconds, read_snooze
+from coserver_consumer.model.outcome import Failed, Snoozed
+from coserver_consumer.model.report import read_line, read_progress
 
 
 class CurrentJob:

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 import transaction
 from transaction.interfaces import ITransaction
 
-from collective.coserver.publication.annotation import find_admitted
+from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.publication.refusal import Told, refuse
-from coserver_consumer.outcome import Failed, Snoozed
+from coserver_consumer.model.outcome import Failed, Snoozed
 
 STATUS = 503
 

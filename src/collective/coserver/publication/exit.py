@@ -13,10 +13,10 @@ from zope.component import adapter
 from zope.globalrequest import clearRequest
 from zope.publisher.interfaces import EndRequestEvent
 
-from collective.coserver.publication.annotation import get_job
-from collective.coserver.publication.ended import find_run, was_completed
+from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.failure import tell_failure, to_failure
+from collective.coserver.publication.run import find_run, was_completed
 
 
 @adapter(EndRequestEvent)

@@ -11,17 +11,17 @@ from typing import Any, NoReturn
 from zExceptions import HTTPException
 from ZODB.POSException import StorageError
 
+from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.effect import LostRun
 from collective.coserver.functions import registry
-from collective.coserver.publication.ended import was_called
 from collective.coserver.publication.refusal import Told, refuse
-from collective.coserver.settings import get_settings
-from coserver_consumer.answer import CALL, Asked, describe, judge
-from coserver_consumer.errors import InvalidJob, ObjectGone
-from coserver_consumer.exception_text import words
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Failed, NotTried, Obstacle
-from coserver_consumer.reply import Reply
+from collective.coserver.publication.run import was_called
+from coserver_consumer.model.errors import InvalidJob, ObjectGone
+from coserver_consumer.model.exception_text import words
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Failed, NotTried, Obstacle
+from coserver_consumer.protocol.answer import CALL, Asked, describe, judge
+from coserver_consumer.protocol.reply import Reply
 
 logger = logging.getLogger("collective.coserver")
 

@@ -7,9 +7,9 @@ import Zope2
 from ZODB.POSException import StorageError
 from ZODB.utils import u64
 
-from collective.coserver.evidence.kind import unwrap
+from collective.coserver.evidence.storage_kind import unwrap
 from collective.coserver.publication.agreement import Disagreement, agreement
-from coserver_consumer.job import Job
+from coserver_consumer.model.job import Job
 
 
 class Behind(Exception):

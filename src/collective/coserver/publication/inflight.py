@@ -11,8 +11,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TypeVar
 
-from coserver_consumer.job import RunKey, new_id
-from coserver_consumer.run_state import RunState
+from coserver_consumer.model.job import RunKey, new_id
+from coserver_consumer.protocol.run_state import RunState
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -12,9 +12,9 @@ from Acquisition import aq_base, aq_inner, aq_parent
 from zope.component import adapter
 from ZPublisher.interfaces import IPubAfterTraversal, IPubStart
 
-from collective.coserver.publication.annotation import get_job
+from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.refusal import Told, refuse
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.outcome import Failed
 
 WEBDAV = ("DELETE", "PATCH", "PUT")
 

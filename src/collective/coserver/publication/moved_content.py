@@ -8,12 +8,12 @@ from urllib.parse import unquote
 
 from plone.uuid.interfaces import IUUID
 
-from collective.coserver.place import find_paths
+from collective.coserver.identity.place import find_paths
+from collective.coserver.identity.tree import find_at
 from collective.coserver.publication.refusal import Told, refuse
-from collective.coserver.tree import find_at
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Failed
-from coserver_consumer.transports.target import through_virtual_host
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.protocol.request import through_virtual_host
 
 HOSTED = "/VirtualHostBase/"
 

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 from zExceptions import HTTPException
 
-from collective.coserver.settings import get_settings
-from coserver_consumer.outcome import Cancelled, Failed, NotTried, Snoozed
-from coserver_consumer.telling import MEDIA_TYPE, tell
+from collective.coserver.database.settings import get_settings
+from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Snoozed
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
 
 
 class Refused(HTTPException):

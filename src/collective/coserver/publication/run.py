@@ -9,12 +9,12 @@ from zope.component import adapter
 from zope.publisher.interfaces import IEndRequestEvent
 from ZPublisher.interfaces import IPubAfterTraversal, IPubFailure
 
-from collective.coserver.publication.annotation import has_ending
+from collective.coserver.identity.request_job import has_ending
 from collective.coserver.publication.inflight import runs
-from coserver_consumer.handover import ENDED
-from coserver_consumer.job import Job, RunKey
-from coserver_consumer.run_state import RunState
-from coserver_consumer.verdict import run_mark
+from coserver_consumer.model.indoubt import run_mark
+from coserver_consumer.model.job import Job, RunKey
+from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.run_state import RunState
 
 NAME = "_coserver_run"
 

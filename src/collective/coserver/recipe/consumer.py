@@ -13,8 +13,8 @@ from zc.buildout import UserError, easy_install
 from collective.coserver.recipe import options as part_options
 from collective.coserver.recipe import secret
 from collective.coserver.recipe.script import make_startable
-from coserver_consumer.config import load_settings
-from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.settings.loading import load_settings
 
 ENTRY_POINT = "coserver_consumer.cli", "main"
 INITIALIZATION = """\

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from zc.buildout import UserError
 
-from coserver_consumer.settings import Settings
+from coserver_consumer.settings.settings import Settings
 
 DISTRIBUTION = "collective.coserver"
 OWN = {"recipe", "eggs", "instance", "environment-vars"}

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from collective.coserver.engine import read
-from collective.coserver.publication.start import find_token
-from collective.coserver.settings import get_settings
-from coserver_consumer import signing, store
-from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
+from collective.coserver.database.engine import read
+from collective.coserver.database.settings import get_settings
+from collective.coserver.publication.admission import find_token
+from coserver_consumer import store
+from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.protocol import signing
 
 SCHEME = "coserver-seal"
 

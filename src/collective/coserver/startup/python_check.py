@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from coserver_consumer import python_fault
+from coserver_consumer.settings import python_fault
 
 logger = logging.getLogger(__name__)
 

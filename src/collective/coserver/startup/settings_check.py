@@ -7,8 +7,8 @@ import logging
 from zope.component import adapter
 from zope.processlifetime import IDatabaseOpenedWithRoot
 
-from collective.coserver.settings import get_settings
-from coserver_consumer.errors import ConfigurationError
+from collective.coserver.database.settings import get_settings
+from coserver_consumer.model.errors import ConfigurationError
 
 logger = logging.getLogger("collective.coserver")
 

@@ -8,16 +8,17 @@ from contextlib import AbstractContextManager, contextmanager
 import transaction
 from sqlalchemy import Connection
 
-from collective.coserver import engine, queue
+from collective.coserver import queue
+from collective.coserver.database import engine
+from collective.coserver.database.settings import get_settings
 from collective.coserver.functions.eager import EagerCalls, eagerly
-from collective.coserver.inprocess.publishing import run_call, run_view, run_xmlrpc
-from collective.coserver.settings import get_settings
+from collective.coserver.testing.publish import run_call, run_view, run_xmlrpc
 from coserver_consumer import store
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.executor import Executor
-from coserver_consumer.job import Job, State, new_id
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
+from coserver_consumer.worker.executor import Executor
 
 TASKS = {
     "view": Task(name="view", run=run_view, is_signed=True),

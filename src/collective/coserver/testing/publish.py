@@ -12,15 +12,15 @@ from zope.globalrequest import getRequest, setRequest
 from ZPublisher.httpexceptions import HTTPExceptionHandler
 from ZPublisher.WSGIPublisher import publish_module
 
-from collective.coserver.settings import get_settings
-from coserver_consumer.answer import understand
-from coserver_consumer.current_job import CurrentJob
-from coserver_consumer.handover import IN_PROCESS
-from coserver_consumer.job import Job
-from coserver_consumer.outcome import Outcome
+from collective.coserver.database.settings import get_settings
+from coserver_consumer.model.current_job import CurrentJob
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.protocol.answer import understand
+from coserver_consumer.protocol.markers import IN_PROCESS
+from coserver_consumer.protocol.request_reply import make_request
+from coserver_consumer.protocol.wsgi import ask, make_environ
 from coserver_consumer.tasks import call, xmlrpc
-from coserver_consumer.transports.run_request import make_request
-from coserver_consumer.transports.wsgi import ask, make_environ
 
 
 def run_view(current: CurrentJob) -> Outcome:

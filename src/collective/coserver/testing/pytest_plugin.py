@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collective.coserver.inprocess.consumer import InProcessConsumer
+    from collective.coserver.testing.consumer import InProcessConsumer
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def coserver_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[I
 
     It needs a functional layer that has the add-on: jobs exist when they are committed.
     """
-    from collective.coserver.inprocess.consumer import open_queue
+    from collective.coserver.testing.consumer import open_queue
 
     url = f"sqlite:///{tmp_path / 'coserver.sqlite'}"
     monkeypatch.setenv("COSERVER_DATABASE", url)

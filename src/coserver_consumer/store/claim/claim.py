@@ -14,13 +14,13 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from coserver_consumer.job import Job
-from coserver_consumer.store.limits import Turnstile
-from coserver_consumer.store.outlook import Outlook, QueueOutlook, look
-from coserver_consumer.store.picking import BEGINNING, Mark, list_lanes, mark_of, take
-from coserver_consumer.store.places import Place, Places
-from coserver_consumer.store.turns import in_turn
-from coserver_consumer.unavailable import Unavailable
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.store.claim.claim_lock import in_turn
+from coserver_consumer.store.claim.limits import Turnstile
+from coserver_consumer.store.claim.snapshot import Outlook, QueueOutlook, look
+from coserver_consumer.store.claim.take import BEGINNING, Mark, list_lanes, mark_of, take
+from coserver_consumer.store.claim.watermark import Place, Places
 
 LANES = 64  # limit keys that are looked at together
 PAGES = 16  # times so many that one claim looks at

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 LARGE = 400  # jobs
 NUMBERS = (0x636F73727663, 0x636F73727664)  # PostgreSQL's advisory locks have numbers

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import InvalidJob, UnknownLimit
-from coserver_consumer.job import MOST, Job
-from coserver_consumer.options import read_whole
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.outlook import QueueOutlook
-from coserver_consumer.store.sql import insert_unless_there, locked
-from coserver_consumer.texts import is_storable, make_line
+from coserver_consumer.model.errors import InvalidJob, UnknownLimit
+from coserver_consumer.model.job import MOST, Job
+from coserver_consumer.model.options import read_whole
+from coserver_consumer.model.texts import is_storable, make_line
+from coserver_consumer.store.claim.snapshot import QueueOutlook
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import insert_unless_there, locked
 
 EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
 DEFAULT = 1
@@ -105,14 +105,14 @@ class Turnstile:
         self._of_keys.update(keys)
         if queue.rate_period is not None:
             _forget_starts(self._connection, queue.name, queue.rate_period)
-            begun = sa.insert(schema.start).values(queue=queue.name, number=len(keys))
+            begun = sa.insert(tables.start).values(queue=queue.name, number=len(keys))
             self._connection.execute(begun)
 
 
 def limits(connection: Connection) -> list[Limit]:
     """Return all limits, sorted by name; that of every other key is always among them."""
-    columns = (schema.limit.c.name, schema.limit.c.max_running)
-    rows = connection.execute(sa.select(*columns).order_by(schema.limit.c.name))
+    columns = (tables.limit.c.name, tables.limit.c.max_running)
+    rows = connection.execute(sa.select(*columns).order_by(tables.limit.c.name))
     found = [Limit(**row) for row in rows.mappings()]
     if any(limit.name == EVERY_KEY for limit in found):
         return found
@@ -143,9 +143,9 @@ def set_limit(connection: Connection, name: str, max_running: int | None) -> Non
     if max_running is not None:
         read_whole("A limit", max_running, least=0, most=MOST)
     values = {"max_running": max_running}
-    changed = sa.update(schema.limit).where(schema.limit.c.name == name).values(**values)
+    changed = sa.update(tables.limit).where(tables.limit.c.name == name).values(**values)
     if not connection.execute(changed).rowcount and not _has_limit(connection, name):
-        connection.execute(sa.insert(schema.limit).values(name=name, **values))
+        connection.execute(sa.insert(tables.limit).values(name=name, **values))
 
 
 def remove_limit(connection: Connection, name: str) -> None:
@@ -155,7 +155,7 @@ def remove_limit(connection: Connection, name: str) -> None:
         return
     if not _has_limit(connection, name):
         raise UnknownLimit(f"No limit is called '{name}'; `coserver limits list` shows them.")
-    connection.execute(sa.delete(schema.limit).where(schema.limit.c.name == name))
+    connection.execute(sa.delete(tables.limit).where(tables.limit.c.name == name))
 
 
 def count_running(connection: Connection) -> tuple[Counter[str], Counter[str]]:
@@ -169,7 +169,7 @@ def count_running(connection: Connection) -> tuple[Counter[str], Counter[str]]:
 
 def count_starts(connection: Connection, queue: str, period: float) -> int:
     """Return how many jobs of the queue have begun in the last ``period`` seconds."""
-    at = schema.start.c
+    at = tables.start.c
     begun = sa.select(sa.func.coalesce(sa.func.sum(at.number), 0)).where(
         at.queue == queue, at.at > Now() - round(period * SECOND)
     )
@@ -177,27 +177,27 @@ def count_starts(connection: Connection, queue: str, period: float) -> int:
 
 
 def _forget_starts(connection: Connection, queue: str, period: float) -> None:
-    at = schema.start.c
-    old = sa.delete(schema.start).where(at.queue == queue, at.at <= Now() - round(period * SECOND))
+    at = tables.start.c
+    old = sa.delete(tables.start).where(at.queue == queue, at.at <= Now() - round(period * SECOND))
     connection.execute(old)
 
 
 def _has_limit(connection: Connection, name: str) -> bool:
-    query = sa.select(schema.limit.c.name).where(schema.limit.c.name == name)
+    query = sa.select(tables.limit.c.name).where(tables.limit.c.name == name)
     return connection.execute(query).first() is not None
 
 
 def _wait_for_turn(connection: Connection) -> None:
     """Lock the turnstile's row; make it first if somebody has removed it."""
-    query = sa.select(schema.limit.c.name).where(schema.limit.c.name == EVERY_KEY)
+    query = sa.select(tables.limit.c.name).where(tables.limit.c.name == EVERY_KEY)
     while connection.execute(locked(connection, query)).first() is None:
         row = {"name": EVERY_KEY, "max_running": DEFAULT}
-        connection.execute(insert_unless_there(connection, schema.limit).values(row))
+        connection.execute(insert_unless_there(connection, tables.limit).values(row))
 
 
 # A job that runs, or whose effect is being committed, has a consumer; there is an index of these.
 _RUNNING = (
-    sa.select(schema.job.c.queue, schema.job.c.limit_key, sa.func.count())
-    .where(schema.job.c.consumer.is_not(None))
-    .group_by(schema.job.c.queue, schema.job.c.limit_key)
+    sa.select(tables.job.c.queue, tables.job.c.limit_key, sa.func.count())
+    .where(tables.job.c.consumer.is_not(None))
+    .group_by(tables.job.c.queue, tables.job.c.limit_key)
 )

@@ -12,17 +12,17 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import is_state
 
 
 def set_aside(connection: Connection, job_ids: Collection[str]) -> None:
     """Note that these jobs, which this transaction has claimed, aren't begun yet."""
     if not job_ids:
         return
-    aside = sa.update(schema.job).where(schema.job.c.id.in_(job_ids))
+    aside = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
     connection.execute(aside.values(started_at=None, deadline_at=None))
 
 
@@ -31,10 +31,10 @@ def begin(connection: Connection, key: RunKey) -> bool:
 
     The deadline of one that is to be killed stays as it is: it says so.
     """
-    job = schema.job.c
+    job = tables.job.c
     deadline = Now() + sa.cast(job.timeout * SECOND, sa.BigInteger)
     begun = (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
         .values(
             started_at=Now(),

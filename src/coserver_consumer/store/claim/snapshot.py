@@ -11,15 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.picking import BEGINNING, is_behind_mark
-from coserver_consumer.store.places import Places
-from coserver_consumer.store.rows import split_names
-from coserver_consumer.store.sql import by_index, is_state
-from coserver_consumer.store.statement import Statement, parameter
-from coserver_consumer.store.values import Values
+from coserver_consumer.model.job import State
+from coserver_consumer.store.claim.take import BEGINNING, is_behind_mark
+from coserver_consumer.store.claim.watermark import Places
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.fragments import by_index, is_state
+from coserver_consumer.store.schema.loose_scan import Values
+from coserver_consumer.store.schema.rows import split_names
 
 MANY = 50  # queues; a statement about more takes long to plan, and SQLite takes 500 parts
 
@@ -119,7 +119,7 @@ def _look_at_many(
 
 def _read_rules(connection: Connection) -> dict[str, QueueOutlook]:
     """Return the queues by name as they are while nothing waits in them."""
-    queue = schema.queue.c
+    queue = tables.queue.c
     nothing = [sa.literal(0).label(name) for name in ("has_ready", "has_limited")]
     columns = [queue.name, queue.paused, queue.max_running, queue.rate_number, queue.rate_period]
     rows = connection.execute(sa.select(*columns, *nothing)).all()
@@ -172,7 +172,7 @@ def _question(count: int) -> Statement:
 def _about(family: str, number: int) -> sa.Select[Any]:
     name = parameter(f"name_{number}", type_=sa.String)
     one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
-    job, queue = schema.job.c, schema.queue.c
+    job, queue = tables.job.c, tables.queue.c
     ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
     ready = by_index(family, ready, "coserver_job_claim")
     plain = ready.where(job.limit_key == "")
@@ -190,7 +190,7 @@ def _about(family: str, number: int) -> sa.Select[Any]:
         _any(ready.where(job.limit_key > ""), job.limit_key).label("has_limited"),
         _any(asks, job.requires).label("requires"),
         _any(due, job.run_at).label("is_due"),
-    ).select_from(one.outerjoin(schema.queue, queue.name == name))
+    ).select_from(one.outerjoin(tables.queue, queue.name == name))
 
 
 def _any(query: sa.Select[Any], first: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -207,10 +207,10 @@ def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> t
     return tuple(text for text in asked if set(split_names(text)) <= set(capabilities))
 
 
-_READY = Values(schema.job.c.queue, "coserver_job_claim", is_state(State.READY))
+_READY = Values(tables.job.c.queue, "coserver_job_claim", is_state(State.READY))
 _REQUIREMENTS = Values(
-    schema.job.c.requires,
+    tables.job.c.requires,
     "coserver_job_requires",
     is_state(State.READY),
-    schema.job.c.requires.is_not(None),
+    tables.job.c.requires.is_not(None),
 )

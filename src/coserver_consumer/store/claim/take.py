@@ -8,13 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import Job, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now, family
-from coserver_consumer.store.rows import live_columns, to_job
-from coserver_consumer.store.sql import by_index, count_up, is_state
-from coserver_consumer.store.statement import Statement, is_one_of, parameter
-from coserver_consumer.store.values import Values
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import by_index, count_up, is_state
+from coserver_consumer.store.schema.loose_scan import Values
+from coserver_consumer.store.schema.rows import live_columns, to_job
 
 Mark = tuple[int, str]  # rank and id of a job
 BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
@@ -47,16 +48,16 @@ def take(
 
 
 _KEYS = Values(
-    schema.job.c.limit_key,
+    tables.job.c.limit_key,
     "coserver_job_claim",
     is_state(State.READY),
-    schema.job.c.queue == parameter("queue"),
+    tables.job.c.queue == parameter("queue"),
 )
 
 
 def mark_of(job: Job) -> Mark:
     """Return where a search goes on behind the job; see the column ``rank``."""
-    return job.run_at - job.priority * schema.MINUTE, job.id
+    return job.run_at - job.priority * tables.MINUTE, job.id
 
 
 def list_lanes(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
@@ -92,7 +93,7 @@ def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
 
 def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for the jobs that are next in a lane of a queue."""
-    job = schema.job.c
+    job = tables.job.c
     may_run = (
         job.run_at <= Now(),
         is_one_of(family, job.task, "tasks"),
@@ -103,7 +104,7 @@ def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 def _in_lane(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for what waits in a lane of a queue, in order."""
-    job = schema.job.c
+    job = tables.job.c
     query = (
         sa.select(*columns)
         .where(
@@ -123,7 +124,7 @@ def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
 
     The parameters are ``rank`` and ``after``, each with the suffix.
     """
-    job = schema.job.c
+    job = tables.job.c
     rank = parameter(f"rank{suffix}", type_=sa.BigInteger)
     after = parameter(f"after{suffix}", type_=job.id.type)
     if family == "mysql":
@@ -133,7 +134,7 @@ def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
 
 def _changes() -> dict[str, Any]:
     """Return what a claim writes into a row."""
-    job = schema.job.c
+    job = tables.job.c
     return {
         "state": sa.literal_column(f"'{State.RUNNING.value}'"),
         "run": count_up(job.run),
@@ -153,8 +154,8 @@ def _update_picked(family: str) -> sa.Executable:
     PostgreSQL is handed the picked ids as an array: for a join it may read the whole table, since
     it can't know how few they are.
     """
-    job = schema.job.c
-    update = sa.update(schema.job).values(_changes()).returning(*live_columns())
+    job = tables.job.c
+    update = sa.update(tables.job).values(_changes()).returning(*live_columns())
     if family == "sqlite":
         return update.where(job.id.in_(_pick(family, job.id)))
     picked = _pick(family, job.id).with_for_update(skip_locked=True).scalar_subquery()
@@ -164,19 +165,19 @@ def _update_picked(family: str) -> sa.Executable:
 @Statement
 def _count_waiting(family: str) -> sa.Executable:
     """Find how many wait in the lane, at most so many as are wanted, and the first one's rank."""
-    found = _in_lane(family, schema.job.c.rank).subquery()
+    found = _in_lane(family, tables.job.c.rank).subquery()
     first = sa.func.min(found.c.rank)
     return sa.select(sa.func.count().label("number"), first.label("first")).select_from(found)
 
 
 @Statement
 def _lock_picked(family: str) -> sa.Executable:
-    return _pick(family, schema.job.c.id).with_for_update(skip_locked=True)
+    return _pick(family, tables.job.c.id).with_for_update(skip_locked=True)
 
 
 @Statement
 def _update_locked(family: str) -> sa.Executable:
-    return by_index(family, sa.update(schema.job).where(_is_locked()).values(_changes()))
+    return by_index(family, sa.update(tables.job).where(_is_locked()).values(_changes()))
 
 
 @Statement
@@ -185,4 +186,4 @@ def _read_locked(family: str) -> sa.Executable:
 
 
 def _is_locked() -> sa.ColumnElement[bool]:
-    return schema.job.c.id.in_(parameter("ids", expanding=True))
+    return tables.job.c.id.in_(parameter("ids", expanding=True))

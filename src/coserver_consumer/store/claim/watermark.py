@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from coserver_consumer.store.picking import BEGINNING, Mark
+from coserver_consumer.store.claim.take import BEGINNING, Mark
 
 MARK_LASTS = 0.5  # seconds: an urgent job that comes in before the mark waits that long at most
 PAYS = 20  # times as long as it took: so long a search holds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from coserver_consumer.errors import ConfigurationError
+from coserver_consumer.model.errors import ConfigurationError
 
 DRIVERS = {
     "postgres": "postgresql+psycopg",

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 
-from coserver_consumer.store.address import wrong_option
-from coserver_consumer.store.sessions import Timeouts
+from coserver_consumer.store.database.address import wrong_option
+from coserver_consumer.store.database.sessions import Timeouts
 
 MARGIN = 1.0  # seconds beyond its own timeout in which a server has to say so
 LEAST_CONNECT = 2  # seconds; libpq takes no less
@@ -41,7 +41,9 @@ class Connecting:
     def _connect_psycopg(self, args: Any, options: dict[str, Any]) -> Any:
         from psycopg import ProgrammingError
 
-        from coserver_consumer.store.bounded import BoundedConnection  # which imports psycopg
+        from coserver_consumer.store.database.bounded_connection import (
+            BoundedConnection,  # which imports psycopg
+        )
 
         try:
             connection = BoundedConnection.connect(*args, **options)

@@ -15,16 +15,16 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.store.address import read_address, wrong_option
-from coserver_consumer.store.clock import family
-from coserver_consumer.store.connecting import Connecting
-from coserver_consumer.store.faults import is_transient
-from coserver_consumer.store.forking import leave_to_parent
-from coserver_consumer.store.liveness import watch
-from coserver_consumer.store.redaction import keep_values_out
-from coserver_consumer.store.sessions import DEFAULTS, Sessions, Timeouts
-from coserver_consumer.store.sqlite_file import SqliteFile
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.store.database.address import read_address, wrong_option
+from coserver_consumer.store.database.connecting import Connecting
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.faults import is_transient
+from coserver_consumer.store.database.forking import leave_to_parent
+from coserver_consumer.store.database.pool_check import watch
+from coserver_consumer.store.database.redaction import keep_values_out
+from coserver_consumer.store.database.sessions import DEFAULTS, Sessions, Timeouts
+from coserver_consumer.store.database.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 

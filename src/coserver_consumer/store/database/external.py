@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import NullPool
 
-from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.store.address import show_address
-from coserver_consumer.store.redaction import keep_values_out
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.redaction import keep_values_out
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What kind of trouble a database error is.
 
 ``classify`` tells apart what a database says about itself, which passes, and what it says about a
-row, which another try won't change. The codes are in ``codes``.
+row, which another try won't change. The codes are in ``error_codes``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import assert_never
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from coserver_consumer.store import codes
+from coserver_consumer.store.database import error_codes
 
 Code = str | int | None
 
@@ -41,7 +41,7 @@ def classify(error: BaseException) -> Fault:
         case "postgresql":
             return _classify_postgresql(error)
         case "mysql":
-            return _by_code(find_code(error), codes.OUTAGE_MYSQL, codes.ROW_MYSQL)
+            return _by_code(find_code(error), error_codes.OUTAGE_MYSQL, error_codes.ROW_MYSQL)
         case "sqlite":
             return _classify_sqlite(error)
         case None:
@@ -64,24 +64,24 @@ def is_refusal(error: BaseException) -> bool:
         return False
     code = find_code(error.orig)
     if isinstance(code, str):
-        return not code.startswith(codes.UNREACHABLE_POSTGRESQL)
-    return code is not None and code not in codes.UNREACHABLE
+        return not code.startswith(error_codes.UNREACHABLE_POSTGRESQL)
+    return code is not None and code not in error_codes.UNREACHABLE
 
 
 def is_transient(error: DBAPIError) -> bool:
     """Return True if the same transaction may well succeed when tried again at once."""
     code = find_code(error.orig)
     return (
-        code in codes.TRANSIENT_POSTGRESQL
-        or code in codes.TRANSIENT_MYSQL
-        or (_find_family(error.orig) == "sqlite" and code in codes.TRANSIENT_SQLITE)
+        code in error_codes.TRANSIENT_POSTGRESQL
+        or code in error_codes.TRANSIENT_MYSQL
+        or (_find_family(error.orig) == "sqlite" and code in error_codes.TRANSIENT_SQLITE)
         or _is_lost_key_race(error)
     )
 
 
 def is_in_the_way(error: DBAPIError) -> bool:
     """Return True if others have locked what was to be changed, or have put rows there."""
-    return find_code(error.orig) in codes.IN_THE_WAY
+    return find_code(error.orig) in error_codes.IN_THE_WAY
 
 
 def find_code(original: BaseException | None) -> Code:
@@ -95,25 +95,25 @@ def find_code(original: BaseException | None) -> Code:
             return number if isinstance(number, int) else None
         case "sqlite":
             result = getattr(original, "sqlite_errorcode", None)
-            return None if result is None else int(result) & codes.PRIMARY
+            return None if result is None else int(result) & error_codes.PRIMARY
         case None:
             return None
         case family:
             assert_never(family)
 
 
-def _find_family(original: BaseException | None) -> codes.Family | None:
+def _find_family(original: BaseException | None) -> error_codes.Family | None:
     """Return whose driver raised the error, None if it is no driver's."""
     package = type(original).__module__.partition(".")[0]
-    return codes.DRIVERS.get(package)
+    return error_codes.DRIVERS.get(package)
 
 
 def _classify_postgresql(error: BaseException) -> Fault:
     code = find_code(error)
     if isinstance(code, str):
-        if code.startswith(codes.OUTAGE_POSTGRESQL):
+        if code.startswith(error_codes.OUTAGE_POSTGRESQL):
             return Fault.OUTAGE
-        return Fault.ROW if code.startswith(codes.ROW_POSTGRESQL) else Fault.BUG
+        return Fault.ROW if code.startswith(error_codes.ROW_POSTGRESQL) else Fault.BUG
     # Without a code it is the driver's own word. An internal error is an answer that it didn't
     # expect, such as a pooler's for a session that the server has ended.
     kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -123,9 +123,9 @@ def _classify_postgresql(error: BaseException) -> Fault:
 
 
 def _classify_sqlite(error: BaseException) -> Fault:
-    if find_code(error) == codes.SQLITE_ERROR and "no such table" in str(error):
+    if find_code(error) == error_codes.SQLITE_ERROR and "no such table" in str(error):
         return Fault.OUTAGE
-    return _by_code(find_code(error), codes.OUTAGE_SQLITE, codes.ROW_SQLITE)
+    return _by_code(find_code(error), error_codes.OUTAGE_SQLITE, error_codes.ROW_SQLITE)
 
 
 def _by_code(code: Code, outages: frozenset[int], rows: frozenset[int]) -> Fault:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from coserver_consumer.store.engine import is_behind_pooler
+from coserver_consumer.store.database.engine import is_behind_pooler
 
 CHANNEL = "coserver"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from coserver_consumer.errors import StoreUnavailable
-from coserver_consumer.store.address import show_address
-from coserver_consumer.store.faults import is_refusal
-from coserver_consumer.store.redaction import describe
+from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.faults import is_refusal
+from coserver_consumer.store.database.redaction import describe
 
 
 def name_outage(engine: Engine, error: Exception) -> StoreUnavailable:

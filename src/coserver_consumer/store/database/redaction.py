@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
-from coserver_consumer.store.codes import NAMES_ONLY_MYSQL
-from coserver_consumer.store.faults import Fault, classify, find_code
+from coserver_consumer.store.database.error_codes import NAMES_ONLY_MYSQL
+from coserver_consumer.store.database.faults import Fault, classify, find_code
 
 NOT_SHOWN = "..."
 DATA_EXCEPTION = "22"  # the class of PostgreSQL's errors that quote what they refuse

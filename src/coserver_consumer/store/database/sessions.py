@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from coserver_consumer.store.pooler import is_pooled, prepare_nothing, set_for_transaction
-from coserver_consumer.store.types import load_json, read_text
+from coserver_consumer.store.database.json_text import load_json, read_text
+from coserver_consumer.store.database.pooler import is_pooled, prepare_nothing, set_for_transaction
 
 # Statistics lag behind, and a table that PostgreSQL takes for small may have been large. A scan
 # that must be all the same "costs" so much then that it would compile the query each time.

@@ -5,6 +5,7 @@ One that was deleted or replaced goes on to take what is written to it, and nobo
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,11 +13,12 @@ from urllib.parse import quote
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from coserver_consumer import logs
-from coserver_consumer.store.codes import SQLITE_CANTOPEN
+from coserver_consumer.store.database.error_codes import SQLITE_CANTOPEN
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, OperationalError
+
+log = logging.getLogger("coserver")
 
 IDENTITY = "coserver_file"
 LOG, INDEX = "-wal", "-shm"
@@ -65,7 +67,10 @@ class SqliteFile:
         found = _identify(self._path)
         record.info[IDENTITY] = found
         if self._identity not in (None, found):
-            logs.database_replaced(self._path)
+            log.warning(
+                "The database's file %s was replaced by another; connections to it are made anew",
+                self._path,
+            )
         self._identity = found
 
     def _check(self, _connection: Any, record: Any, _proxy: Any) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, CursorResult
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 MARK = "b_"  # SQLAlchemy keeps the bare names for columns
 READING_DRIVERS = ("psycopg",)

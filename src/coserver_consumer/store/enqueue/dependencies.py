@@ -1,7 +1,7 @@
 """Jobs that wait for others: who waits for whom.
 
 A row of ``coserver_dependency`` says that a job waits for a parent; ``waits_for`` of the job counts
-its rows. ``settling`` takes them away.
+its rows. ``dependents`` takes them away.
 
 A job names its parents when it is added and never again. So there are no cycles: its parents were
 there before it. Only ``repoint`` has to look out for one.
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.rows import to_state
-from coserver_consumer.store.settling import settle
-from coserver_consumer.store.sql import locked, pages
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.store.finish.dependents import settle
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.fragments import locked, pages
+from coserver_consumer.store.schema.rows import to_state
 
 
 def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, str]) -> None:
@@ -43,7 +43,7 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
         for job in waiting
         for parent in {made.get(parent, parent) for parent in job.after}
     ]
-    connection.execute(sa.insert(schema.dependency), rows)
+    connection.execute(sa.insert(tables.dependency), rows)
     if made.keys() != set(made.values()):
         _count_waits(connection, [job.id for job in waiting])
     settle(connection, ended)
@@ -59,11 +59,11 @@ class Parent:
 
 def parents(connection: Connection, job_id: str, *, limit: int = 100) -> list[Parent]:
     """Return what a job still waits for, the ended ones first."""
-    dependency, live, past = schema.dependency.c, schema.job.c, schema.history.c
+    dependency, live, past = tables.dependency.c, tables.job.c, tables.history.c
     query = (
         sa.select(dependency.parent_id, live.state.label("live"), past.state.label("past"))
-        .outerjoin(schema.job, live.id == dependency.parent_id)
-        .outerjoin(schema.history, past.id == dependency.parent_id)
+        .outerjoin(tables.job, live.id == dependency.parent_id)
+        .outerjoin(tables.history, past.id == dependency.parent_id)
         .where(dependency.job_id == job_id)
         .order_by(past.state.is_(None), dependency.parent_id)
         .limit(limit)
@@ -85,12 +85,12 @@ def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
     _, ended = _hold_parents(connection, [holder_id])
     moving = waiting - _find_ancestors(connection, holder_id)
     both = moving & _find_children(connection, holder_id)
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     for page in pages(sorted(moving - both)):
-        one = sa.update(schema.dependency).where(dependency.job_id.in_(page))
+        one = sa.update(tables.dependency).where(dependency.job_id.in_(page))
         connection.execute(one.where(dependency.parent_id == job_id).values(parent_id=holder_id))
     for page in pages(sorted(both)):
-        double = sa.delete(schema.dependency).where(dependency.job_id.in_(page))
+        double = sa.delete(tables.dependency).where(dependency.job_id.in_(page))
         connection.execute(double.where(dependency.parent_id == job_id))
     _count_waits(connection, sorted(both))
     settle(connection, ended)
@@ -98,19 +98,19 @@ def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
 
 def forget_parents(connection: Connection, job_id: str) -> None:
     """Let a job wait for nobody."""
-    waits = sa.delete(schema.dependency).where(schema.dependency.c.job_id == job_id)
+    waits = sa.delete(tables.dependency).where(tables.dependency.c.job_id == job_id)
     connection.execute(waits)
 
 
 def _find_children(connection: Connection, job_id: str) -> set[str]:
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     query = sa.select(dependency.job_id).where(dependency.parent_id == job_id)
     return set(connection.execute(query).scalars())
 
 
 def _find_ancestors(connection: Connection, job_id: str) -> set[str]:
     """Return a job, what it waits for, what that waits for, and so on."""
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     found = {job_id}
     latest = {job_id}
     while latest:
@@ -125,15 +125,15 @@ def _find_ancestors(connection: Connection, job_id: str) -> set[str]:
 
 def _count_waits(connection: Connection, job_ids: Iterable[str]) -> None:
     """Count what live jobs wait for, some of whose parents turned out to be one."""
-    dependency, job = schema.dependency.c, schema.job.c
+    dependency, job = tables.dependency.c, tables.job.c
     left = sa.select(sa.func.count()).where(dependency.job_id == job.id).scalar_subquery()
     for page in pages(job_ids):
-        connection.execute(sa.update(schema.job).where(job.id.in_(page)).values(waits_for=left))
+        connection.execute(sa.update(tables.job).where(job.id.in_(page)).values(waits_for=left))
 
 
 def resettle(connection: Connection, job_ids: Sequence[str]) -> None:
     """Tell jobs which of their parents ended, or became one, while they weren't live themselves."""
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     awaited: set[str] = set()
     for page in pages(job_ids):
         query = sa.select(dependency.parent_id).where(dependency.job_id.in_(page))
@@ -163,10 +163,10 @@ def _hold_parents(
     live: set[str] = set()
     ended: dict[str, State] = {}
     for page in pages(sorted(parents)):
-        live |= _hold(connection, schema.job, page).keys()
-        ended |= _hold(connection, schema.history, set(page) - live)
+        live |= _hold(connection, tables.job, page).keys()
+        ended |= _hold(connection, tables.history, set(page) - live)
         revived = set(page) - live - ended.keys()
-        live |= _hold(connection, schema.job, revived).keys()
+        live |= _hold(connection, tables.job, revived).keys()
     return live, ended
 
 

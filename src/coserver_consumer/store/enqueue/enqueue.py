@@ -12,30 +12,29 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.exception_text import brief
-from coserver_consumer.job import Job, NewJob, State
-from coserver_consumer.options import check_numbers
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.dependencies import attach
-from coserver_consumer.store.reading import is_id
-from coserver_consumer.store.rows import join_names
-from coserver_consumer.store.statement import Statement, parameter
-from coserver_consumer.store.uniqueness import insert_keyed
-from coserver_consumer.texts import is_storable, make_line
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import Job, NewJob, State, is_id
+from coserver_consumer.model.options import check_numbers
+from coserver_consumer.model.texts import is_storable, make_line
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.enqueue.dependencies import attach
+from coserver_consumer.store.enqueue.unique_keys import insert_keyed
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.rows import join_names
 
 MAX_PAYLOAD = 1_048_576  # bytes
 MOST_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: an emoji
 MOST_NESTED = 100  # lists and mappings in each other
-INSERT = sa.insert(schema.job)
+INSERT = sa.insert(tables.job)
 PAGE = 1000  # rows in one statement
 MOST_NAMED = 10  # jobs that a message names
 _ENCODE = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 JSON_COLUMNS = frozenset({"args", "origin", "evidence"})
 AS_TEXT = JSON_COLUMNS | {"payload"}
 LIMITS = {
-    name: schema.job.c[name].type.length  # type: ignore[attr-defined]
+    name: tables.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("queue", "task", "owner", "site", "title", "unique_key", "limit_key", "requires")
 }
 
@@ -139,7 +138,7 @@ def _insert_as_json(names: tuple[str, ...]) -> Statement:
         rows = sa.func.json_to_recordset(sa.cast(parameter("rows", type_=sa.Text), postgresql.JSON))
         found = rows.table_valued(*columns).render_derived(name="told", with_types=True)
         values = [_read(found.c[name], name) for name in names]
-        return sa.insert(schema.job).from_select(names, sa.select(*values), include_defaults=False)
+        return sa.insert(tables.job).from_select(names, sa.select(*values), include_defaults=False)
 
     return Statement(build)
 
@@ -152,7 +151,7 @@ def _read(told: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
 
 
 def _type_in_json(name: str) -> Any:
-    return sa.Text() if name in AS_TEXT else schema.job.c[name].type
+    return sa.Text() if name in AS_TEXT else tables.job.c[name].type
 
 
 def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> list[dict[str, Any]]:

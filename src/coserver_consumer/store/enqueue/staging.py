@@ -10,20 +10,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.merging import as_merged
-from coserver_consumer.store import schema
-from coserver_consumer.store.adding import add_many, stage
-from coserver_consumer.store.clock import SECOND
-from coserver_consumer.store.dependencies import repoint, resettle
-from coserver_consumer.store.history import cap_error, revive_if_fit
-from coserver_consumer.store.settling import DUE_STATE, cancel_unneeded, end_jobs
-from coserver_consumer.store.sql import is_state, lazily, locked
-from coserver_consumer.store.uniqueness import FREE
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.store.enqueue.dependencies import repoint, resettle
+from coserver_consumer.store.enqueue.enqueue import add_many, stage
+from coserver_consumer.store.enqueue.unique_keys import FREE
+from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_jobs
+from coserver_consumer.store.finish.effects import PACKED
+from coserver_consumer.store.finish.history import cap_error, revive_if_fit
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND
+from coserver_consumer.store.schema.fragments import is_state, lazily, locked
+from coserver_consumer.store.schema.merging import as_merged
 
 RESTORED = "Its request isn't in the ZODB, which seems to have been restored from a backup."
-# Why nothing can be told of a transaction.
-PACKED = "the ZODB was packed, or restored from a backup, meanwhile"
 NOWHERE = "its row names no ZODB that could be looked at"
 
 
@@ -65,7 +64,7 @@ def _take_back(connection: Connection, job_id: str) -> bool:
     """
     why = revive_if_fit(connection, job_id, state=State.STAGED)
     if why is not None:
-        ended = sa.update(schema.history).where(schema.history.c.id == job_id)
+        ended = sa.update(tables.history).where(tables.history.c.id == job_id)
         connection.execute(ended.values(state=State.UNKNOWN.value, error=cap_error(why)))
     return why is None
 
@@ -84,7 +83,7 @@ def drop(connection: Connection, batch: str) -> int:
 
     A job that bears the transaction's id was ready before: the ZODB was restored without it.
     """
-    lost = _end_staged(connection, batch, State.DROPPED, RESTORED, schema.job.c.tid.is_not(None))
+    lost = _end_staged(connection, batch, State.DROPPED, RESTORED, tables.job.c.tid.is_not(None))
     return lost + _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
 
 
@@ -101,7 +100,7 @@ def _end_staged(
     reason: str,
     *conditions: sa.ColumnElement[bool],
 ) -> int:
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id).where(job.batch == batch, is_state(State.STAGED), *conditions)
     ids = connection.execute(locked(connection, query)).scalars().all()
     if ids:
@@ -113,9 +112,9 @@ def _end_staged(
 def _promotion(dialect: str) -> sa.Update:
     """Return the statement, built once: it is sent while the ZODB's client waits."""
     return (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(
-            schema.job.c.batch == sa.bindparam("b_batch"),
+            tables.job.c.batch == sa.bindparam("b_batch"),
             is_state(State.STAGED),
             *lazily(dialect),
         )
@@ -141,7 +140,7 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
 
 def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
     """Return the ids and unique keys of the staged jobs that have one, the first job first."""
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id, job.unique_key).where(
         job.batch == batch, is_state(State.STAGED), job.unique_key.is_not(None)
     )
@@ -150,21 +149,21 @@ def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
 
 def _held(connection: Connection, batch: str) -> dict[str, str]:
     """Return the jobs whose key another live job holds, and that one."""
-    holder = schema.job.alias("holder")
+    holder = tables.job.alias("holder")
     query = (
-        sa.select(schema.job.c.id, holder.c.id.label("holder"))
-        .join(holder, holder.c.held_key == schema.job.c.unique_key)
-        .where(schema.job.c.batch == batch, is_state(State.STAGED))
+        sa.select(tables.job.c.id, holder.c.id.label("holder"))
+        .join(holder, holder.c.held_key == tables.job.c.unique_key)
+        .where(tables.job.c.batch == batch, is_state(State.STAGED))
     )
     return {row.id: row.holder for row in connection.execute(query)}
 
 
 def _late(connection: Connection, batch: str) -> dict[str, str]:
     """Return the jobs whose key is held for a period, and the last job that was made in it."""
-    job, ended = schema.job.c, schema.history.c
+    job, ended = tables.job.c, tables.history.c
     query = (
         sa.select(job.id, ended.id.label("holder"))
-        .join(schema.history, ended.unique_key == job.unique_key)
+        .join(tables.history, ended.unique_key == job.unique_key)
         .where(
             job.batch == batch,
             is_state(State.STAGED),
@@ -178,8 +177,8 @@ def _late(connection: Connection, batch: str) -> dict[str, str]:
 
 
 def _dropped(connection: Connection, batch: str) -> Any:
-    query = sa.select(schema.history.c.id).where(
-        schema.history.c.batch == batch,
-        schema.history.c.state == sa.literal_column("'dropped'"),
+    query = sa.select(tables.history.c.id).where(
+        tables.history.c.batch == batch,
+        tables.history.c.state == sa.literal_column("'dropped'"),
     )
     return connection.execute(query).scalars().all()

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now, family
-from coserver_consumer.store.sql import insert_unless_there
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.job import State
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import insert_unless_there
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -29,7 +30,7 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
     Raises ``InvalidJob`` for a job that was added before and holds its key no more.
     """
     while True:  # the one that stood in the way may have ended meanwhile
-        connection.execute(insert_unless_there(connection, schema.job).values(row))
+        connection.execute(insert_unless_there(connection, tables.job).values(row))
         holder = find_holder(connection, row["unique_key"])
         if holder == row["id"] and row["unique_for"]:
             return _yield_to_earlier(connection, row)
@@ -40,13 +41,13 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
 
 
 def _is_live(connection: Connection, job_id: str) -> bool:
-    query = sa.select(schema.job.c.id).where(schema.job.c.id == job_id)
+    query = sa.select(tables.job.c.id).where(tables.job.c.id == job_id)
     return connection.execute(_of_now(connection, query)).first() is not None
 
 
 def find_holder(connection: Connection, unique_key: str) -> str | None:
     """Return the id of the live job that holds the key."""
-    query = sa.select(schema.job.c.id).where(schema.job.c.held_key == unique_key)
+    query = sa.select(tables.job.c.id).where(tables.job.c.held_key == unique_key)
     return connection.execute(_of_now(connection, query)).scalar()
 
 
@@ -62,7 +63,7 @@ def _of_now(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:
 
 def find_recent(connection: Connection, unique_key: str, period: float) -> str | None:
     """Return the id of the last ended job with the key that was made in these seconds."""
-    ended = schema.history.c
+    ended = tables.history.c
     query = (
         sa.select(ended.id)
         .where(
@@ -81,5 +82,5 @@ def _yield_to_earlier(connection: Connection, row: dict[str, Any]) -> str:
     earlier = find_recent(connection, row["unique_key"], row["unique_for"])
     if earlier is None:
         return str(row["id"])
-    connection.execute(sa.delete(schema.job).where(schema.job.c.id == row["id"]))
+    connection.execute(sa.delete(tables.job).where(tables.job.c.id == row["id"]))
     return earlier

@@ -15,11 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.settling import end_jobs
-from coserver_consumer.store.sql import insert_unless_there, is_state, locked, pages
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, locked, pages
 
 PAGE = 500  # jobs that are looked at together
 MOVABLE = (State.READY, State.SCHEDULED, State.BLOCKED, State.RUNNING)
@@ -36,7 +36,7 @@ class Origin:
 
 def find_agreed(connection: Connection, database: str) -> int | None:
     """Return the ZODB's transaction up to which the queue agrees with it, None if nobody knows."""
-    zodb = schema.zodb.c
+    zodb = tables.zodb.c
     return connection.execute(sa.select(zodb.tid).where(zodb.name == database)).scalar()
 
 
@@ -46,9 +46,9 @@ def agree(connection: Connection, database: str, tid: int, *, since: int | None 
     Return False, and keep nothing, if what is kept isn't between ``since`` and ``tid``: then one of
     the two was restored meanwhile. Without ``since`` it is kept whatever was.
     """
-    row, zodb = {"name": database, "tid": tid}, schema.zodb.c
-    connection.execute(insert_unless_there(connection, schema.zodb).values(row))
-    kept = sa.update(schema.zodb).where(zodb.name == database).values(tid=tid, at=Now())
+    row, zodb = {"name": database, "tid": tid}, tables.zodb.c
+    connection.execute(insert_unless_there(connection, tables.zodb).values(row))
+    kept = sa.update(tables.zodb).where(zodb.name == database).values(tid=tid, at=Now())
     if since is not None:
         kept = kept.where(zodb.tid.between(since, tid))
     return connection.execute(kept).rowcount == 1
@@ -88,14 +88,14 @@ def rebase(connection: Connection, database: str, has: Callable[[int], bool], *,
     ``has`` tells whether it is there. Return how many jobs that are.
     """
     moved = 0
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id, job.state, job.evidence).where(
         is_state(State.STAGED, State.FINISHING)
     )
     for row in connection.execute(locked(connection, query)).all():
         tid = row.evidence.get("base_tid") if _is_of(row, database) else None
         if isinstance(tid, int) and tid > base and not has(tid):
-            changed = sa.update(schema.job).where(job.id == row.id)
+            changed = sa.update(tables.job).where(job.id == row.id)
             connection.execute(changed.values(evidence=row.evidence | {"base_tid": base}))
             moved += 1
     return moved
@@ -112,8 +112,8 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
         runs[key.job_id] = max(key.run, runs.get(key.job_id, 0))
     completed: list[str] = []
     for page in pages(sorted(runs)):
-        query = sa.select(schema.job.c.id, schema.job.c.run, schema.job.c.state)
-        rows = connection.execute(locked(connection, query.where(schema.job.c.id.in_(page)))).all()
+        query = sa.select(tables.job.c.id, tables.job.c.run, tables.job.c.state)
+        rows = connection.execute(locked(connection, query.where(tables.job.c.id.in_(page)))).all()
         retried = _find_retried(connection, page)
         done = [row.id for row in rows if _is_done(row, runs[row.id], retried)]
         if done:
@@ -124,7 +124,7 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
 
 def _select_before(connection: Connection, last: sa.Row[Any] | None) -> sa.Select[Any]:
     """Return the query for the live jobs that may be doubted, those of the last requests first."""
-    job = schema.job.c
+    job = tables.job.c
     columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run, job.attempt)
     query = sa.select(*columns).where(
         job.tid.is_not(None), job.batch.is_not(None), is_state(*MOVABLE)
@@ -142,7 +142,7 @@ def _stage_again(connection: Connection, rows: Iterable[sa.Row[Any]], base: int)
         evidence = dict(row.evidence)
         if _is_beyond(evidence.get("base_tid"), base):
             evidence["base_tid"] = base
-        staged = sa.update(schema.job).where(schema.job.c.id == row.id)
+        staged = sa.update(tables.job).where(tables.job.c.id == row.id)
         connection.execute(
             staged.values(
                 state=State.STAGED.value,
@@ -169,7 +169,7 @@ def _to_origin(row: sa.Row[Any]) -> Origin:
 
 def _find_retried(connection: Connection, job_ids: list[str]) -> set[str]:
     """Return those of the jobs that somebody has let run again after their end."""
-    audit = schema.audit.c
+    audit = tables.audit.c
     query = sa.select(audit.job_id).where(audit.action == "retry", audit.job_id.in_(job_ids))
     return set(connection.execute(query).scalars())
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.history import (
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
+from coserver_consumer.store.finish.history import (
     MAX_RESULT,
     delete_returning,
     encode,
@@ -20,8 +20,8 @@ from coserver_consumer.store.history import (
     select_moved,
     write_result,
 )
-from coserver_consumer.store.sql import is_state
-from coserver_consumer.store.statement import Statement, is_one_of, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.fragments import is_state
 
 _COMPLETED: sa.ColumnElement[str] = sa.literal_column(f"'{State.COMPLETED.value}'")
 
@@ -64,11 +64,11 @@ def _complete_alike(family: str) -> sa.Executable:
 
 @Statement
 def _delete_alike(family: str) -> sa.Executable:
-    return sa.delete(schema.job).where(*_are_alike(family))
+    return sa.delete(tables.job).where(*_are_alike(family))
 
 
 def _are_alike(family: str) -> list[sa.ColumnElement[bool]]:
-    job = schema.job.c
+    job = tables.job.c
     is_ours = [is_one_of(family, job.id, "ids"), job.run == parameter("run")]
     return [*is_ours, is_state(State.RUNNING), ~job.is_parent]
 
@@ -86,7 +86,7 @@ def _move_each() -> sa.Insert:
     There is no join: PostgreSQL keeps a plan that it has made while the table was empty, and may go
     through all running jobs for each that has ended.
     """
-    job = schema.job.c
+    job = tables.job.c
     text = sa.cast(parameter("told", type_=sa.Text), postgresql.JSONB)
     told = sa.select(text.label("told")).cte("told").prefix_with("MATERIALIZED")
     ids = sa.select(sa.cast(sa.func.jsonb_object_keys(told.c.told), job.id.type))
@@ -103,7 +103,7 @@ def _move_each() -> sa.Insert:
         is_state(State.RUNNING),
         ~job.is_parent,
     )
-    result = sa.cast(said(gone.c, 1), schema.history.c.result.type).label("result")
+    result = sa.cast(said(gone.c, 1), tables.history.c.result.type).label("result")
     return insert_moved(sa.select(*ended_columns(gone.c, _COMPLETED), result), "result")
 
 
@@ -111,15 +111,15 @@ def _copy_completed() -> sa.Insert:
     """Return SQLite's; ``_delete_each`` follows, which finds the same rows."""
     told = _told_runs()
     result = sa.type_coerce(_said(told, 1), sa.Text).label("result")
-    query = sa.select(*ended_columns(schema.job.c, _COMPLETED), result)
-    return insert_moved(query.join_from(told, schema.job, _is_told(told)), "result")
+    query = sa.select(*ended_columns(tables.job.c, _COMPLETED), result)
+    return insert_moved(query.join_from(told, tables.job, _is_told(told)), "result")
 
 
 @Statement
 def _delete_each(_family: str) -> sa.Executable:
     told = _told_runs()
-    ids = sa.select(schema.job.c.id).join_from(told, schema.job, _is_told(told))
-    return sa.delete(schema.job).where(schema.job.c.id.in_(ids))
+    ids = sa.select(tables.job.c.id).join_from(told, tables.job, _is_told(told))
+    return sa.delete(tables.job).where(tables.job.c.id.in_(ids))
 
 
 def _told_runs() -> sa.TableValuedAlias:
@@ -131,7 +131,7 @@ def _said(told: sa.TableValuedAlias, at: int) -> sa.ColumnElement[Any]:
 
 
 def _is_told(told: sa.TableValuedAlias) -> sa.ColumnElement[bool]:
-    job = schema.job.c
+    job = tables.job.c
     return sa.and_(
         job.id == told.c.key,
         job.run == _said(told, 0),

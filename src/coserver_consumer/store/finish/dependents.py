@@ -14,18 +14,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.store import history, schema
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import find_twins, move_to_history
-from coserver_consumer.store.sql import count_down, count_up, is_state, locked, pages, whole
+from coserver_consumer.model.job import Job, RunKey, State
+from coserver_consumer.store.finish import history
+from coserver_consumer.store.finish.history import find_twins, move_to_history
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.fragments import (
+    count_down,
+    count_up,
+    is_state,
+    locked,
+    pages,
+    whole,
+)
 
 NOBODY_FAILED = "None of the jobs that it waited for failed."
 
 # What a job becomes that waits for nobody any more.
 DUE_STATE = sa.case(
-    (schema.job.c.waits_for > 0, State.BLOCKED.value),
-    (schema.job.c.run_at > Now(), State.SCHEDULED.value),
+    (tables.job.c.waits_for > 0, State.BLOCKED.value),
+    (tables.job.c.run_at > Now(), State.SCHEDULED.value),
     else_=State.READY.value,
 )
 
@@ -71,7 +79,7 @@ def cancel_unneeded(connection: Connection, batch: str) -> None:
 
     The others are held, so that a parent which ends now finds them promoted.
     """
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id, job.waits_for, job.failed_parents).where(
         job.batch == batch, is_state(State.STAGED), job.only_if_failed
     )
@@ -95,14 +103,14 @@ def _take_away(connection: Connection, ended: Mapping[str, State]) -> list[str]:
     """
     done: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     for page in pages(ended):
         query = sa.select(
             dependency.parent_id,
             dependency.job_id,
             dependency.accepts_failure,
-            schema.job.c.id.is_not(None).label("is_live"),
-        ).outerjoin(schema.job, schema.job.c.id == dependency.job_id)
+            tables.job.c.id.is_not(None).label("is_live"),
+        ).outerjoin(tables.job, tables.job.c.id == dependency.job_id)
         rows = connection.execute(query.where(dependency.parent_id.in_(page))).all()
         fulfilled = [
             row
@@ -114,7 +122,7 @@ def _take_away(connection: Connection, ended: Mapping[str, State]) -> list[str]:
         for row in fulfilled:
             done[row.job_id] += 1
             failed[row.job_id] += not _is_done(ended[row.parent_id])
-        gone = sa.delete(schema.dependency).where(dependency.parent_id.in_(page))
+        gone = sa.delete(tables.dependency).where(dependency.parent_id.in_(page))
         if len(fulfilled) < len(rows):
             gone = gone.where(_is_one_of(fulfilled))
         connection.execute(gone)
@@ -127,7 +135,7 @@ def _is_done(state: State) -> bool:
 
 
 def _is_one_of(rows: Sequence[Any]) -> sa.ColumnElement[bool]:
-    dependency = schema.dependency.c
+    dependency = tables.dependency.c
     return sa.or_(
         *(
             sa.and_(dependency.parent_id == row.parent_id, dependency.job_id == row.job_id)
@@ -140,9 +148,9 @@ def _count_down(connection: Connection, done: Counter[str], failed: Counter[str]
     """Write how many parents of each job have ended, in the order of their ids: no deadlocks."""
     if not done:
         return
-    job = schema.job.c
+    job = tables.job.c
     statement = (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id == sa.bindparam("b_id"))
         .values(
             waits_for=count_down(job.waits_for, sa.bindparam("b_done", type_=sa.Integer)),
@@ -158,7 +166,7 @@ def _count_down(connection: Connection, done: Counter[str], failed: Counter[str]
 def _find_free(connection: Connection, job_ids: Sequence[str]) -> list[str]:
     """Let those of the jobs go that wait for nobody; return those that aren't needed then."""
     unneeded: list[str] = []
-    job = schema.job.c
+    job = tables.job.c
     for page in pages(job_ids):
         free = sa.select(job.id, job.only_if_failed, job.failed_parents).where(
             job.id.in_(page), is_state(State.BLOCKED), job.waits_for <= 0
@@ -167,7 +175,7 @@ def _find_free(connection: Connection, job_ids: Sequence[str]) -> list[str]:
         idle = [row.id for row in rows if row.only_if_failed and not row.failed_parents]
         due = [row.id for row in rows if row.id not in idle]
         if due:
-            connection.execute(sa.update(schema.job).where(job.id.in_(due)).values(state=DUE_STATE))
+            connection.execute(sa.update(tables.job).where(job.id.in_(due)).values(state=DUE_STATE))
         unneeded += idle
     return unneeded
 
@@ -183,6 +191,6 @@ def _cancel(connection: Connection, job_ids: Sequence[str]) -> list[str]:
 
 def _find_parents(connection: Connection, job_ids: Sequence[str]) -> list[str]:
     """Return those of the live jobs that others wait for."""
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id).where(job.id.in_(job_ids), job.is_parent)
     return list(connection.execute(query).scalars())

@@ -12,14 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.batches import PACKED
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.history import MAX_RESULT, hold_run
-from coserver_consumer.store.settling import end_run
-from coserver_consumer.store.sql import count_down, count_up, is_state
-from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.finish.dependents import end_run
+from coserver_consumer.store.finish.history import MAX_RESULT, hold_run
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.fragments import count_down, count_up, is_state
+
+# Why nothing can be told of a transaction.
+PACKED = "the ZODB was packed, or restored from a backup, meanwhile"
 
 
 def hold_running(connection: Connection, key: RunKey) -> bool:
@@ -38,9 +40,9 @@ def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bo
 
 @Statement
 def _vote(_family: str) -> sa.Executable:
-    job = schema.job.c
+    job = tables.job.c
     return (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(
             job.id == parameter("job_id"),
             job.run == parameter("run"),
@@ -76,7 +78,7 @@ def revoke(connection: Connection, key: RunKey) -> bool:
 
     If somebody had cancelled it before the vote, it is cancelled; nobody can from then on.
     """
-    job = schema.job.c
+    job = tables.job.c
     asked = sa.select(job.id).where(
         job.id == key.job_id, is_state(State.FINISHING), job.cancel_at.is_not(None)
     )
@@ -84,7 +86,7 @@ def revoke(connection: Connection, key: RunKey) -> bool:
         reason = "cancelled; what it did was never committed"
         return end_run(connection, key, was=State.FINISHING, state=State.CANCELLED, error=reason)
     statement = (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id == key.job_id, job.run == key.run, is_state(State.FINISHING))
         .values(
             state=State.READY.value,

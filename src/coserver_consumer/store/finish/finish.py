@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.lifecycle import Ending, heed_cancel
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.completing import complete_runs
-from coserver_consumer.store.history import MAX_RESULT, cap_error, move_to_history
-from coserver_consumer.store.settling import settle
-from coserver_consumer.store.sql import by_index, count_down, is_state
-from coserver_consumer.store.statement import Statement, is_one_of
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.lifecycle import Ending, heed_cancel
+from coserver_consumer.store.database.statement import Statement, is_one_of
+from coserver_consumer.store.finish.complete_many import complete_runs
+from coserver_consumer.store.finish.dependents import settle
+from coserver_consumer.store.finish.history import MAX_RESULT, cap_error, move_to_history
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import by_index, count_down, is_state
 
 MAX_TRACEBACK = 32_768  # characters
 
@@ -70,7 +70,7 @@ def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
     """Return those of the runs that are history."""
     if not keys:
         return set()
-    ended = schema.history.c
+    ended = tables.history.c
     query = sa.select(ended.id, ended.run).where(ended.id.in_([key.job_id for key in keys]))
     return {RunKey(*row) for row in connection.execute(query)} & keys
 
@@ -93,7 +93,7 @@ def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, He
 
 @Statement
 def _lock(family: str) -> sa.Executable:
-    job = schema.job.c
+    job = tables.job.c
     query = sa.select(job.id, job.run, job.cancel_at, job.is_parent).where(
         is_one_of(family, job.id, "ids"), is_state(State.RUNNING)
     )
@@ -102,7 +102,7 @@ def _lock(family: str) -> sa.Executable:
 
 def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:
     """Keep one row for each attempt that failed."""
-    job = schema.job.c
+    job = tables.job.c
     for ending in endings:
         if ending.error is None or ending.state is State.CANCELLED:
             continue
@@ -116,7 +116,7 @@ def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:
         ).where(job.id == ending.key.job_id)
         names = ["job_id", "run", "attempt", "consumer", "error", "traceback"]
         connection.execute(
-            sa.insert(schema.error).from_select(names, source, include_defaults=False)
+            sa.insert(tables.error).from_select(names, source, include_defaults=False)
         )
 
 
@@ -124,9 +124,9 @@ def _give_back(connection: Connection, endings: Sequence[Ending]) -> None:
     """Put jobs back into their queues, due after the delay."""
     if not endings:
         return
-    job = schema.job.c
+    job = tables.job.c
     statement = (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id == sa.bindparam("b_id"))
         .values(
             state=sa.bindparam("b_state"),

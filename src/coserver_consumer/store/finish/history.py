@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.codec import not_kept
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.faults import is_outage, is_transient
-from coserver_consumer.store.rows import KEPT
-from coserver_consumer.store.sql import by_index, locked
-from coserver_consumer.store.statement import Statement, is_one_of, parameter
-from coserver_consumer.texts import make_storable
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.texts import make_storable
+from coserver_consumer.protocol.codec import not_kept
+from coserver_consumer.store.database.faults import is_outage, is_transient
+from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.fragments import by_index, locked
+from coserver_consumer.store.schema.rows import KEPT
 
 MAX_RESULT = 65_536  # characters of JSON
 MAX_ERROR = 4_096  # characters
@@ -102,7 +102,7 @@ def ended_columns(source: Any, state: sa.ColumnElement[Any]) -> list[sa.ColumnEl
 
 def _told() -> list[sa.ColumnElement[Any]]:
     """Return what a history row is told beside."""
-    ended = schema.history.c
+    ended = tables.history.c
     return [parameter(name, type_=ended[name].type).label(name) for name in ("result", "error")]
 
 
@@ -115,55 +115,55 @@ def select_moved(
     """Return the query for these jobs as they end; on PostgreSQL it deletes them as well."""
     if family == "postgresql":
         return sa.select(*ended_columns(delete_returning(*where).c, state), *more)
-    return sa.select(*ended_columns(schema.job.c, state), *more).where(*where)
+    return sa.select(*ended_columns(tables.job.c, state), *more).where(*where)
 
 
 def delete_returning(*conditions: sa.ColumnElement[bool]) -> sa.CTE:
     """Return the rows that PostgreSQL deletes by these conditions."""
-    columns = [schema.job.c[name] for name in KEPT]
-    return sa.delete(schema.job).where(*conditions).returning(*columns).cte("gone")
+    columns = [tables.job.c[name] for name in KEPT]
+    return sa.delete(tables.job).where(*conditions).returning(*columns).cte("gone")
 
 
 def insert_moved(source: sa.Select[Any], *names: str) -> sa.Insert:
     """Return the statement that makes history of ``ended_columns`` and these columns beside."""
-    insert = sa.insert(schema.history)
+    insert = sa.insert(tables.history)
     return insert.from_select([*KEPT, *names], source, include_defaults=False)
 
 
 @Statement
 def _move(family: str) -> sa.Executable:
     state = parameter("state", type_=sa.String)
-    query = sa.select(*ended_columns(schema.job.c, state), *_told())
-    query = query.where(is_one_of(family, schema.job.c.id, "ids"), ~_has_twin())
+    query = sa.select(*ended_columns(tables.job.c, state), *_told())
+    query = query.where(is_one_of(family, tables.job.c.id, "ids"), ~_has_twin())
     moved = insert_moved(by_index(family, query), "result", "error")
     return moved.execution_options(preserve_rowcount=True)
 
 
 def _has_twin() -> sa.ColumnElement[bool]:
-    return sa.exists().where(schema.history.c.id == schema.job.c.id)
+    return sa.exists().where(tables.history.c.id == tables.job.c.id)
 
 
 @Statement
 def _note_twins(family: str) -> sa.Executable:
-    job = schema.job.c
+    job = tables.job.c
     names = ["job_id", "run", "attempt", "consumer", "error"]
     query = sa.select(job.id, job.run, job.attempt, job.consumer, sa.literal(TWIN).label("error"))
     query = query.where(is_one_of(family, job.id, "ids"), _has_twin())
-    return sa.insert(schema.error).from_select(names, query, include_defaults=False)
+    return sa.insert(tables.error).from_select(names, query, include_defaults=False)
 
 
 @Statement
 def _find_twins(family: str) -> sa.Executable:
-    return sa.select(schema.history.c.id).where(is_one_of(family, schema.history.c.id, "ids"))
+    return sa.select(tables.history.c.id).where(is_one_of(family, tables.history.c.id, "ids"))
 
 
 @Statement
 def _delete(family: str) -> sa.Executable:
-    return by_index(family, sa.delete(schema.job).where(is_one_of(family, schema.job.c.id, "ids")))
+    return by_index(family, sa.delete(tables.job).where(is_one_of(family, tables.job.c.id, "ids")))
 
 
 def _is_run() -> list[sa.ColumnElement[bool]]:
-    job = schema.job.c
+    job = tables.job.c
     return [
         job.id == parameter("job_id"),
         job.run == parameter("run"),
@@ -173,25 +173,25 @@ def _is_run() -> list[sa.ColumnElement[bool]]:
 
 @Statement
 def _lock_run(family: str) -> sa.Executable:
-    query = sa.select(schema.job.c.id).where(*_is_run())
+    query = sa.select(tables.job.c.id).where(*_is_run())
     return query if family == "sqlite" else query.with_for_update()
 
 
 @Statement
 def _lock_childless(family: str) -> sa.Executable:
-    query = sa.select(schema.job.c.id).where(*_is_run(), ~schema.job.c.is_parent)
+    query = sa.select(tables.job.c.id).where(*_is_run(), ~tables.job.c.is_parent)
     return query if family == "sqlite" else query.with_for_update()
 
 
 @Statement
 def _delete_run(_family: str) -> sa.Executable:
-    return sa.delete(schema.job).where(*_is_run())
+    return sa.delete(tables.job).where(*_is_run())
 
 
 @Statement
 def _move_run(family: str) -> sa.Executable:
     """Copy the row to the history; on PostgreSQL the row that the same statement deletes."""
-    where = [*_is_run(), ~schema.job.c.is_parent]
+    where = [*_is_run(), ~tables.job.c.is_parent]
     query = select_moved(family, parameter("state", type_=sa.String), *_told(), where=where)
     return insert_moved(query, "result", "error").execution_options(preserve_rowcount=True)
 
@@ -204,7 +204,7 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
     """
     if not job_ids:
         return 0
-    held = sa.select(schema.history.c.id).where(schema.history.c.id.in_(job_ids))
+    held = sa.select(tables.history.c.id).where(tables.history.c.id.in_(job_ids))
     connection.execute(locked(connection, held)).all()  # a child may be coming
     names = [name for name in KEPT if name not in RESET]
     changed = {
@@ -213,10 +213,10 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
         "rescues": sa.literal(0),
         **changes,
     }
-    moved = [changed.get(name, schema.history.c[name]).label(name) for name in names]
-    source = sa.select(*moved).where(schema.history.c.id.in_(job_ids))
-    connection.execute(sa.insert(schema.job).from_select(names, source, include_defaults=False))
-    gone = sa.delete(schema.history).where(schema.history.c.id.in_(job_ids))
+    moved = [changed.get(name, tables.history.c[name]).label(name) for name in names]
+    source = sa.select(*moved).where(tables.history.c.id.in_(job_ids))
+    connection.execute(sa.insert(tables.job).from_select(names, source, include_defaults=False))
+    gone = sa.delete(tables.history).where(tables.history.c.id.in_(job_ids))
     return connection.execute(gone).rowcount
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.sql import is_state
-from coserver_consumer.verdict import Mark, Question, run_mark
+from coserver_consumer.model.indoubt import Mark, Question, run_mark
+from coserver_consumer.model.job import State
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import is_state
 
 NAME = 190  # characters of a database's name
 KEYS = ("database", "base_tid", "marker", "witness")
@@ -29,7 +29,7 @@ def find_unresolved(
 
     One question for each batch and for each run, those ``behind`` one that was returned before.
     """
-    job = schema.job.c
+    job = tables.job.c
     age = Now() - sa.func.coalesce(job.voted_at, job.created_at)
     query = (
         sa.select(
@@ -53,13 +53,13 @@ def still_asks(connection: Connection, question: Question) -> bool:
 
     It was given some that is still there, after the ZODB was restored from a backup.
     """
-    query = sa.select(schema.job.c.evidence).where(schema.job.c.id == question.job_id)
+    query = sa.select(tables.job.c.evidence).where(tables.job.c.id == question.job_id)
     row = connection.execute(query).first()
     return row is None or _to_evidence(row.evidence) == question.evidence
 
 
 def _is_behind(place: Question) -> sa.ColumnElement[bool]:
-    job = schema.job.c
+    job = tables.job.c
     is_next = sa.and_(job.created_at == place.created_at, job.id > place.job_id)
     return sa.or_(job.created_at > place.created_at, is_next)
 
@@ -68,7 +68,7 @@ def find_dropped(
     connection: Connection, *, younger_than: float = 86_400, limit: int = 1000
 ) -> list[Question]:
     """Return what to ask again about batches dropped less than ``younger_than`` seconds ago."""
-    ended = schema.history.c
+    ended = tables.history.c
     query = (
         sa.select(
             *(ended.id, ended.run, ended.state, ended.batch, ended.evidence, ended.created_at),

@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.settling import end_jobs
-from coserver_consumer.store.sql import count_down, count_up, is_state, locked
-from coserver_consumer.unavailable import Unavailable, to_json
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.unavailable import Unavailable, to_json
+from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import count_down, count_up, is_state, locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Rescue:
 def register(connection: Connection, consumer: ConsumerInfo) -> None:
     """Make a consumer known; from now on its heartbeat counts."""
     connection.execute(
-        sa.insert(schema.consumer).values(
+        sa.insert(tables.consumer).values(
             id=consumer.id,
             name=consumer.name,
             hostname=consumer.hostname,
@@ -72,10 +72,10 @@ def register(connection: Connection, consumer: ConsumerInfo) -> None:
 
 def unregister(connection: Connection, consumer_id: str) -> None:
     """Remove a consumer; what it still holds goes back to its queue, or is cancelled as asked."""
-    held = _held_by(schema.job.c.consumer == consumer_id)
+    held = _held_by(tables.job.c.consumer == consumer_id)
     rows = _cancel(connection, connection.execute(locked(connection, held)).all())
     _take_back(connection, [row.id for row in rows], rescued=0)
-    connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == consumer_id))
+    connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == consumer_id))
 
 
 def heartbeat(
@@ -90,12 +90,12 @@ def heartbeat(
     ``unavailable`` is what it can't do at the moment.
     """
     beat = (
-        sa.update(schema.consumer)
-        .where(schema.consumer.c.id == consumer_id)
+        sa.update(tables.consumer)
+        .where(tables.consumer.c.id == consumer_id)
         .values(heartbeat_at=Now(), running=running, unavailable=to_json(unavailable))
     )
     alive = connection.execute(beat).rowcount == 1
-    job = schema.job.c
+    job = tables.job.c
     to_stop = sa.select(job.id, job.run, job.deadline_at <= job.cancel_at).where(
         job.consumer == consumer_id, is_state(State.RUNNING), job.cancel_at.is_not(None)
     )
@@ -106,7 +106,7 @@ def heartbeat(
 
 def has_dead(connection: Connection, *, dead_after: float = 45) -> bool:
     """Return True if a consumer is dead, or a job is held by one that nobody knows any more."""
-    job, consumer = schema.job.c, schema.consumer.c
+    job, consumer = tables.job.c, tables.consumer.c
     dead = sa.select(consumer.id).where(_is_dead(dead_after))
     known = sa.select(consumer.id).where(consumer.id == job.consumer)
     lost = sa.select(job.id).where(job.consumer.is_not(None), is_state(State.RUNNING))
@@ -128,8 +128,8 @@ def rescue(
     and never begun can't have done that.
     """
     dead = _is_dead(dead_after)
-    alive = sa.select(schema.consumer.c.id).where(~dead)
-    held = _held_by(schema.job.c.consumer.not_in(alive)).limit(limit)
+    alive = sa.select(tables.consumer.c.id).where(~dead)
+    held = _held_by(tables.job.c.consumer.not_in(alive)).limit(limit)
     returned, poisoned = _rescue_held(connection, held, max_rescues)
     return Rescue(returned=returned, poisoned=poisoned, consumers=_give_up(connection, dead))
 
@@ -138,9 +138,9 @@ def rescue_from(
     connection: Connection, consumer_ids: Sequence[str], *, max_rescues: int = 3
 ) -> Rescue:
     """Do as ``rescue`` for consumers whose end somebody has seen, without waiting for silence."""
-    held = _held_by(schema.job.c.consumer.in_(consumer_ids))
+    held = _held_by(tables.job.c.consumer.in_(consumer_ids))
     returned, poisoned = _rescue_held(connection, held, max_rescues)
-    gone = _give_up(connection, schema.consumer.c.id.in_(consumer_ids))
+    gone = _give_up(connection, tables.consumer.c.id.in_(consumer_ids))
     return Rescue(returned=returned, poisoned=poisoned, consumers=gone)
 
 
@@ -152,7 +152,7 @@ def _rescue_held(
     Those that somebody has cancelled don't come back.
     """
     rows = _cancel(connection, connection.execute(locked(connection, held, skip=True)).all())
-    waiting = [row for row in rows if row.started_at is None]  # see ``ahead``
+    waiting = [row for row in rows if row.started_at is None]  # see ``prefetched``
     begun = [row for row in rows if row.started_at is not None]
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
     returned = [row for row in begun if row.rescues + 1 < max_rescues]
@@ -166,11 +166,11 @@ def _rescue_held(
 
 
 def _is_dead(dead_after: float) -> sa.ColumnElement[bool]:
-    return schema.consumer.c.heartbeat_at < Now() - round(dead_after * SECOND)
+    return tables.consumer.c.heartbeat_at < Now() - round(dead_after * SECOND)
 
 
 def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    job = schema.job.c
+    job = tables.job.c
     return sa.select(job.id, job.run, job.rescues, job.started_at, job.cancel_at).where(
         job.consumer.is_not(None), is_state(State.RUNNING), holder
     )
@@ -179,9 +179,9 @@ def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> None:
     if not job_ids:
         return
-    job = schema.job.c
+    job = tables.job.c
     connection.execute(
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id.in_(job_ids))
         .values(
             state=State.READY.value,
@@ -206,17 +206,17 @@ def _cancel(connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[
 def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> None:
     if job_ids:
         reason = f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
-        last = sa.update(schema.job).where(schema.job.c.id.in_(job_ids))
-        connection.execute(last.values(rescues=count_up(schema.job.c.rescues)))
+        last = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
+        connection.execute(last.values(rescues=count_up(tables.job.c.rescues)))
         end_jobs(connection, job_ids, state=State.FAILED, error=reason)
 
 
 def _give_up(connection: Connection, dead: sa.ColumnElement[bool]) -> list[str]:
     """Remove the dead consumers that hold nothing any more; return their ids."""
-    consumer, job = schema.consumer.c, schema.job.c
+    consumer, job = tables.consumer.c, tables.job.c
     holds = sa.select(job.id).where(job.consumer == consumer.id).exists()
     query = sa.select(consumer.id).where(dead, ~holds)
     ids = list(connection.execute(locked(connection, query, skip=True)).scalars())
     if ids:
-        connection.execute(sa.delete(schema.consumer).where(consumer.id.in_(ids)))
+        connection.execute(sa.delete(tables.consumer).where(consumer.id.in_(ids)))
     return ids

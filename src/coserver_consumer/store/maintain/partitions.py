@@ -22,11 +22,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.faults import is_in_the_way
-from coserver_consumer.store.reading import now
-from coserver_consumer.store.types import Id
+from coserver_consumer.store.database.faults import is_in_the_way
+from coserver_consumer.store.manage.queries import now
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.types import Id
 
 DAY = 86_400_000  # milliseconds, as ids count
 AHEAD = 7 * DAY
@@ -34,7 +34,7 @@ MOST = 30  # partitions of what is kept: a query that can't tell the day locks a
 PATIENCE = "500ms"  # for locks
 TURN = 0x636F7372764A  # PostgreSQL's advisory locks have numbers
 
-NAME = schema.history.name
+NAME = tables.history.name
 MAY_MAKE = """
 SELECT pg_has_role(relowner, 'USAGE') AND has_schema_privilege(relnamespace, 'CREATE')
 FROM pg_class WHERE oid = 'coserver_history'::regclass
@@ -135,7 +135,7 @@ def pruned_singly(connection: Connection, *, older_than: float) -> sa.ColumnElem
     days = [each for each in _find_days(connection) if each.end > late]
     if not days:
         return sa.true()
-    column = schema.history.c.id
+    column = tables.history.c.id
     return sa.or_(column < _written(days[0].start), column >= _written(days[-1].end))
 
 
@@ -219,9 +219,9 @@ def _clear(connection: Connection, partition: Partition, limit: int) -> int:
     A job that was made on that day and still lives keeps its own.
     """
     gone = 0
-    for told in (schema.error, schema.line, schema.dependency):
+    for told in (tables.error, tables.line, tables.dependency):
         key = sa.tuple_(*told.primary_key)
-        lives = sa.select(schema.job.c.id).where(schema.job.c.id == told.c.job_id).exists()
+        lives = sa.select(tables.job.c.id).where(tables.job.c.id == told.c.job_id).exists()
         some = (
             sa.select(*told.primary_key)
             .where(partition.has(told.c.job_id), ~lives)
@@ -269,4 +269,4 @@ def _quoted(connection: Connection, partition: Partition) -> str:
 
 @cache
 def _table(space: str, name: str) -> sa.Table:
-    return schema.history.to_metadata(sa.MetaData(), schema=space, name=name)
+    return tables.history.to_metadata(sa.MetaData(), schema=space, name=name)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.partitions import pruned_singly
+from coserver_consumer.store.maintain.partitions import pruned_singly
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
 
 AROUND = 2  # a range with more than so many rows for each that goes is read in vain
 
@@ -28,7 +28,7 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     if these lie among them. Their errors, their lines and what they waited for go with them. On
     PostgreSQL whole days are dropped instead, see ``partitions``.
     """
-    ended = schema.history.c
+    ended = tables.history.c
     before = Now() - round(older_than * SECOND)
     singly = pruned_singly(connection, older_than=older_than)
     oldest = (
@@ -41,16 +41,16 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     if not rows:
         return 0
     chosen, last = _choose(connection, sorted(row.id for row in rows)), rows[-1].ended_at
-    old = sa.delete(schema.history).where(chosen(ended.id), ended.ended_at <= last, singly)
+    old = sa.delete(tables.history).where(chosen(ended.id), ended.ended_at <= last, singly)
     gone = connection.execute(old).rowcount
-    for told in (schema.error, schema.line, schema.dependency):
+    for told in (tables.error, tables.line, tables.dependency):
         connection.execute(sa.delete(told).where(chosen(told.c.job_id), _has_no_job(told)))
     return gone
 
 
 def _choose(connection: Connection, ids: Sequence[str]) -> Chosen:
     """Return the condition that a column has one of these ids, or lies in their range."""
-    ended, most = schema.history.c, AROUND * len(ids)
+    ended, most = tables.history.c, AROUND * len(ids)
     around = sa.select(ended.id).where(ended.id.between(ids[0], ids[-1])).order_by(ended.id)
     first = around.limit(most + 1).subquery()
     number = connection.execute(sa.select(sa.func.count()).select_from(first)).scalar_one()
@@ -62,6 +62,6 @@ def _choose(connection: Connection, ids: Sequence[str]) -> Chosen:
 def _has_no_job(told: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that a row's job is neither alive nor in the history."""
     here = [
-        sa.exists().where(table.c.id == told.c.job_id) for table in (schema.job, schema.history)
+        sa.exists().where(table.c.id == told.c.job_id) for table in (tables.job, tables.history)
     ]
     return ~sa.or_(*here)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from coserver_consumer.job import new_id
-from coserver_consumer.store import schema
-from coserver_consumer.store.leases import ConsumerInfo, register
+from coserver_consumer.model.job import new_id
+from coserver_consumer.store.maintain.leases import ConsumerInfo, register
+from coserver_consumer.store.schema import tables
 
 ROOM = "." * 20_000  # characters: SQLite must find new pages for them
 
@@ -39,4 +39,4 @@ def try_to_write(engine: Engine) -> None:
 
 
 def _take_back(connection: Connection, row_id: str) -> None:
-    connection.execute(sa.delete(schema.consumer).where(schema.consumer.c.id == row_id))
+    connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == row_id))

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.queues import queues
-from coserver_consumer.store.settling import end_jobs
-from coserver_consumer.store.sql import is_state, locked
+from coserver_consumer.model.job import State
+from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.manage.queues import queues
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import is_state, locked
 
 PATIENCE = 60.0  # seconds; a consumer that starts makes the queues known that it serves
 MOST_NAMES = 20  # of queues in an error text
@@ -52,7 +52,7 @@ def explain_unknown_queue(name: str, known: Sequence[str]) -> str:
 
 def _ready_queues(connection: Connection) -> Iterator[str]:
     """Yield the queues that have ready jobs, by one look into the claim's index for each."""
-    job = schema.job.c
+    job = tables.job.c
     first = sa.select(sa.func.min(job.queue)).where(is_state(State.READY))
     seen: set[str] = set()
     name = connection.execute(first).scalar()
@@ -67,8 +67,8 @@ def _find_misfits(connection: Connection, name: str, older_than: float, limit: i
 
     The database compares the names: MariaDB holds `Mail` and `mail` for the same, also in a claim.
     """
-    job = schema.job.c
-    known = sa.select(schema.queue.c.name).where(schema.queue.c.name == name)
+    job = tables.job.c
+    known = sa.select(tables.queue.c.name).where(tables.queue.c.name == name)
     long_ago = Now() - round(older_than * SECOND)
     query = (
         sa.select(job.id)

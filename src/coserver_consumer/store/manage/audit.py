@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store import schema
+from coserver_consumer.store.schema import tables
 
 
 def audit(
@@ -18,4 +18,4 @@ def audit(
 ) -> None:
     """Keep that somebody did something to a job or a queue."""
     row = {"who": who, "action": action, "job_id": job_id, "queue": queue}
-    connection.execute(sa.insert(schema.audit).values(row))
+    connection.execute(sa.insert(tables.audit).values(row))

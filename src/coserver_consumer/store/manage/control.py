@@ -8,18 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import WrongState
-from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.auditing import audit
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.dependencies import forget_parents
-from coserver_consumer.store.history import revive_if_fit
-from coserver_consumer.store.reading import get, is_id
-from coserver_consumer.store.settling import end_jobs
-from coserver_consumer.store.sql import is_state, locked
-from coserver_consumer.store.uniqueness import find_holder
-from coserver_consumer.texts import make_storable
+from coserver_consumer.model.errors import WrongState
+from coserver_consumer.model.job import Job, RunKey, State, is_id
+from coserver_consumer.model.texts import make_storable
+from coserver_consumer.store.enqueue.dependencies import forget_parents
+from coserver_consumer.store.enqueue.unique_keys import find_holder
+from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.finish.history import revive_if_fit
+from coserver_consumer.store.manage.audit import audit
+from coserver_consumer.store.manage.queries import get
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.fragments import is_state, locked
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
 RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
@@ -42,11 +42,11 @@ def cancel(
         end_jobs(connection, [job_id], state=State.CANCELLED, error=reason)
         state = State.CANCELLED
     elif state is State.UNKNOWN:
-        decided = sa.update(schema.history).where(schema.history.c.id == job_id)
+        decided = sa.update(tables.history).where(tables.history.c.id == job_id)
         connection.execute(decided.values(state=State.CANCELLED.value))
         state = State.CANCELLED
     elif state is State.RUNNING:
-        asked = sa.update(schema.job).where(schema.job.c.id == job_id)
+        asked = sa.update(tables.job).where(tables.job.c.id == job_id)
         due = {"deadline_at": Now()} if kill else {}
         connection.execute(asked.values(cancel_at=Now(), **due))
     else:
@@ -74,7 +74,7 @@ def retry(
     if state not in states:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     if state is State.SCHEDULED:
-        due = sa.update(schema.job).where(schema.job.c.id == job_id)
+        due = sa.update(tables.job).where(tables.job.c.id == job_id)
         connection.execute(due.values(state=State.READY.value, run_at=Now()))
     else:
         _check_key(connection, get(connection, job_id))
@@ -90,15 +90,15 @@ def _sign_anew(connection: Connection, job_id: str, renew: Callable[[Job], str |
     job = get(connection, job_id)
     signature = renew(job)
     if signature != job.signature:
-        signed = sa.update(schema.job).where(schema.job.c.id == job_id)
+        signed = sa.update(tables.job).where(tables.job.c.id == job_id)
         connection.execute(signed.values(signature=signature))
 
 
 def report(connection: Connection, key: RunKey, progress: float, text: str | None) -> bool:
     """Write how far a run is, from 0 to 1; return False if it isn't the current run any more."""
-    job = schema.job.c
+    job = tables.job.c
     statement = (
-        sa.update(schema.job)
+        sa.update(tables.job)
         .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
         .values(
             progress=min(1.0, max(0.0, progress)),
@@ -110,7 +110,7 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
 
 def wake(connection: Connection, *, limit: int = 1000) -> int:
     """Make the scheduled jobs ready whose time has come, the oldest first; return how many."""
-    job = schema.job.c
+    job = tables.job.c
     due = (
         sa.select(job.id)
         .where(is_state(State.SCHEDULED), job.run_at <= Now())
@@ -119,7 +119,7 @@ def wake(connection: Connection, *, limit: int = 1000) -> int:
     )
     ids = connection.execute(locked(connection, due, skip=True)).scalars().all()
     if ids:
-        woken = sa.update(schema.job).where(job.id.in_(ids))
+        woken = sa.update(tables.job).where(job.id.in_(ids))
         connection.execute(woken.values(state=State.READY.value))
     return len(ids)
 
@@ -127,7 +127,7 @@ def wake(connection: Connection, *, limit: int = 1000) -> int:
 def _lock(connection: Connection, job_id: str) -> State:
     """Return the job's state, its row locked if it is live."""
     if is_id(job_id):
-        query = sa.select(schema.job.c.state).where(schema.job.c.id == job_id)
+        query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
         state = connection.execute(locked(connection, query)).scalar()
         if state:
             return State(state)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.history import cap_error
-from coserver_consumer.store.sql import is_state
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.finish.history import cap_error
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.fragments import is_state
 
 MOST_LINES = 200  # of a job; of more, the last ones are kept
 
@@ -26,11 +26,11 @@ class Line:
 
 def add_line(connection: Connection, key: RunKey, text: str) -> bool:
     """Keep a line of a run; return False if it isn't the current run any more."""
-    job = schema.job.c
+    job = tables.job.c
     source = sa.select(
-        job.id, job.attempt, sa.literal(cap_error(text), schema.line.c.text.type)
+        job.id, job.attempt, sa.literal(cap_error(text), tables.line.c.text.type)
     ).where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
-    statement = sa.insert(schema.line).from_select(
+    statement = sa.insert(tables.line).from_select(
         ["job_id", "attempt", "text"], source, include_defaults=False
     )
     written = connection.execute(statement, execution_options={"preserve_rowcount": True})
@@ -40,14 +40,14 @@ def add_line(connection: Connection, key: RunKey, text: str) -> bool:
 
 def lines(connection: Connection, job_id: str) -> list[Line]:
     """Return what a job said, the first line first."""
-    line = schema.line.c
+    line = tables.line.c
     query = sa.select(line.attempt, line.text, line.at).where(line.job_id == job_id)
     return [Line(**row) for row in connection.execute(query.order_by(line.id)).mappings()]
 
 
 def _forget_oldest(connection: Connection, job_id: str) -> None:
-    line = schema.line.c
+    line = tables.line.c
     newest = sa.select(line.id).where(line.job_id == job_id).order_by(line.id.desc())
     too_old = connection.execute(newest.offset(MOST_LINES).limit(1)).scalar()
     if too_old is not None:
-        connection.execute(sa.delete(schema.line).where(line.job_id == job_id, line.id <= too_old))
+        connection.execute(sa.delete(tables.line).where(line.job_id == job_id, line.id <= too_old))

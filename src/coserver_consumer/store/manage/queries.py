@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import JobNotFound
-from coserver_consumer.exception_text import SHORT, brief
-from coserver_consumer.job import Job, RunKey, State
-from coserver_consumer.merging import find_other
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.rows import history_columns, live_columns, to_any_job, to_job, to_state
-from coserver_consumer.store.sql import is_state
-from coserver_consumer.store.statement import Statement, parameter
-from coserver_consumer.texts import make_line
+from coserver_consumer.model.errors import JobNotFound
+from coserver_consumer.model.exception_text import SHORT, brief
+from coserver_consumer.model.job import Job, RunKey, State, is_id
+from coserver_consumer.model.texts import make_line
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import is_state
+from coserver_consumer.store.schema.merging import find_other
+from coserver_consumer.store.schema.rows import (
+    history_columns,
+    live_columns,
+    to_any_job,
+    to_job,
+    to_state,
+)
 
 NEWEST = 100_000  # ended jobs that are counted
 
@@ -70,16 +75,6 @@ def get_merged(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def is_id(text: Any) -> bool:
-    """Return True if this can be the id of a job."""
-    if not isinstance(text, str):
-        return False
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
-
-
 class Running(NamedTuple):
     """A job that runs, and the database's time now, in seconds since the epoch."""
 
@@ -101,7 +96,7 @@ def find_running(connection: Connection, key: RunKey) -> Running | None:
 
 @Statement
 def _find_running(_family: str) -> sa.Executable:
-    job = schema.job.c
+    job = tables.job.c
     return sa.select(*live_columns(), Now().label("now")).where(
         job.id == parameter("job_id"),
         job.run == parameter("run"),
@@ -112,17 +107,17 @@ def _find_running(_family: str) -> sa.Executable:
 def held(connection: Connection, consumer_id: str) -> list[Job]:
     """Return the jobs that a consumer holds the leases of."""
     query = sa.select(*live_columns()).where(
-        schema.job.c.consumer == consumer_id, is_state(State.RUNNING)
+        tables.job.c.consumer == consumer_id, is_state(State.RUNNING)
     )
     return [to_any_job(row) for row in connection.execute(query)]
 
 
 def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[State, int]]:
     """Return how many jobs each queue has in each state; of ended ones, of the newest."""
-    ended = schema.history.c
+    ended = tables.history.c
     last = sa.select(ended.queue, ended.state).order_by(ended.id.desc()).limit(newest)
     found: dict[str, dict[State, int]] = {}
-    for table in (schema.job, last.subquery()):
+    for table in (tables.job, last.subquery()):
         query = sa.select(table.c.queue, table.c.state, sa.func.count())
         for queue, state, number in connection.execute(
             query.group_by(table.c.queue, table.c.state)
@@ -134,7 +129,7 @@ def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[St
 
 def count_ahead(connection: Connection, job: Job) -> int:
     """Return how many ready jobs of its queue come before a ready job, in its own lane."""
-    row = schema.job.c
+    row = tables.job.c
     mine = sa.select(row.rank).where(row.id == job.id).scalar_subquery()
     query = sa.select(sa.func.count()).where(
         is_state(State.READY),
@@ -147,7 +142,7 @@ def count_ahead(connection: Connection, job: Job) -> int:
 
 def attempts(connection: Connection, job_id: str) -> list[AttemptError]:
     """Return what went wrong in the attempts of a job, the first one first."""
-    row = schema.error.c
+    row = tables.error.c
     query = _select_failures().where(row.job_id == job_id).order_by(row.id)
     return [AttemptError(**found) for found in connection.execute(query).mappings()]
 
@@ -156,7 +151,7 @@ def last_failures(connection: Connection, job_ids: Collection[str]) -> dict[str,
     """Return what went wrong in the last attempt that failed, by the ids of jobs that have one."""
     if not job_ids:
         return {}
-    row = schema.error.c
+    row = tables.error.c
     last = sa.select(sa.func.max(row.id)).where(row.job_id.in_(job_ids)).group_by(row.job_id)
     query = _select_failures().where(row.id.in_(last))
     found = [AttemptError(**found) for found in connection.execute(query).mappings()]
@@ -165,15 +160,15 @@ def last_failures(connection: Connection, job_ids: Collection[str]) -> dict[str,
 
 def _select_failures() -> sa.Select[Any]:
     names = ["job_id", "attempt", "consumer", "error", "traceback", "at"]
-    return sa.select(*[schema.error.c[name] for name in names])
+    return sa.select(*[tables.error.c[name] for name in names])
 
 
 def _get_live(connection: Connection, job_id: str) -> Job | None:
-    return _get(connection, schema.job, live_columns(), job_id)
+    return _get(connection, tables.job, live_columns(), job_id)
 
 
 def _get_ended(connection: Connection, job_id: str) -> Job | None:
-    return _get(connection, schema.history, history_columns(), job_id)
+    return _get(connection, tables.history, history_columns(), job_id)
 
 
 def _get(

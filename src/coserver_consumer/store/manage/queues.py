@@ -10,17 +10,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import InvalidJob, UnknownQueue
-from coserver_consumer.job import MOST
-from coserver_consumer.options import read_seconds, read_whole
-from coserver_consumer.queue_name import LONGEST, RULE, can_name_queue
-from coserver_consumer.store import schema
-from coserver_consumer.store.auditing import audit
-from coserver_consumer.store.clock import SECOND, Now
-from coserver_consumer.store.reading import is_id
-from coserver_consumer.store.sql import insert_unless_there
-from coserver_consumer.texts import make_line
-from coserver_consumer.unavailable import Unavailable, from_json
+from coserver_consumer.model.errors import InvalidJob, UnknownQueue
+from coserver_consumer.model.job import MOST, is_id
+from coserver_consumer.model.options import read_seconds, read_whole
+from coserver_consumer.model.queue_name import LONGEST, RULE, can_name_queue
+from coserver_consumer.model.texts import make_line
+from coserver_consumer.model.unavailable import Unavailable, from_json
+from coserver_consumer.store.manage.audit import audit
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.fragments import insert_unless_there
 
 LONGEST_PERIOD = 1_000_000_000.0  # seconds, of a rate
 
@@ -54,7 +53,7 @@ class Consumer:
 
 def queues(connection: Connection) -> list[str]:
     """Return the names of the queues, sorted."""
-    query = sa.select(schema.queue.c.name).order_by(schema.queue.c.name)
+    query = sa.select(tables.queue.c.name).order_by(tables.queue.c.name)
     return list(connection.execute(query).scalars())
 
 
@@ -75,7 +74,7 @@ def add_queues(connection: Connection, names: Iterable[str]) -> None:
     for name in dict.fromkeys(names):
         check_name(name)
         if name not in known:
-            connection.execute(insert_unless_there(connection, schema.queue).values(name=name))
+            connection.execute(insert_unless_there(connection, tables.queue).values(name=name))
 
 
 def pause(connection: Connection, name: str, *, paused: bool = True, by: str | None = None) -> None:
@@ -107,7 +106,7 @@ def _change(connection: Connection, name: str, **values: Any) -> None:
     known = queues(connection)
     if name not in known:
         raise unknown_queue(name, known)
-    connection.execute(sa.update(schema.queue).where(schema.queue.c.name == name).values(**values))
+    connection.execute(sa.update(tables.queue).where(tables.queue.c.name == name).values(**values))
 
 
 def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
@@ -123,13 +122,13 @@ def knows_consumer(connection: Connection, consumer_id: str) -> bool:
     """Return True if a consumer with this id is registered."""
     if not is_id(consumer_id):
         return False
-    query = sa.select(schema.consumer.c.id).where(schema.consumer.c.id == consumer_id)
+    query = sa.select(tables.consumer.c.id).where(tables.consumer.c.id == consumer_id)
     return connection.execute(query).first() is not None
 
 
 def consumers(connection: Connection) -> list[Consumer]:
     """Return the consumers, the longest running first."""
-    query = sa.select(schema.consumer, Now().label("now")).order_by(schema.consumer.c.started_at)
+    query = sa.select(tables.consumer, Now().label("now")).order_by(tables.consumer.c.started_at)
     found = []
     for row in connection.execute(query).mappings():
         values = dict(row)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.job import Job, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import SECOND
-from coserver_consumer.store.rows import history_columns, live_columns, to_any_job
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import SECOND
+from coserver_consumer.store.schema.rows import history_columns, live_columns, to_any_job
 
 DAY = 86_400 * SECOND
 MILLISECOND = SECOND // 1000
@@ -42,9 +42,9 @@ class Filter:
         """Yield the tables that may have such jobs."""
         kinds = {state.is_live for state in self.states} or {True, False}
         if True in kinds and self.ended_since is None:
-            yield schema.job
+            yield tables.job
         if False in kinds:
-            yield schema.history
+            yield tables.history
 
     def conditions(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
         """Return what holds for the wanted rows of a table."""
@@ -71,7 +71,7 @@ class Filter:
         if not self.states:
             return []
         wanted = table.c.state.in_([state.value for state in self.states])
-        if table is schema.job or State.COMPLETED in self.states or self.site or self.owner:
+        if table is tables.job or State.COMPLETED in self.states or self.site or self.owner:
             return [wanted]
         return [wanted, table.c.state != sa.literal_column(f"'{State.COMPLETED.value}'")]
 
@@ -90,7 +90,7 @@ def find(connection: Connection, *, limit: int = 50, **wanted: Any) -> list[Job]
     which = Filter(**wanted)
     rows: list[Job] = []
     for table in which.tables():
-        columns = live_columns() if table is schema.job else history_columns()
+        columns = live_columns() if table is tables.job else history_columns()
         query = sa.select(*columns).where(*which.conditions(table))
         newest = query.order_by(table.c.id.desc()).limit(limit)
         rows += [to_any_job(row) for row in connection.execute(newest)]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.errors import AmbiguousId, JobNotFound
-from coserver_consumer.store import schema
-from coserver_consumer.store.reading import is_id
+from coserver_consumer.model.errors import AmbiguousId, JobNotFound
+from coserver_consumer.model.job import is_id
+from coserver_consumer.store.schema import tables
 
 SHOWN = 8  # characters of the end: they are random, while the beginning is the time
 FEWEST = 4  # characters that are looked for
@@ -54,7 +54,7 @@ def find_id(connection: Connection, said: str) -> str:
 def _find_like(connection: Connection, digits: str) -> Iterator[str]:
     lowest, highest = (_to_id(digits.ljust(DIGITS, filler)) for filler in "0f")
     end = _to_id(digits.rjust(DIGITS, " ")).lstrip(" -")
-    for table in (schema.job, schema.history):
+    for table in (tables.job, tables.history):
         column = table.c.id
         ends = sa.cast(column, sa.String(36)).like(f"%{end}")
         for condition in (column.between(lowest, highest), ends):

@@ -14,6 +14,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
+from coserver_consumer.store.database.family import family
+
 SECOND = 1_000_000  # microseconds
 
 MILLISECONDS = {
@@ -74,8 +76,3 @@ def _new_id_mysql(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
         f" '-7', SUBSTR({noise}, 1, 3), '-', ELT(1 + FLOOR(RAND() * 4), '8', '9', 'a', 'b'),"
         f" SUBSTR({noise}, 1, 3), '-', SUBSTR({noise}, 1, 12)))"
     )
-
-
-def family(dialect_name: str) -> str:
-    """Return sqlite, postgresql or mysql: MariaDB and MySQL are one family."""
-    return "mysql" if dialect_name == "mariadb" else dialect_name

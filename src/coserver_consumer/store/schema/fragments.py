@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
-from coserver_consumer.job import MOST, State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import family
+from coserver_consumer.model.job import MOST, State
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.schema import tables
 
 Row = TypeVarTuple("Row")
 OnJobs = TypeVar("OnJobs", sa.Select[Any], sa.Update, sa.Delete)
@@ -31,8 +31,8 @@ def is_state(*states: State) -> ColumnElement[bool]:
         sa.literal_column(f"'{state.value}'", sa.String) for state in states
     ]
     if len(names) == 1:
-        return schema.job.c.state == names[0]
-    return schema.job.c.state.in_(names)
+        return tables.job.c.state == names[0]
+    return tables.job.c.state.in_(names)
 
 
 def lazily(dialect: str) -> list[ColumnElement[bool]]:
@@ -63,10 +63,10 @@ def by_index(family: str, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
         return statement
     hint = f"FORCE INDEX ({index})"
     if isinstance(statement, sa.Select):
-        return statement.with_hint(schema.job, hint)
+        return statement.with_hint(tables.job, hint)
     if isinstance(statement, sa.Delete):  # which takes a hint only in its form for several tables
-        statement = statement.prefix_with(schema.job.name)
-    return statement.with_hint(hint, schema.job)
+        statement = statement.prefix_with(tables.job.name)
+    return statement.with_hint(hint, tables.job)
 
 
 def count_up(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:

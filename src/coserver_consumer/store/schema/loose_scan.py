@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import family
-from coserver_consumer.store.sql import by_index
-from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.fragments import by_index
 
 PAGE = 64  # values that are asked for at once
 
@@ -94,6 +94,6 @@ class Values:
         return (
             sa.select(sa.func.min(self._column))
             .where(*self._conditions, self._column > value)
-            .correlate_except(schema.job)
+            .correlate_except(tables.job)
             .scalar_subquery()
         )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from coserver_consumer.codec import KIND, VALUE
-from coserver_consumer.job import Job, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.protocol.codec import KIND, VALUE
 
 MERGED = "merged into"
 

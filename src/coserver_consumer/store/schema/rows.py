@@ -7,12 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coserver_consumer.job import Job, State
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.store.schema import tables
 
 # What a live row moves to the history: all but the generated columns.
-KEPT = [column.name for column in schema.history.c if column.name in schema.job.c]
-_LIVE = [name for name in Job._fields if name in schema.job.c]  # the first ones of its fields
+KEPT = [column.name for column in tables.history.c if column.name in tables.job.c]
+_LIVE = [name for name in Job._fields if name in tables.job.c]  # the first ones of its fields
 _NOT_ENDED = [None] * (len(Job._fields) - len(_LIVE))
 _STATE, _REQUIRES = Job._fields.index("state"), Job._fields.index("requires")
 # Of each field whose type isn't JSON: its types, and what stands for a value of another one.
@@ -32,12 +32,12 @@ _STATES = {state.value: state for state in State}  # to call State takes ten tim
 
 def live_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns of ``coserver_job`` that a ``Job`` is made of."""
-    return [schema.job.c[name] for name in _LIVE]
+    return [tables.job.c[name] for name in _LIVE]
 
 
 def history_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns of ``coserver_history`` that a ``Job`` is made of."""
-    return [schema.history.c[name] for name in Job._fields]
+    return [tables.history.c[name] for name in Job._fields]
 
 
 def to_job(row: Sequence[Any]) -> Job:

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coserver_consumer.store.clock import NewId, Now
-from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Site, Time
+from coserver_consumer.store.schema.clock import NewId, Now
+from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Site, Time
 
 REVISION = "0009"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"

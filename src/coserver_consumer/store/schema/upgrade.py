@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from coserver_consumer.errors import SchemaError
-from coserver_consumer.store.address import show_address
-from coserver_consumer.store.clock import family
-from coserver_consumer.store.connecting import without_deadline
-from coserver_consumer.store.faults import is_outage
-from coserver_consumer.store.outage import name_outage
-from coserver_consumer.store.schema import REVISION, VERSION_TABLE
+from coserver_consumer.model.errors import SchemaError
+from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.connecting import without_deadline
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.faults import is_outage
+from coserver_consumer.store.database.outage import name_outage
+from coserver_consumer.store.schema.tables import REVISION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x636F73657276  # "coserv": PostgreSQL's advisory locks have numbers

@@ -6,13 +6,13 @@ from collections import Counter
 
 import sqlalchemy as sa
 
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.store.schema import tables
 
 CLAIM_ALL = """
 import sys
 from coserver_consumer import store
-from coserver_consumer.job import new_id
+from coserver_consumer.model.job import new_id
 engine, consumer = store.open_engine(sys.argv[1]), new_id()
 print("ready", flush=True)
 sys.stdin.readline()
@@ -70,7 +70,7 @@ def test_jobs_come_in_the_order_of_their_rank(queue):
 def test_a_ready_job_of_the_future_waits(queue):
     """Another program may write run_at and leave the state at its default."""
     with queue.engine.begin() as connection:
-        connection.execute(sa.insert(schema.job).values(task="t", run_at=2**57))
+        connection.execute(sa.insert(tables.job).values(task="t", run_at=2**57))
     assert queue.take() == []
 
 
@@ -78,8 +78,8 @@ def test_nothing_starves(queue):
     """A job that has waited longer than the head start of urgent ones goes first."""
     old = queue.put()
     with queue.engine.begin() as connection:
-        waited = schema.job.c.run_at - 11 * 60_000_000
-        connection.execute(sa.update(schema.job).values(run_at=waited))
+        waited = tables.job.c.run_at - 11 * 60_000_000
+        connection.execute(sa.update(tables.job).values(run_at=waited))
     urgent = [queue.put(priority=10) for _ in range(5)]
     assert [job.id for job in queue.take(5)] == [old, *urgent[:4]]
 
@@ -116,6 +116,6 @@ def test_a_claim_waits_for_nobody(queue):
         return
     with queue.engine.begin() as connection:
         connection.execute(
-            sa.select(schema.job.c.id).where(schema.job.c.id == first).with_for_update()
+            sa.select(tables.job.c.id).where(tables.job.c.id == first).with_for_update()
         )
         assert [job.id for job in queue.take(5)] == [second]

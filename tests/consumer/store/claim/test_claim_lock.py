@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
-from coserver_consumer.store.turns import LARGE, NUMBERS, in_turn, name_of
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.store.claim.claim_lock import LARGE, NUMBERS, in_turn, name_of
 from support.databases import only_on
 from support.waiting import wait_for
 

@@ -8,9 +8,9 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, UnknownLimit, UnknownQueue
-from coserver_consumer.job import NewJob, State
-from coserver_consumer.lifecycle import complete, fail, release
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.lifecycle import complete, fail, release
+from coserver_consumer.model.outcome import Failed
 from support.waiting import wait_for
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 
 
 def test_a_deadline_counts_from_the_beginning(queue):

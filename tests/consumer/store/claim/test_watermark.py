@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from coserver_consumer import store
-from coserver_consumer.store.picking import BEGINNING, mark_of
-from coserver_consumer.store.places import LONGEST, MARK_LASTS, Place
+from coserver_consumer.store.claim.take import BEGINNING, mark_of
+from coserver_consumer.store.claim.watermark import LONGEST, MARK_LASTS, Place
 
 MARK = (7, "01980cf2-53a1-7000-8000-0123456789ab")
 

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer import store
-from coserver_consumer.job import NewJob
-from coserver_consumer.store import codes, schema
-from coserver_consumer.store.faults import Fault, classify, is_transient
-from coserver_consumer.store.redaction import describe
+from coserver_consumer.model.job import NewJob
+from coserver_consumer.store.database import error_codes
+from coserver_consumer.store.database.faults import Fault, classify, is_transient
+from coserver_consumer.store.database.redaction import describe
+from coserver_consumer.store.schema import tables
 
 SECRET = "hush, hush"
 
@@ -76,13 +77,13 @@ def test_without_a_code_it_is_the_drivers_own_word(kind, fault):
 
 def test_every_code_is_in_one_table_only():
     """What is an outage isn't a row's fault."""
-    assert codes.OUTAGE_MYSQL.isdisjoint(codes.ROW_MYSQL)
-    assert codes.OUTAGE_SQLITE.isdisjoint(codes.ROW_SQLITE)
-    assert set(codes.OUTAGE_POSTGRESQL).isdisjoint(codes.ROW_POSTGRESQL)
-    assert codes.UNREACHABLE <= codes.OUTAGE_MYSQL | codes.OUTAGE_SQLITE
+    assert error_codes.OUTAGE_MYSQL.isdisjoint(error_codes.ROW_MYSQL)
+    assert error_codes.OUTAGE_SQLITE.isdisjoint(error_codes.ROW_SQLITE)
+    assert set(error_codes.OUTAGE_POSTGRESQL).isdisjoint(error_codes.ROW_POSTGRESQL)
+    assert error_codes.UNREACHABLE <= error_codes.OUTAGE_MYSQL | error_codes.OUTAGE_SQLITE
 
 
-@pytest.mark.parametrize("number", sorted(codes.TRANSIENT_MYSQL))
+@pytest.mark.parametrize("number", sorted(error_codes.TRANSIENT_MYSQL))
 def test_what_is_tried_again_at_once_is_an_outage_in_the_end(number):
     """MariaDB's numbers count, not the SQLSTATE that its driver adds."""
     error = sa.exc.DBAPIError("SELECT 1", {}, in_mariadb(number))
@@ -121,7 +122,7 @@ def test_an_error_of_nobodys_database_is_no_outage(error):
 def refuse_row(engine, **values):
     """Return the error for a row that breaks a rule."""
     with pytest.raises(sa.exc.DBAPIError) as refused, engine.begin() as connection:
-        connection.execute(sa.insert(schema.job), values)
+        connection.execute(sa.insert(tables.job), values)
     return refused.value
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.clock import family
-from coserver_consumer.store.statement import Statement, parameter
+from coserver_consumer.model.job import State
+from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.schema import tables
 
 
 def test_a_statement_is_built_once_and_takes_other_values_each_time(queue):
@@ -18,7 +18,7 @@ def test_a_statement_is_built_once_and_takes_other_values_each_time(queue):
     @Statement
     def find(family):
         built.append(family)
-        return sa.select(schema.job.c.title).where(schema.job.c.id == parameter("job_id"))
+        return sa.select(tables.job.c.title).where(tables.job.c.id == parameter("job_id"))
 
     ids = [queue.put(title=title) for title in ("one", "two")]
     with queue.engine.connect() as connection:
@@ -56,6 +56,6 @@ def test_reading_leaves_connections_as_they_were(queue):
     job_id = queue.put()
     store.read(queue.engine, lambda connection: store.get(connection, job_id))
     with queue.engine.connect() as connection:
-        connection.execute(sa.delete(schema.job))
+        connection.execute(sa.delete(tables.job))
         connection.rollback()
     assert queue.get(job_id).state is State.READY

@@ -6,11 +6,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from coserver_consumer import store, together
+from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, WrongState
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, fail
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model import workflow
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.outcome import Failed
 
 FAILED = Failed(error="no")
 
@@ -94,7 +95,7 @@ def test_a_child_that_came_late_goes_on_when_its_parent_is_run_again(queue, has_
 
 def test_a_chain_runs_in_its_order(queue, make):
     """One after the other."""
-    ids = queue.add_many(together.chain([make() for _ in range(4)]))
+    ids = queue.add_many(workflow.chain([make() for _ in range(4)]))
     seen = []
     while jobs := queue.take(9):
         assert len(jobs) == 1
@@ -105,7 +106,7 @@ def test_a_chain_runs_in_its_order(queue, make):
 
 def test_a_serial_group_goes_on_behind_a_failure(queue, make):
     """One at a time, and its on_failure runs in the end."""
-    group = together.group([make() for _ in range(3)], on_failure=make(), serial=True)
+    group = workflow.group([make() for _ in range(3)], on_failure=make(), serial=True)
     queue.add_many(group.jobs)
     seen = []
     while jobs := queue.take(9):
@@ -117,7 +118,7 @@ def test_a_serial_group_goes_on_behind_a_failure(queue, make):
 
 def test_a_group_that_succeeds(queue, make):
     """on_success runs once, on_failure is cancelled."""
-    group = together.group([make() for _ in range(5)], on_success=make(), on_failure=make())
+    group = workflow.group([make() for _ in range(5)], on_success=make(), on_failure=make())
     queue.add_many(group.jobs)
     queue.finish([complete(job) for job in queue.take(9)])
     assert [job.id for job in queue.take(9)] == [group.on_success.id]
@@ -130,7 +131,7 @@ def test_a_group_that_succeeds(queue, make):
 
 def test_a_group_that_fails(queue, make):
     """on_failure runs once all have ended, on_success waits for the failed one."""
-    group = together.group([make() for _ in range(3)], on_success=make(), on_failure=make())
+    group = workflow.group([make() for _ in range(3)], on_success=make(), on_failure=make())
     queue.add_many(group.jobs)
     first, *others = queue.take(9)
     queue.finish([fail(first, FAILED)])
@@ -145,7 +146,7 @@ def test_a_group_that_fails(queue, make):
 
 def test_what_a_cancelled_job_was_waited_for_goes_on(queue, make):
     """A group's on_failure that isn't needed is an ending like any other."""
-    group = together.group([make()], on_failure=make())
+    group = workflow.group([make()], on_failure=make())
     child = make(after=(group.on_failure.id,), accepts_failure=True)
     queue.add_many([*group.jobs, child])
     queue.finish([complete(job) for job in queue.take(9)])
@@ -155,7 +156,7 @@ def test_what_a_cancelled_job_was_waited_for_goes_on(queue, make):
 def test_parents_that_end_at_once_let_their_child_go_once(queue, make):
     """Each transaction takes its own dependency away; the last one sees that it is the last."""
     members = [make() for _ in range(8)]
-    group = together.group(members, on_success=make())
+    group = workflow.group(members, on_success=make())
     queue.add_many(group.jobs)
     jobs = queue.take(8)
     start = Barrier(4)
@@ -349,7 +350,7 @@ def test_a_committed_job_for_failures_is_not_needed_without_one(queue, make, com
 
 def test_a_group_that_was_taken_for_dropped_runs_in_its_order(queue, make, commit):
     """What was dropped hasn't failed."""
-    group = together.group([make() for _ in range(3)], on_failure=make(), serial=True)
+    group = workflow.group([make() for _ in range(3)], on_failure=make(), serial=True)
     commit(group.jobs, is_slow=True)
     seen = []
     while jobs := queue.take(9):

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.store import schema
-from coserver_consumer.store.types import Malformed
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.store.database.json_text import Malformed
+from coserver_consumer.store.schema import tables
 
 
 def test_an_added_job_is_ready_with_what_was_said(queue):
@@ -91,7 +91,7 @@ def test_a_job_is_woken_when_its_time_has_come(queue):
     """run_at is microseconds since the epoch."""
     job_id = queue.put(delay=60)
     with queue.engine.begin() as connection:
-        connection.execute(sa.update(schema.job).values(run_at=10**15))
+        connection.execute(sa.update(tables.job).values(run_at=10**15))
     assert queue.wake() == 1
     assert [job.id for job in queue.take()] == [job_id]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coserver_consumer.job import NewJob, State, new_id
+from coserver_consumer.model.job import NewJob, State, new_id
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from threading import Thread
 
 import pytest
 
-from coserver_consumer import store, together
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, fail
-from coserver_consumer.outcome import Failed
-from coserver_consumer.store.settling import cancel_unneeded
+from coserver_consumer import store
+from coserver_consumer.model import workflow
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store.finish.dependents import cancel_unneeded
 
 FAILED = Failed(error="no")
 READY, BLOCKED, STAGED = State.READY, State.BLOCKED, State.STAGED
@@ -63,7 +64,7 @@ def ids(jobs):
 @pytest.mark.parametrize("promotion", ["promote", "promote_staged"])
 def test_a_chain_is_promoted_to_ready_and_blocked(queue, make, stage, states, run, promotion):
     """And then runs in its order, also with the promotion of one statement."""
-    jobs = together.chain([make(), make(delay=60), make()])
+    jobs = workflow.chain([make(), make(delay=60), make()])
     batch = stage(jobs)
     assert states(jobs) == [STAGED] * 3
     assert getattr(queue, promotion)(batch, tid=1) == 3
@@ -77,7 +78,7 @@ def test_a_chain_is_promoted_to_ready_and_blocked(queue, make, stage, states, ru
 @pytest.mark.parametrize("dooms", [True, False])
 def test_a_group_is_promoted_to_ready_and_blocked(queue, make, stage, states, run, dooms):
     """What follows runs once, for the end that it is for."""
-    group = together.group([make(), make()], on_success=make(), on_failure=make())
+    group = workflow.group([make(), make()], on_success=make(), on_failure=make())
     queue.promote(stage(group.jobs), tid=1)
     assert states(group.jobs) == [READY, READY, BLOCKED, BLOCKED]
     doomed = [group.members[1].id] if dooms else []
@@ -129,7 +130,7 @@ def test_what_is_for_a_failure_is_never_run_without_one(queue, make, stage, stat
 def test_a_dropped_batch_leaves_nothing_behind(queue, make, stage, run):
     """Who waits for others hears nothing of it, and in time its rows go."""
     parent = queue.put()
-    group = together.group([make(after=(parent,)), make()], on_failure=make(), serial=True)
+    group = workflow.group([make(after=(parent,)), make()], on_failure=make(), serial=True)
     batch = stage(group.jobs)
     assert queue.drop(batch) == 3
     assert run() == [parent]
@@ -145,7 +146,7 @@ def test_a_batch_that_was_taken_for_dropped_keeps_its_order(
     queue, make, stage, states, run, serial
 ):
     """Its producer was slow; it comes back as if nothing had been."""
-    group = together.group([make(), make()], on_success=make(), on_failure=make(), serial=serial)
+    group = workflow.group([make(), make()], on_success=make(), on_failure=make(), serial=serial)
     batch = stage(group.jobs)
     queue.drop(batch)
     assert states(group.jobs) == [State.DROPPED] * 4
@@ -174,7 +175,7 @@ def test_a_batch_that_was_taken_for_dropped_hears_of_its_parents_later(
 def test_of_members_with_one_key_one_runs_and_is_waited_for(queue, make, stage, run):
     """What follows waits for it once, and isn't left waiting for what was never run."""
     first, twin = make(unique_key="k"), make(unique_key="k")
-    group = together.group([first, twin], on_success=make())
+    group = workflow.group([first, twin], on_success=make())
     queue.promote(stage(group.jobs), tid=1)
     assert run() == [first.id, group.on_success.id]
 
@@ -182,14 +183,14 @@ def test_of_members_with_one_key_one_runs_and_is_waited_for(queue, make, stage, 
 def test_added_members_with_one_key_are_waited_for_once(queue, make, run):
     """Without a request to wait for it is the same."""
     first, twin = make(unique_key="k"), make(unique_key="k")
-    group = together.group([first, twin], on_success=make())
+    group = workflow.group([first, twin], on_success=make())
     queue.add_many(group.jobs)
     assert run() == [first.id, group.on_success.id]
 
 
 def test_members_whose_key_another_job_holds_are_waited_for_there(queue, make, stage, run):
     """All of them, in whatever order they are found."""
-    group = together.group([make(unique_key="k") for _ in range(3)], on_success=make())
+    group = workflow.group([make(unique_key="k") for _ in range(3)], on_success=make())
     batch = stage(group.jobs)
     holder = queue.put(unique_key="k")
     queue.promote(batch, tid=1)
@@ -198,7 +199,7 @@ def test_members_whose_key_another_job_holds_are_waited_for_there(queue, make, s
 
 def test_a_member_whose_key_was_used_up_is_waited_for_no_more(queue, make, stage, run):
     """An ended job did its work; nothing failed, so what is for a failure isn't needed."""
-    group = together.group(
+    group = workflow.group(
         [make(unique_key="k", unique_for=600)], on_success=make(), on_failure=make()
     )
     batch = stage(group.jobs)

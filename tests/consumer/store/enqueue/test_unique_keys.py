@@ -6,9 +6,9 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import complete, fail, release
-from coserver_consumer.outcome import Failed
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import complete, fail, release
+from coserver_consumer.model.outcome import Failed
 from support.databases import only_on
 from support.waiting import wait_for
 

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
 from coserver_consumer.store import Origin
+from coserver_consumer.store.finish import agreement
 
 
 def test_they_agree_up_to_what_was_told_last(engine):
@@ -110,7 +111,7 @@ def test_who_runs_a_job_of_a_lost_request_cannot_end_it(engine):
 def test_the_search_for_lost_requests_ends_where_nothing_is_missing(engine):
     """A backlog needn't be read as a whole."""
     seen: list[int] = []
-    for tid in range(1, store.agreement.PAGE + 200):
+    for tid in range(1, agreement.PAGE + 200):
         queue(engine, tid)
 
     def find_lost(origins: Sequence[Origin]) -> list[Origin]:

@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.errors import WrongState
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.store import schema
-from coserver_consumer.verdict import Mark, run_mark
+from coserver_consumer.model.indoubt import Mark, run_mark
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.store.schema import tables
 
 EVIDENCE = {"database": "main", "base_tid": 7}
 
@@ -44,7 +44,7 @@ def test_a_finishing_job_belongs_to_its_transaction(queue, finishing):
     """Neither its consumer nor a rescue nor a person can end it now."""
     assert queue.finish([Ending(key=finishing.key, state=State.FAILED, error="x")]) == set()
     with queue.engine.begin() as connection:
-        connection.execute(sa.delete(schema.consumer))
+        connection.execute(sa.delete(tables.consumer))
     assert queue.rescue().returned == []
     with pytest.raises(WrongState, match="finishing"):
         queue.cancel(finishing.id)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from coserver_consumer.codec import why_not_kept
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.lifecycle import Ending
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.protocol.codec import why_not_kept
 
 
 def test_a_completed_job_is_history(queue):

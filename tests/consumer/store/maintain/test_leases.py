@@ -3,17 +3,17 @@
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer.job import RunKey, State
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.schema import tables
 
 
 def _silence(queue, consumer_id, seconds=60):
     """Put a consumer's last heartbeat into the past."""
     with queue.engine.begin() as connection:
         connection.execute(
-            sa.update(schema.consumer)
-            .where(schema.consumer.c.id == consumer_id)
-            .values(heartbeat_at=schema.consumer.c.heartbeat_at - seconds * 1_000_000)
+            sa.update(tables.consumer)
+            .where(tables.consumer.c.id == consumer_id)
+            .values(heartbeat_at=tables.consumer.c.heartbeat_at - seconds * 1_000_000)
         )
 
 
@@ -45,7 +45,7 @@ def test_the_jobs_of_a_vanished_consumer_are_given_back(queue):
     queue.put()
     (job,) = queue.take()
     with queue.engine.begin() as connection:
-        connection.execute(sa.delete(schema.consumer))
+        connection.execute(sa.delete(tables.consumer))
     assert queue.rescue().returned == [job.key]
 
 
@@ -124,7 +124,7 @@ def test_a_look_tells_whether_there_is_anybody_to_rescue(queue):
     assert not queue.has_dead(dead_after=45)
     assert queue.has_dead(dead_after=-1)
     with queue.engine.begin() as connection:
-        connection.execute(sa.delete(schema.consumer))
+        connection.execute(sa.delete(tables.consumer))
     assert queue.has_dead(dead_after=45)
     queue.rescue(dead_after=45)
     assert not queue.has_dead(dead_after=45)

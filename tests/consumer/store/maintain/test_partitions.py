@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from coserver_consumer import logs, store
-from coserver_consumer.database import Database
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending, complete
-from coserver_consumer.pruner import Pruner
-from coserver_consumer.store import schema
-from coserver_consumer.store.partitions import first_id
+from coserver_consumer import store
+from coserver_consumer.maintenance.pruner import Pruner
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.store.maintain.partitions import first_id
+from coserver_consumer.store.schema import tables
 from support.databases import day_partitions, migrate, only_on
 from support.history import DAY, History
 from support.threads import at_once
@@ -201,7 +202,7 @@ def test_making_waits_for_nobody_who_uses_days(engine, history):
     """Those who end jobs and read history of other days go on."""
     history.make_day(1)
     with engine.begin() as connection:
-        ended = sa.insert(schema.history).values(id=history.make_id(1), task="t")
+        ended = sa.insert(tables.history).values(id=history.make_id(1), task="t")
         connection.execute(ended)
         assert len(store.write(engine, make)) == 7
 
@@ -275,7 +276,7 @@ def test_a_job_that_ends_meanwhile_keeps_its_day(engine, history):
     history.end(history.make_id(40), days_ago=40)
     results: list[Any] = []
     with engine.begin() as connection:
-        late = sa.insert(schema.history).values(id=history.make_id(40), task="t")
+        late = sa.insert(tables.history).values(id=history.make_id(40), task="t")
         connection.execute(late)
         thread = threading.Thread(target=lambda: results.append(store.write(engine, drop)))
         thread.start()
@@ -310,7 +311,7 @@ def test_two_pruners_at_once_do_not_fail(engine, history):
 
     assert at_once(*[lambda each=each: prune(each) for each in pruners]) == [None] * 3
     with engine.connect() as connection:
-        left = sa.select(sa.func.count()).select_from(schema.history)
+        left = sa.select(sa.func.count()).select_from(tables.history)
         assert connection.execute(left).scalar() == 0
     assert history.told() == []
     assert history.days() == [history.name(-ahead) for ahead in range(7)]
@@ -332,7 +333,7 @@ def role(engine: Engine) -> Iterator[str]:
 def poor_engine(engine: Engine, database_url: str, role: str) -> Iterator[Engine]:
     """An engine whose user may change the rows of the tables that there are, and nothing else."""
     with engine.begin() as connection:
-        for table in schema.metadata.tables:
+        for table in tables.metadata.tables:
             connection.exec_driver_sql(f"GRANT ALL ON {table} TO {role}")
         connection.exec_driver_sql(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
     poor = store.open_engine(f"{database_url}?options=-crole%3D{role}")
@@ -357,7 +358,7 @@ def test_without_rights_there_is_one_line_and_history_goes_on(poor_engine, histo
     assert history.place(old) is None
     assert history.place(young) == REST
     with poor_engine.connect() as connection:
-        assert connection.execute(sa.select(schema.history.c.id)).scalars().all() == [young]
+        assert connection.execute(sa.select(tables.history.c.id)).scalars().all() == [young]
     assert history.told() == []
 
 
@@ -366,7 +367,7 @@ def test_rights_on_the_history_outlast_the_upgrade(engine, role):
     with engine.begin() as connection:
         connection.exec_driver_sql("GRANT INSERT ON coserver_history TO PUBLIC")
         connection.exec_driver_sql(f"ALTER TABLE coserver_history OWNER TO {role}")
-    for revision in ("0004", schema.REVISION):
+    for revision in ("0004", tables.REVISION):
         migrate(engine, revision)
         with engine.connect() as connection:
             query = "SELECT relowner::regrole::text, relacl::text FROM pg_class"

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.database import Database
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.pruner import LIMIT, Pruner
-from coserver_consumer.store import schema
+from coserver_consumer.maintenance.pruner import LIMIT, Pruner
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.runtime.database import Database
+from coserver_consumer.store.schema import tables
 from support.history import DAY, History
 from support.threads import at_once
 
@@ -54,7 +54,7 @@ def test_old_history_is_pruned_with_its_errors_and_lines(queue):
     queue.finish([Ending(key=job.key, state=State.FAILED, error="x") for job in (old, young)])
     with queue.engine.begin() as connection:
         connection.execute(
-            sa.update(schema.history).where(schema.history.c.id == old.id).values(ended_at=1)
+            sa.update(tables.history).where(tables.history.c.id == old.id).values(ended_at=1)
         )
     assert queue.prune(older_than=3600) == 1
     assert queue.counts() == {"default": {State.READY: 1, State.FAILED: 1}}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer.job import State
-from coserver_consumer.store import schema
-from coserver_consumer.store.misfits import explain_unknown_queue
+from coserver_consumer.model.job import State
+from coserver_consumer.store.maintain.unroutable import explain_unknown_queue
+from coserver_consumer.store.schema import tables
 
 
 @pytest.fixture
@@ -16,11 +16,11 @@ def put_long_ago(queue):
 
     def put(seconds: float, **values) -> str:
         job_id = queue.put(**values)
-        job = schema.job.c
+        job = tables.job.c
         waited = round(seconds * 1_000_000)
         with queue.engine.begin() as connection:
             connection.execute(
-                sa.update(schema.job)
+                sa.update(tables.job)
                 .where(job.id == job_id)
                 .values(run_at=job.run_at - waited, created_at=job.created_at - waited)
             )
@@ -47,7 +47,7 @@ def test_a_job_that_is_due_for_a_moment_only_waits(queue, put_long_ago):
     """It was added long ago for now, or was run again just now."""
     job_id = put_long_ago(600, queue="mial")
     with queue.engine.begin() as connection:
-        connection.execute(sa.update(schema.job).values(run_at=schema.job.c.run_at + 590_000_000))
+        connection.execute(sa.update(tables.job).values(run_at=tables.job.c.run_at + 590_000_000))
     assert queue.fail_misfits() == {}
     assert queue.fail_misfits(older_than=5) == {"mial": [job_id]}
 
@@ -56,8 +56,8 @@ def test_a_new_job_that_was_due_long_ago_waits(queue, put_long_ago):
     """A consumer that has just begun to start still makes its queue known."""
     put_long_ago(600, queue="mial")
     with queue.engine.begin() as connection:
-        created = schema.job.c.created_at + 590_000_000
-        connection.execute(sa.update(schema.job).values(created_at=created))
+        created = tables.job.c.created_at + 590_000_000
+        connection.execute(sa.update(tables.job).values(created_at=created))
     assert queue.fail_misfits() == {}
 
 
@@ -87,7 +87,7 @@ def test_states_that_wait_for_something_else_are_left_alone(queue, put_long_ago)
     running = put_long_ago(600)
     queue.take()
     with queue.engine.begin() as connection:
-        gone = sa.update(schema.job).where(schema.job.c.id == running)
+        gone = sa.update(tables.job).where(tables.job.c.id == running)
         connection.execute(gone.values(queue="mial"))
     assert queue.fail_misfits() == {}
 

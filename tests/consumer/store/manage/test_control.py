@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.errors import JobNotFound, WrongState
-from coserver_consumer.job import NewJob, State, new_id
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.store import schema
+from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.store.schema import tables
 
 
 def test_a_waiting_job_is_cancelled_at_once(queue):
@@ -15,7 +15,7 @@ def test_a_waiting_job_is_cancelled_at_once(queue):
     assert queue.cancel(job_id, by="jane") is State.CANCELLED
     assert queue.get(job_id).error == "cancelled by jane"
     with queue.engine.connect() as connection:
-        (row,) = connection.execute(sa.select(schema.audit)).mappings()
+        (row,) = connection.execute(sa.select(tables.audit)).mappings()
     assert (row["who"], row["action"], row["job_id"]) == ("jane", "cancel", job_id)
 
 

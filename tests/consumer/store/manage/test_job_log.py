@@ -1,8 +1,8 @@
 """Lines that jobs log about themselves."""
 
-from coserver_consumer.job import State
-from coserver_consumer.lifecycle import Ending
-from coserver_consumer.store.lines import MOST_LINES
+from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.store.manage.job_log import MOST_LINES
 
 
 def test_lines_are_kept_in_their_order_with_their_attempt(queue):

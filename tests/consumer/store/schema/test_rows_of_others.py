@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer.job import State
-from coserver_consumer.options import MAX_TIMEOUT
+from coserver_consumer.model.job import State
+from coserver_consumer.model.options import MAX_TIMEOUT
 
 KINDS = {"postgresql": 0, "mysql": 1, "sqlite": 2}
 TYPES = "invalid input syntax for type"

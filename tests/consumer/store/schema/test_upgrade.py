@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 
 from coserver_consumer import store
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreError, StoreUnavailable
-from coserver_consumer.job import new_id
-from coserver_consumer.store import schema, upgrading
-from coserver_consumer.store.partitions import first_id
-from coserver_consumer.store.upgrading import LOCK, MIGRATIONS
+from coserver_consumer.model.job import new_id
+from coserver_consumer.store.maintain.partitions import first_id
+from coserver_consumer.store.schema import tables, upgrade
+from coserver_consumer.store.schema.upgrade import LOCK, MIGRATIONS
 from support.databases import DATABASES, fresh_database, migrate
 from support.waiting import wait_for
 
@@ -33,8 +33,8 @@ def test_a_missing_schema_names_the_command(empty_database_url):
     engine = store.open_engine(empty_database_url)
     with pytest.raises(SchemaError, match="coserver init"):
         store.check_schema(engine)
-    assert store.upgrade(engine) == (None, schema.REVISION)
-    assert store.upgrade(engine) == (schema.REVISION, schema.REVISION)
+    assert store.upgrade(engine) == (None, tables.REVISION)
+    assert store.upgrade(engine) == (tables.REVISION, tables.REVISION)
     store.check_schema(engine)
     engine.dispose()
 
@@ -44,14 +44,14 @@ def test_a_schema_of_another_version_is_refused(empty_database_url):
     engine = store.open_engine(empty_database_url)
     store.upgrade(engine)
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {tables.VERSION_TABLE} SET version_num = '9999'")
     with pytest.raises(SchemaError, match="revision 9999"):
         store.check_schema(engine)
     engine.dispose()
 
 
 def test_the_migrations_make_what_the_code_says(engine):
-    """Alembic's own comparison of the database with ``schema`` finds no difference.
+    """Alembic's own comparison of the database with ``tables`` finds no difference.
 
     Partitions aren't in it: PostgreSQL itself keeps them like their parent.
     """
@@ -61,7 +61,7 @@ def test_the_migrations_make_what_the_code_says(engine):
 
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"version_table": schema.VERSION_TABLE, "include_name": is_named}
+            connection, opts={"version_table": tables.VERSION_TABLE, "include_name": is_named}
         )
         assert compare_metadata(context, tables_of(engine)) == []
 
@@ -69,22 +69,22 @@ def test_the_migrations_make_what_the_code_says(engine):
 def tables_of(engine):
     """Return the tables with those indexes that this kind of database has."""
     here = "postgresql" if engine.dialect.name == "postgresql" else "others"
-    tables = sa.MetaData()
-    for table in schema.metadata.sorted_tables:
-        copied = table.to_metadata(tables)
+    metadata = sa.MetaData()
+    for table in tables.metadata.sorted_tables:
+        copied = table.to_metadata(metadata)
         copied.indexes.clear()
         for index in table.indexes:
             if index.info.get("on", here) == here:
                 columns = [copied.c[column.name] for column in index.columns]
                 sa.Index(index.name, *columns, unique=index.unique, **index.kwargs)
-    return tables
+    return metadata
 
 
 def test_the_newest_migration_is_the_one_the_code_needs():
     """check_schema compares with this constant, so that nobody but upgrade imports Alembic."""
     configuration = Config()
     configuration.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(configuration).get_current_head() == schema.REVISION
+    assert ScriptDirectory.from_config(configuration).get_current_head() == tables.REVISION
 
 
 def test_two_upgrades_at_once_take_turns(empty_database_url):
@@ -131,7 +131,7 @@ def test_an_upgrade_may_take_longer_than_other_statements(served_url):
             what="the upgrade to have waited",
         )
         connection.invalidate()
-        assert upgrade.result(timeout=30) == (None, schema.REVISION)
+        assert upgrade.result(timeout=30) == (None, tables.REVISION)
     question, answer = LIMIT[kind]
     with hasty.connect() as connection:
         assert connection.exec_driver_sql(question).scalar() == answer
@@ -141,7 +141,7 @@ def test_an_upgrade_may_take_longer_than_other_statements(served_url):
 
 def test_an_upgrade_that_does_not_get_its_turn_does_nothing(served_url, monkeypatch):
     """The other one may be in the middle of the same tables."""
-    monkeypatch.setattr(upgrading, "LOCK_PATIENCE", 1)
+    monkeypatch.setattr(upgrade, "LOCK_PATIENCE", 1)
     holder = store.open_engine(served_url).execution_options(isolation_level="AUTOCOMMIT")
     engine = store.open_engine(served_url)
     with holder.connect() as connection:
@@ -202,7 +202,7 @@ def _busy_sqlite_is_tried_again(engine):
 def _crossed_locks_are_tried_again(engine):
     import threading
 
-    from coserver_consumer.job import NewJob
+    from coserver_consumer.model.job import NewJob
 
     one, two = store.write(
         engine, lambda c: store.add_many(c, [NewJob(task="t"), NewJob(task="t")])
@@ -220,7 +220,7 @@ def _crossed_locks_are_tried_again(engine):
         store.write(engine, work)
 
     def touch(connection, job_id):
-        connection.execute(sa.update(schema.job).where(schema.job.c.id == job_id).values(title="x"))
+        connection.execute(sa.update(tables.job).where(tables.job.c.id == job_id).values(title="x"))
 
     threads = [threading.Thread(target=cross, args=pair) for pair in ((one, two), (two, one))]
     for thread in threads:
@@ -241,7 +241,7 @@ def old_engine(empty_database_url):
         for number in range(30)
     ]
     with engine.begin() as connection:
-        connection.execute(sa.insert(schema.history), rows)
+        connection.execute(sa.insert(tables.history), rows)
     yield engine
     engine.dispose()
 
@@ -249,14 +249,14 @@ def old_engine(empty_database_url):
 def read_history(engine):
     """Return all that the history holds."""
     with engine.connect() as connection:
-        query = sa.select(schema.history).order_by(schema.history.c.id)
+        query = sa.select(tables.history).order_by(tables.history.c.id)
         return [tuple(row) for row in connection.execute(query)]
 
 
 def test_history_from_before_partitions_stays(old_engine):
     """On PostgreSQL its table becomes the default partition."""
     before = read_history(old_engine)
-    assert store.upgrade(old_engine) == ("0004", schema.REVISION)
+    assert store.upgrade(old_engine) == ("0004", tables.REVISION)
     assert read_history(old_engine) == before
     found = store.read(old_engine, lambda c: store.find(c, site="/Plone", limit=99))
     assert len(found) == len(before)
@@ -269,11 +269,11 @@ def test_partitions_become_one_table_again(old_engine):
         store.write(old_engine, lambda c: store.make_partitions(c, keep_days=30))
     tomorrow = first_id(store.read(old_engine, store.now) // 1000 + 86_400_000)
     with old_engine.begin() as connection:
-        connection.execute(sa.insert(schema.history).values(id=tomorrow, task="t"))
+        connection.execute(sa.insert(tables.history).values(id=tomorrow, task="t"))
     before = read_history(old_engine)
     migrate(old_engine, "0004")
     assert read_history(old_engine) == before
-    assert store.upgrade(old_engine) == ("0004", schema.REVISION)
+    assert store.upgrade(old_engine) == ("0004", tables.REVISION)
     assert read_history(old_engine) == before
 
 
@@ -293,16 +293,16 @@ def loose_engine(empty_database_url):
     with engine.begin() as connection:
         for row in rows:
             connection.execute(
-                sa.insert(schema.job).values(task="t", unique_key=row["title"], **row)
+                sa.insert(tables.job).values(task="t", unique_key=row["title"], **row)
             )
-        connection.execute(sa.update(schema.queue).values(rate_number=-1, rate_period=-5.0))
+        connection.execute(sa.update(tables.queue).values(rate_number=-1, rate_period=-5.0))
     yield engine
     engine.dispose()
 
 
 def test_rows_out_of_bounds_are_mended(loose_engine):
     """They are few, and no reason not to upgrade; one that can't be mended fails with words."""
-    assert store.upgrade(loose_engine) == ("0006", schema.REVISION)
+    assert store.upgrade(loose_engine) == ("0006", tables.REVISION)
     found = {job.title: job for job in store.read(loose_engine, lambda c: store.find(c, limit=9))}
     assert found["origin"].origin == "had more than 65536 bytes"
     assert found["progress"].progress is None
@@ -312,13 +312,13 @@ def test_rows_out_of_bounds_are_mended(loose_engine):
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
     assert len(store.write(loose_engine, lambda c: store.claim(c, **claimed))) == 1
     migrate(loose_engine, "0006")
-    assert store.upgrade(loose_engine) == ("0006", schema.REVISION)
+    assert store.upgrade(loose_engine) == ("0006", tables.REVISION)
 
 
 def test_tables_of_a_newer_version_are_left_alone(engine):
     """Neither an upgrade nor a start can do anything with them, and both say so in a sentence."""
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {tables.VERSION_TABLE} SET version_num = '9999'")
     try:
         for use in (store.upgrade, store.check_schema):
             with pytest.raises(SchemaError, match="9999, which is newer") as refused:
@@ -327,5 +327,5 @@ def test_tables_of_a_newer_version_are_left_alone(engine):
     finally:
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema.REVISION}'"
+                f"UPDATE {tables.VERSION_TABLE} SET version_num = '{tables.REVISION}'"
             )

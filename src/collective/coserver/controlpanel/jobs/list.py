@@ -16,20 +16,20 @@ from Products.statusmessages.interfaces import IStatusMessage
 from zope.i18nmessageid import Message
 
 from collective.coserver import queue
-from collective.coserver.browser.row import Row
-from collective.coserver.browser.states import TITLES
-from collective.coserver.engine import read
+from collective.coserver.controlpanel.jobs.row import Row
+from collective.coserver.controlpanel.jobs.states import TITLES
+from collective.coserver.database.engine import read
+from collective.coserver.database.settings import get_settings
 from collective.coserver.i18n import _
-from collective.coserver.origin import site_path
-from collective.coserver.owner import ANONYMOUS, current_owner, owner_of_job
+from collective.coserver.identity.origin import site_path
+from collective.coserver.identity.owner import ANONYMOUS, current_owner, owner_of_job
+from collective.coserver.identity.rerun import states_to_retry
 from collective.coserver.permissions import MANAGE_JOBS
-from collective.coserver.rerun import states_to_retry
-from collective.coserver.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.errors import JobNotFound, StoreError, WrongState
-from coserver_consumer.job import Job, State
+from coserver_consumer.diagnosis.why import explain
+from coserver_consumer.model.errors import JobNotFound, StoreError, WrongState
+from coserver_consumer.model.job import Job, State
 from coserver_consumer.store import AttemptError
-from coserver_consumer.why import explain
 
 logger = logging.getLogger("collective.coserver")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from plone import api
 from zope.i18nmessageid import Message
 
-from collective.coserver.browser.states import CANCELLABLE, COLOURS, TITLES, WAITING
+from collective.coserver.controlpanel.jobs.states import CANCELLABLE, COLOURS, TITLES, WAITING
 from collective.coserver.functions.run_as import SYSTEM
 from collective.coserver.i18n import _
-from collective.coserver.rerun import states_to_retry
-from coserver_consumer.job import Job, State
-from coserver_consumer.moments import to_utc
+from collective.coserver.identity.rerun import states_to_retry
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.moments import to_utc
 
 BEYOND = (1, 9999)  # years in which some time zones are outside of the calendar
 EXCERPT = 200  # characters of an error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.i18nmessageid import Message
 
 from collective.coserver.i18n import _
-from coserver_consumer.job import State
+from coserver_consumer.model.job import State
 
 TITLES: dict[State, Message] = {
     State.STAGED: _("state_staged", default="Staged"),

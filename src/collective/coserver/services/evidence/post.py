@@ -10,9 +10,9 @@ import Zope2
 from Products.Five import BrowserView
 
 from collective.coserver.publication.agreement import answer
-from collective.coserver.publication.service import serve
-from coserver_consumer.errors import EvidenceUnavailable
-from coserver_consumer.verdict import Mark, Question
+from collective.coserver.services.sealed import serve
+from coserver_consumer.model.errors import EvidenceUnavailable
+from coserver_consumer.model.indoubt import Mark, Question
 
 SERVICE = "/@@coserver-evidence"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from Products.Five import BrowserView
 
 from collective.coserver.functions import registry
-from collective.coserver.publication.service import serve
+from collective.coserver.services.sealed import serve
 
 SERVICE = "/@@coserver-functions"
 

@@ -7,19 +7,20 @@ from Products.Five import BrowserView
 from sqlalchemy import Connection
 from ZODB.POSException import StorageError
 
-from collective.coserver.engine import read
+from collective.coserver.database.engine import read
+from collective.coserver.database.settings import get_settings
+from collective.coserver.evidence.storages import find_disconnected
+from collective.coserver.publication.admission import find_token
 from collective.coserver.publication.agreement import Disagreement, agreement
 from collective.coserver.publication.inflight import name_process
-from collective.coserver.publication.start import find_token
-from collective.coserver.settings import get_settings
-from collective.coserver.storages import find_disconnected
-from coserver_consumer import handshake, store
-from coserver_consumer.errors import ConfigurationError, StoreError, Unsigned
-from coserver_consumer.handover import PROOF
+from coserver_consumer import store
+from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
+from coserver_consumer.protocol import handshake
+from coserver_consumer.protocol.markers import PROOF
 
 
 class Handshake(BrowserView):
-    """``POST /@@coserver-handshake``; see ``coserver_consumer.handshake``.
+    """``POST /@@coserver-handshake``; see ``coserver_consumer.protocol.handshake``.
 
     Anybody may call it, but only who proves to have the secret is told more than that.
     """

@@ -7,12 +7,12 @@ from typing import Any
 from Products.Five import BrowserView
 
 from collective.coserver.publication.inflight import name_process, runs
-from collective.coserver.publication.service import serve
-from coserver_consumer.run_state import SERVICE, RunReport, read_question, tell_report
+from collective.coserver.services.sealed import serve
+from coserver_consumer.protocol.run_state import SERVICE, RunReport, read_question, tell_report
 
 
 class RunStates(BrowserView):
-    """``POST /@@coserver-runs``; see ``coserver_consumer.run_state``.
+    """``POST /@@coserver-runs``; see ``coserver_consumer.protocol.run_state``.
 
     Anybody may call it, but only a message with a token from the shared secret is answered.
     """

@@ -1,8 +1,8 @@
-"""Alembic's environment: it runs on the connection that `upgrading.upgrade` hands it."""
+"""Alembic's environment: it runs on the connection that `upgrade.upgrade` hands it."""
 
 from alembic import context
 
-from coserver_consumer.store.schema import VERSION_TABLE, metadata
+from coserver_consumer.store.schema.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import NewId, Now
-from coserver_consumer.store.types import Bytes, Id, Json, LongText, Name, Time
+from coserver_consumer.store.schema.clock import NewId, Now
+from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Time
 
 revision = "0001"
 down_revision = None

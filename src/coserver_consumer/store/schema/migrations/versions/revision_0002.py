@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.types import Id, Name, Time
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.types import Id, Name, Time
 
 revision = "0002"
 down_revision = "0001"

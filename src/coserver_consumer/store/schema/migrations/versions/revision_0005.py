@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 revision = "0005"
 down_revision = "0004"

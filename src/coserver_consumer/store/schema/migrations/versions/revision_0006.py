@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 revision = "0006"
 down_revision = "0005"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from coserver_consumer.store.clock import family
+from coserver_consumer.store.database.family import family
 
 revision = "0007"
 down_revision = "0006"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.clock import Now
-from coserver_consumer.store.types import Name
+from coserver_consumer.store.schema.clock import Now
+from coserver_consumer.store.schema.types import Name
 
 revision = "0008"
 down_revision = "0007"

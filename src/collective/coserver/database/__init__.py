@@ -1,0 +1,1 @@
+"""Zope's settings, and its engine on the queue's database."""

@@ -1,0 +1,1 @@
+"""Zope inside a worker process."""

@@ -1,0 +1,1 @@
+"""What holders of the secret may ask of a Zope."""

@@ -1,0 +1,1 @@
+"""What became of transactions whose process died."""

@@ -1,0 +1,1 @@
+"""Whether a consumer and this Zope belong together."""

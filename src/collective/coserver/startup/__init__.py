@@ -1,0 +1,1 @@
+"""What Zope says when it starts."""

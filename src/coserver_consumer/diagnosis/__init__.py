@@ -1,0 +1,1 @@
+"""Why something doesn't run, said to people."""

@@ -1,0 +1,1 @@
+"""What a consumer does for all jobs and consumers: one loop, one file."""

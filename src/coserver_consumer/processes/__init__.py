@@ -1,0 +1,1 @@
+"""Processes: how they begin, are watched, replaced and ended."""

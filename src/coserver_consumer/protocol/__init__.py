@@ -1,0 +1,1 @@
+"""What a consumer and Zope say to each other. Pure."""

@@ -1,0 +1,1 @@
+"""What every loop of a consumer stands on."""

@@ -1,0 +1,1 @@
+"""Which jobs a consumer gets, and under which limits."""

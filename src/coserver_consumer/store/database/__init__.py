@@ -1,0 +1,1 @@
+"""How we speak to each of the databases; nothing here knows a table."""

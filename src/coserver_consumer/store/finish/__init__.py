@@ -1,0 +1,1 @@
+"""How an attempt or a job ends."""

@@ -1,0 +1,1 @@
+"""What people ask of jobs and queues, and change about them."""

@@ -1,0 +1,1 @@
+"""The tables, their types and their clock, and their migrations."""

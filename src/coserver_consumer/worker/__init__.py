@@ -1,0 +1,1 @@
+"""One process's work: it claims jobs, runs attempts and writes their endings."""
