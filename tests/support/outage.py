@@ -33,8 +33,8 @@ def find_all(jobs: Jobs, ids: list[str]) -> list[Job]:
     return [jobs.get(job_id) for job_id in ids]
 
 
-# What every consumer of the tests is warned of at its start.
-KNOWN = ("The secret repeats itself", "Task http is off")
+# What a consumer of the tests is warned of at its start, or hears of one that a test has killed.
+KNOWN = ("The secret repeats itself", "Task http is off", "is dead and was removed")
 
 
 def complaints(process: Process) -> list[str]:
