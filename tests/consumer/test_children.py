@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -36,6 +38,26 @@ print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 """
 
 
+# another thread is at writing as the child begins, and goes on only here
+WRITING = """
+import os, select, sys, threading
+from types import SimpleNamespace
+from coserver_consumer.processes.forks import end_in_children
+
+def attempt(current):
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return SimpleNamespace(traceback="Traceback\\n", error="Error")
+
+threading.Thread(target=sys.stderr.write, args=("x" * 1_000_000,), daemon=True).start()
+while select.select([], [2], [], 0)[1]:
+    pass
+os.write(1, str(end_in_children(attempt)(None)).encode())
+os._exit(0)
+"""
+
+
 def noted(gate) -> set[int]:
     """Return the ids of the processes that have come to the gate."""
     return {int(each.suffix[1:]) for each in gate.directory.glob("pid.*")}
@@ -47,6 +69,14 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def kill_with_children(pid: int) -> None:
+    """Kill a process, which may have ended, and what it has started."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for each in [*process.children(recursive=True), process]:
+            each.kill()
 
 
 def test_a_job_may_have_a_pool_of_processes(start_consumer, client, jobs, gate):
@@ -62,6 +92,17 @@ def test_a_signal_that_comes_as_a_child_begins_ends_it():
     """A pool ends its children so when there was too little to do; it would wait for ever."""
     done = subprocess.run([sys.executable, "-c", BORN], stdout=subprocess.PIPE, check=True)
     assert done.stdout.split() == [b"-15", b"set()"]
+
+
+def test_a_child_ends_though_another_thread_was_writing():
+    """Nobody is left in the child to free the lock of its standard error."""
+    command, buffered = [sys.executable, "-c", WRITING], os.environ | {"PYTHONUNBUFFERED": ""}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=buffered) as process:
+        try:
+            assert process.stdout.read1() == b"1"
+        finally:
+            kill_with_children(process.pid)
 
 
 @pytest.mark.parametrize(("task", "processes"), [("test.pool", 2), ("test.fork", 2)])

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.processes.signals import ENDINGS, OTHERS
+
+STDERR = 2  # its file descriptor
 
 Attempt = Callable[[CurrentJob], Ending]
 
@@ -80,5 +82,7 @@ def _disconnect(descriptors: tuple[int, ...]) -> None:
 
 
 def _leave(ending: Ending) -> NoReturn:
-    sys.stderr.write(ending.traceback or "")
+    """End, having said why; another thread may have held the lock of ``sys.stderr`` at the fork."""
+    with suppress(OSError):
+        os.write(STDERR, (ending.traceback or "").encode(errors="backslashreplace"))
     os._exit(1 if ending.error else 0)
