@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import psutil
@@ -176,3 +177,37 @@ def test_jobs_are_back_at_once_whatever_a_job_ends_its_process_with(
         assert f"ended by itself with exit code {code};" in consumer.output()
     gate.open()
     assert jobs.wait_completed(neighbour).attempt == 1
+
+
+WRITES_A_LINE_AND_FORKS = """
+import os, sys, threading, time
+from coserver_consumer.runtime import logs
+from coserver_consumer.processes.forks import guard_children
+
+logs.configure("info")
+guard_children()
+threading.Thread(target=lambda: logs.threads(["x" * 300_000]), daemon=True).start()
+time.sleep(0.5)  # a pipe takes a part of it, and then the line waits for somebody to read
+pid = os.fork()
+if not pid:
+    sys.stderr.write("the child was here")
+    sys.stderr.flush()
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_no_child_is_forked_in_the_middle_of_a_log_line():
+    """Standard error would be locked in it, by a thread that it hasn't got."""
+    program = [sys.executable, "-c", WRITES_A_LINE_AND_FORKS]
+    buffered = {"PYTHONUNBUFFERED": ""}  # as standard error is, unless somebody says otherwise
+    with subprocess.Popen(
+        program, stderr=subprocess.PIPE, text=True, env=os.environ | buffered
+    ) as process:
+        time.sleep(1.5)
+        try:
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert "the child was here" in said
+    assert process.returncode == 0

@@ -16,6 +16,7 @@ from typing import NoReturn
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.processes.signals import ENDINGS, OTHERS
+from coserver_consumer.runtime import logs
 
 STDERR = 2  # its file descriptor
 
@@ -29,12 +30,13 @@ def guard_children(*descriptors: int) -> None:
 
     Signals do to it what they do to any program: ``multiprocessing`` ends its children by SIGTERM.
     One that comes before the child could see to that is kept until then: it would be lost, as the
-    handler that it still finds is this process's.
+    handler that it still finds is this process's. None is forked while a line of the log is being
+    written: standard error would be locked in it for ever. The log's own locks are free there.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(
-            before=_hold_signals,
-            after_in_parent=_release_signals,
+            before=_prepare,
+            after_in_parent=_go_on,
             after_in_child=lambda: _begin_as_child(descriptors),
         )
 
@@ -53,6 +55,16 @@ def end_in_children(attempt: Attempt) -> Attempt:
         return ending
 
     return run
+
+
+def _prepare() -> None:
+    logs.hold()
+    _hold_signals()
+
+
+def _go_on() -> None:
+    _release_signals()
+    logs.release()
 
 
 def _hold_signals() -> None:

@@ -59,6 +59,7 @@ class Log:
 
 
 log = Log("coserver")
+_handler: logging.Handler = logging.StreamHandler()  # what writes the lines
 
 
 class Formatter(logging.Formatter):
@@ -71,10 +72,21 @@ class Formatter(logging.Formatter):
 
 def configure(level: str, who: str = "") -> None:
     """Write lines of this level and above to standard error, each with ``who`` if given."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Formatter(FORMAT.format(who=f"[{who}] " if who else "")))
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    global _handler  # noqa: PLW0603  of this process, as logging itself is
+    _handler = logging.StreamHandler(sys.stderr)
+    _handler.setFormatter(Formatter(FORMAT.format(who=f"[{who}] " if who else "")))
+    logging.basicConfig(handlers=[_handler], level=level.upper(), force=True)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs URLs
+
+
+def hold() -> None:
+    """Wait until no line is being written, and let none begin until ``release``."""
+    _handler.acquire()
+
+
+def release() -> None:
+    """Let lines be written again."""
+    _handler.release()
 
 
 def starting(name: str, database: str) -> None:
