@@ -180,14 +180,16 @@ def test_jobs_are_back_at_once_whatever_a_job_ends_its_process_with(
 
 
 WRITES_A_LINE_AND_FORKS = """
-import os, sys, threading, time
+import os, select, sys, threading
 from coserver_consumer.runtime import logs
 from coserver_consumer.processes.forks import guard_children
 
 logs.configure("info")
 guard_children()
 threading.Thread(target=lambda: logs.threads(["x" * 300_000]), daemon=True).start()
-time.sleep(0.5)  # a pipe takes a part of it, and then the line waits for somebody to read
+while select.select([], [2], [], 0)[1]:
+    pass  # a pipe takes a part of it, and then the line waits for somebody to read
+os.write(1, b"now")
 pid = os.fork()
 if not pid:
     sys.stderr.write("the child was here")
@@ -200,14 +202,15 @@ os.waitpid(pid, 0)
 def test_no_child_is_forked_in_the_middle_of_a_log_line():
     """Standard error would be locked in it, by a thread that it hasn't got."""
     program = [sys.executable, "-c", WRITES_A_LINE_AND_FORKS]
-    buffered = {"PYTHONUNBUFFERED": ""}  # as standard error is, unless somebody says otherwise
-    with subprocess.Popen(
-        program, stderr=subprocess.PIPE, text=True, env=os.environ | buffered
-    ) as process:
-        time.sleep(1.5)
+    buffered, pipe = os.environ | {"PYTHONUNBUFFERED": ""}, subprocess.PIPE
+    with subprocess.Popen(program, stdout=pipe, stderr=pipe, env=buffered) as process:
         try:
-            _, said = process.communicate(timeout=20)
+            assert process.stdout.read(3) == b"now"
+            time.sleep(
+                0.5
+            )  # it must not fork until somebody reads; there is nothing to see of that
+            _, said = process.communicate(timeout=PATIENCE)
         finally:
-            process.kill()
-    assert "the child was here" in said
+            kill_with_children(process.pid)
+    assert b"the child was here" in said
     assert process.returncode == 0

@@ -374,9 +374,7 @@ def test_a_process_whose_files_a_job_has_closed_is_replaced(
     assert [each.pid for each in consumers()] != [first]
     assert "has closed files that aren't its own" in consumer.output()
     jobs.wait_completed(client.add("test.echo"))
-    begun = time.monotonic()
     assert consumer.stop() == 0
-    assert time.monotonic() - begun < 10
 
 
 def test_a_consumer_of_one_process_ends_when_a_job_has_closed_its_files(start_consumer, client):
