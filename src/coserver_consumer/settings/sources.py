@@ -153,6 +153,18 @@ class _Rules(BaseSettings):
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_check_address(each.rstrip("/")) for each in value)
 
+    @field_validator("http_allow", check_fields=False)
+    @classmethod
+    def _can_be_called(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value:
+            from coserver_consumer.settings.allowed_address import (
+                read_address,  # which imports urllib3, and few have a list
+            )
+
+            for entry in value:
+                read_address(entry)  # raises
+        return value
+
     @field_validator("public_url", check_fields=False)
     @classmethod
     def _is_seen(cls, value: str | None) -> str | None:

@@ -387,6 +387,16 @@ def test_a_secret_file_that_cannot_be_read_is_an_error(sqlite_url, call, tmp_pat
     assert "Setting 'secret_file' is wrong: can't read" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", ["doctor", "run"])
+def test_a_wrong_list_of_what_may_be_called_is_an_error(sqlite_url, call, command):
+    """It was given, so jobs are meant to call what is on it: the task isn't left off."""
+    done = call(sqlite_url, command, COSERVER_HTTP_ALLOW="api.example.com, hooks.example.com/v1")
+    said = "'hooks.example.com/v1' has a path, so it needs http:// or https://"
+    assert done.exit_code == 2
+    assert "Setting 'http_allow' in the environment is wrong" in done.stderr
+    assert said in done.stderr
+
+
 def test_rules_are_set_shown_and_taken_back(sqlite_url, sqlite_client, call, ask):
     """Of queues and of limit keys."""
     url = sqlite_url

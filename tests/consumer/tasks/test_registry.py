@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from coserver_consumer.errors import ConfigurationError, InvalidJob, InvalidTask, UnknownTask
+from coserver_consumer.errors import InvalidJob, InvalidTask, UnknownTask
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.retry import RetryPolicy
 from coserver_consumer.settings.settings import Settings
@@ -183,18 +183,3 @@ def test_two_plugins_of_one_name_are_refused():
     """Which one runs must not be left to chance."""
     with pytest.raises(InvalidTask, match="Two plugins call their task 'x'"):
         load_registry(CONTEXT, [point("x", "a:b"), point("x", "c:d")])
-
-
-def test_a_wrong_setting_of_a_plugin_is_told_as_such():
-    """An allow-list that can't be read leaves the task out, and the reason is kept."""
-    settings = Settings(database="sqlite:///x", http_allow=("ftp://x",))
-    registry = load_registry(
-        TaskContext(settings=settings), [point("http", "coserver_consumer.tasks.http:Http")]
-    )
-    assert "http_allow" in registry.left_out["http"]
-    with pytest.raises(ConfigurationError):
-        make_task(
-            "http",
-            point("http", "coserver_consumer.tasks.http:Http").load(),
-            TaskContext(settings=settings),
-        )
