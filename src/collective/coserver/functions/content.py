@@ -8,8 +8,8 @@ from plone.uuid.interfaces import IUUID
 from Products.CMFCore.indexing import processQueue
 from Products.ZCatalog.interfaces import ICatalogBrain
 
-from collective.coserver.identity.origin import find_site
 from collective.coserver.identity.place import Subject, find_paths, note
+from collective.coserver.identity.site import find_site
 from collective.coserver.identity.tree import find_root, has_path
 from collective.coserver.producer.path import knows_path
 from coserver_consumer.model.errors import InvalidJob, ObjectGone

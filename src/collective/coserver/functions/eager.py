@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read, read_arguments, write
 from collective.coserver.functions.run_as import acting_as
-from collective.coserver.identity.origin import find_site
 from collective.coserver.identity.owner import current_owner
+from collective.coserver.identity.site import find_site
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import NewJob, new_id
 

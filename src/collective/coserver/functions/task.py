@@ -14,7 +14,7 @@ from collective.coserver.functions import eager, registry
 from collective.coserver.functions.calls import find_content, pack_arguments
 from collective.coserver.functions.content import fill
 from collective.coserver.functions.run_as import SYSTEM, to_owner
-from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.site import find_site
 from collective.coserver.producer.enqueue import Work, enlist, make
 from collective.coserver.producer.eta import with_moment
 from coserver_consumer.model.errors import InvalidJob, InvalidTask

@@ -6,26 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from Acquisition import aq_chain
-from plone.base.interfaces import IPloneSiteRoot
-from zope.component.hooks import getSite
-
 from collective.coserver.database.settings import get_settings
 from collective.coserver.identity.owner import Owner
 from collective.coserver.identity.sent_request import is_sent
+from collective.coserver.identity.site import site_path
 
 HIDDEN = "_vh_"  # before a step that visitors see and Zope's folders don't have
-
-
-def find_site(context: Any = None) -> Any:
-    """Return the Plone site that ``context`` is in, by default the current one, None outside."""
-    place = getSite() if context is None else context
-    return next((item for item in aq_chain(place) if IPloneSiteRoot.providedBy(item)), None)
-
-
-def site_path(site: Any) -> str | None:
-    """Return the physical path of a site."""
-    return None if site is None else "/".join(site.getPhysicalPath())
 
 
 def to_origin(owner: Owner, *, site: Any, request: Any) -> dict[str, Any]:

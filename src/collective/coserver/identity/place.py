@@ -12,7 +12,7 @@ from OFS.interfaces import IApplication
 from plone.base.interfaces import IPloneSiteRoot
 from plone.uuid.interfaces import IUUID
 
-from collective.coserver.identity.origin import find_site
+from collective.coserver.identity.site import find_site
 from collective.coserver.identity.tree import Steps, find_at, find_root, find_site_on, walk
 from coserver_consumer.model.errors import InvalidJob
 

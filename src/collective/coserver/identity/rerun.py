@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from AccessControl import getSecurityManager
 
-from collective.coserver.identity.origin import find_site, site_path
 from collective.coserver.identity.owner import current_owner, owner_of_job
 from collective.coserver.identity.sent_request import find_sent_request
+from collective.coserver.identity.site import find_site, site_path
 from collective.coserver.permissions import MANAGE_JOBS
 from coserver_consumer.model.errors import NotAllowed
 from coserver_consumer.model.job import Job, State

@@ -10,8 +10,9 @@ from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager import join, join_all
 from collective.coserver.datamanager.draft import draft
 from collective.coserver.identity.cross_site import refuse_cross_site
-from collective.coserver.identity.origin import site_path, to_origin
+from collective.coserver.identity.origin import to_origin
 from collective.coserver.identity.owner import Owner
+from collective.coserver.identity.site import site_path
 from collective.coserver.producer.form import require_readable
 from collective.coserver.producer.known_queues import require_queue
 from coserver_consumer import store

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 
 from Products.ZCatalog.interfaces import ICatalogBrain
 
-from collective.coserver.identity.origin import find_site
 from collective.coserver.identity.place import Subject, find_subject, is_followed, note
+from collective.coserver.identity.site import find_site
 from collective.coserver.identity.tree import find_root, find_site_on, has_path
 from collective.coserver.producer.path import to_path
 from coserver_consumer.model.errors import InvalidJob

@@ -21,6 +21,7 @@ from collective.coserver.publication.inflight import AtWork, OutOfDate
 from collective.coserver.publication.moved_content import lead_to_content
 from collective.coserver.publication.refusal import NotAdmitted, Told, refuse
 from collective.coserver.publication.run import begin_run
+from collective.coserver.services.token import find_token
 from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.model.job import Job
@@ -90,12 +91,6 @@ def find_handed_job(request: Any) -> Job | None:
     """
     job = request.environ.get(IN_PROCESS)
     return job if isinstance(job, Job) else None
-
-
-def find_token(request: Any, scheme: str) -> str | None:
-    """Return the token of ``Authorization: <scheme> <token>``, None without that scheme."""
-    found, _, token = (getattr(request, "_auth", None) or "").partition(" ")
-    return token.strip() if found.lower() == scheme else None
 
 
 def find_job(token: str, request: Any) -> Job:

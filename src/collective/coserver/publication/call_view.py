@@ -15,8 +15,8 @@ from collective.coserver.database.settings import get_settings
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read_arguments, write
 from collective.coserver.functions.run_as import acting_as
-from collective.coserver.identity.origin import find_site
 from collective.coserver.identity.request_job import find_admitted
+from collective.coserver.identity.site import find_site
 from collective.coserver.publication.failure import judge_function
 from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
 from coserver_consumer.model.job import Job

@@ -8,9 +8,10 @@ from AccessControl import getSecurityManager
 from zope.component import adapter
 from ZPublisher.interfaces import IPubAfterTraversal
 
-from collective.coserver.identity.origin import find_site, restore_virtual_root
+from collective.coserver.identity.origin import restore_virtual_root
 from collective.coserver.identity.owner import owner_of, owner_of_job
 from collective.coserver.identity.request_job import get_job
+from collective.coserver.identity.site import find_site
 from collective.coserver.publication.refusal import NotAdmitted, refuse
 from coserver_consumer.model.job import Job
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from collective.coserver.database.engine import read
 from collective.coserver.database.settings import get_settings
-from collective.coserver.publication.admission import find_token
+from collective.coserver.services.token import find_token
 from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.protocol import signing

@@ -21,9 +21,9 @@ from collective.coserver.controlpanel.jobs.states import TITLES
 from collective.coserver.database.engine import read
 from collective.coserver.database.settings import get_settings
 from collective.coserver.i18n import _
-from collective.coserver.identity.origin import site_path
 from collective.coserver.identity.owner import ANONYMOUS, current_owner, owner_of_job
 from collective.coserver.identity.rerun import states_to_retry
+from collective.coserver.identity.site import site_path
 from collective.coserver.permissions import MANAGE_JOBS
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain

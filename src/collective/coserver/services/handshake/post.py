@@ -10,9 +10,9 @@ from ZODB.POSException import StorageError
 from collective.coserver.database.engine import read
 from collective.coserver.database.settings import get_settings
 from collective.coserver.evidence.storages import find_disconnected
-from collective.coserver.publication.admission import find_token
 from collective.coserver.publication.agreement import Disagreement, agreement
 from collective.coserver.publication.inflight import name_process
+from collective.coserver.services.token import find_token
 from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.protocol import handshake
