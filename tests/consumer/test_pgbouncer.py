@@ -77,7 +77,7 @@ def test_transactions_have_their_limits_and_leave_no_traces(
 def test_a_consumer_works_behind_a_pooler(
     pooled_url: str, engine: Engine, make_consumer: Callable[..., Process]
 ) -> None:
-    """It looks for jobs by itself, since nobody can call it there."""
+    """It looks for jobs by itself, since nobody can notify it there."""
     consumer = make_consumer(pooled_url, "--threads", "4")
     consumer.start()
     with Client(pooled_url) as client:

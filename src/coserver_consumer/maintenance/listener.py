@@ -1,4 +1,4 @@
-"""The listener: hears calls for jobs, so that an idle consumer needn't look often."""
+"""The listener: waits for notifications of jobs, so that an idle consumer needn't look often."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 
-PATIENCE = 1.0  # seconds; so long it may take to notice that the consumer stops
+WAIT_S = 1.0  # for a notification; the listener notices as late as this that the consumer stops
 
 
 class Listener:
-    """Keeps one connection for that; without one, the claimer's own looks are enough."""
+    """Listens on a connection of its own; without one, the claimer's own looks are enough.
+
+    ``notify`` is called when a queue of this consumer has a job.
+    """
 
     def __init__(
-        self, database: Database, registration: Registration, *, call: Callable[[], None]
+        self, database: Database, registration: Registration, *, notify: Callable[[], None]
     ) -> None:
         self._database = database
         self._registration = registration
-        self._call = call
+        self._notify = notify
         self._connection: Connection | None = None
 
     def tick(self) -> float:
-        """Listen for a moment. An error ends the connection; the next tick makes another."""
+        """Wait for a notification. An error ends the connection; the next tick makes another."""
         try:
             if self._connection is None:
                 self._connection = self._database.listen()
-                self._call()  # for what was called while nobody listened
-            called = self._database.hear(self._connection, patience=PATIENCE)
-            if called & set(self._registration.info.queues):
-                self._call()
+                self._notify()  # of what was queued while nobody listened
+            queues = self._database.wait_for_notification(self._connection, timeout=WAIT_S)
+            if queues & set(self._registration.info.queues):
+                self._notify()
         except BaseException:
             self._close()
             raise
@@ -46,10 +49,10 @@ class Listener:
 
 
 def make_listener(
-    database: Database, registration: Registration, *, call: Callable[[], None]
+    database: Database, registration: Registration, *, notify: Callable[[], None]
 ) -> list[Loop]:
-    """Return the loop, none where the database carries no calls."""
-    if not database.carries_calls:
+    """Return the loop, none where the database has no notifications."""
+    if not database.can_listen:
         return []
-    listener = Listener(database, registration, call=call)
-    return [Loop("listener", every=PATIENCE, tick=listener.tick)]
+    listener = Listener(database, registration, notify=notify)
+    return [Loop("listener", every=WAIT_S, tick=listener.tick)]

@@ -153,7 +153,7 @@ class WorkerProcess:
             heartbeat,
             *self._make_zope_watch(heartbeat),
             make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
-            *make_listener(self._database, self._registration, call=self._worker.call),
+            *make_listener(self._database, self._registration, notify=self._worker.notify),
         ]
         if self._opening.number != FIRST:
             return loops

@@ -21,7 +21,7 @@ from coserver_consumer.model.errors import InvalidJob, NotDone
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, NewJob, State
 from coserver_consumer.model.options import JobOptions, Said, read_options
-from coserver_consumer.producer.notifier import find_bell, ring_for
+from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections that this client opened."""
-        find_bell(self._engine).quiet()
+        find_notifier(self._engine).flush()
         if self._owns_engine:
             self._engine.dispose()
 
@@ -119,7 +119,7 @@ class Client:
         if connection is not None:
             return work(connection)
         ids = store.write(self._engine, work, in_one=store.is_one_statement(new))
-        ring_for(self._engine, new)
+        notify_of(self._engine, new)
         return ids
 
     def _check_queues(self, names: set[str], connection: Connection | None) -> None:

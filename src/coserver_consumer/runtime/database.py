@@ -47,8 +47,8 @@ class Database:
         return self._do(lambda: store.read(self._engine, work))
 
     @property
-    def carries_calls(self) -> bool:
-        """True if producers can call idle consumers."""
+    def can_listen(self) -> bool:
+        """True if this consumer can wait for notifications."""
         return store.can_listen(self._engine)
 
     @property
@@ -60,9 +60,9 @@ class Database:
         """Do as ``store.listen``; raise ``StoreUnavailable`` while nobody answers."""
         return self._do(lambda: store.listen(self._engine))
 
-    def hear(self, connection: Connection, *, patience: float) -> set[str]:
-        """Return the queues that were called for; raise ``StoreUnavailable`` if the line broke."""
-        return self._do(lambda: set(store.hear(connection, patience=patience)))
+    def wait_for_notification(self, connection: Connection, *, timeout: float) -> set[str]:
+        """Return the queues that were notified; raise ``StoreUnavailable`` if the line broke."""
+        return self._do(lambda: set(store.wait_for_notification(connection, timeout=timeout)))
 
     def _do(self, transaction: Callable[[], T], *, writes: bool = False) -> T:
         begun = time.monotonic()

@@ -28,7 +28,13 @@ from coserver_consumer.store.database.engine import (
 )
 from coserver_consumer.store.database.external import borrow
 from coserver_consumer.store.database.faults import is_outage, is_refusal
-from coserver_consumer.store.database.notify import call, can_listen, carries_calls, hear, listen
+from coserver_consumer.store.database.notify import (
+    can_listen,
+    can_notify,
+    listen,
+    notify,
+    wait_for_notification,
+)
 from coserver_consumer.store.database.outage import name_outage
 from coserver_consumer.store.database.redaction import describe
 from coserver_consumer.store.database.sessions import Timeouts
@@ -143,10 +149,9 @@ __all__ = [
     "attempts",
     "begin",
     "borrow",
-    "call",
     "can_listen",
+    "can_notify",
     "cancel",
-    "carries_calls",
     "check_job",
     "check_schema",
     "check_size_of_row",
@@ -179,7 +184,6 @@ __all__ = [
     "get_merged",
     "has_dead",
     "has_partitions",
-    "hear",
     "heartbeat",
     "held",
     "hold_running",
@@ -197,6 +201,7 @@ __all__ = [
     "make_partitions",
     "may_make_partitions",
     "name_outage",
+    "notify",
     "now",
     "open_engine",
     "parents",
@@ -229,6 +234,7 @@ __all__ = [
     "unregister",
     "upgrade",
     "vote",
+    "wait_for_notification",
     "wake",
     "write",
 ]

@@ -37,12 +37,12 @@ class Round:
 class Wanted:
     """How many jobs are wanted, and how many of them will begin at once.
 
-    ``is_called``: somebody says that there are some.
+    ``is_notified``: a producer says that there are some.
     """
 
     number: int
     idle: int
-    is_called: bool = False
+    is_notified: bool = False
 
 
 class Rounds:
@@ -104,10 +104,10 @@ class Rounds:
     def _claim(self, connection: Connection, wanted: Wanted) -> list[Job]:
         """Take up to so many jobs, for idle threads and ahead.
 
-        Where the last claim left nothing, there is a look first, unless somebody has called.
+        Where the last claim left nothing, there is a look first, unless a producer has notified.
         """
         lookout = self._lookout
-        if wanted.is_called or not lookout.is_doubted:
+        if wanted.is_notified or not lookout.is_doubted:
             claimed = self._take(connection, lookout.recent(connection), wanted)
             if claimed or not lookout.is_doubted:
                 return claimed

@@ -58,7 +58,7 @@ class Worker:
         self._low = 0  # if no more jobs than these wait here, it is time to claim
         self._is_claiming = True
         self._is_doubtful = False
-        self._is_called = False
+        self._is_notified = False
         self._rounds = Rounds(database, registration, self.runs, max_result=settings.max_result)
         self._found_at = time.monotonic()
         self._claimer = Loop("claimer", every=settings.poll_max, tick=self._turn)
@@ -73,9 +73,9 @@ class Worker:
         """Look for jobs now."""
         self._claimer.wake()
 
-    def call(self) -> None:
-        """Claim now: somebody says that there is a job."""
-        self._is_called = True
+    def notify(self) -> None:
+        """Claim now: a producer says that there is a job."""
+        self._is_notified = True
         self.wake()
 
     def drain(self) -> None:
@@ -128,8 +128,8 @@ class Worker:
             return self._wait(self._settings.poll_max)
         if not results and not self._has_reason():
             return self._wait(self._pause)
-        if wanted.is_called:  # a call from now on is for the next round
-            self._is_called = False
+        if wanted.is_notified:  # a notification from now on is for the next round
+            self._is_notified = False
         was_doubtful, self._is_doubtful = self._is_doubtful, True  # until all is done here, too
         try:
             done = self._rounds.make(results, wanted, is_doubtful=was_doubtful)
@@ -146,7 +146,7 @@ class Worker:
 
     def _has_reason(self) -> bool:
         """Return True if a round may be worth it, after a look at the queues if need be."""
-        return self._is_called or self._is_doubtful or self._rounds.is_worth_it()
+        return self._is_notified or self._is_doubtful or self._rounds.is_worth_it()
 
     @property
     def _pause(self) -> float:
@@ -166,7 +166,7 @@ class Worker:
         long = sum(run.has_begun and run.age > MOMENT for run in running)
         ahead = self._pace.ahead(threads - long)
         idle = max(0, threads - len(running))
-        return Wanted(max(0, threads + ahead - len(running)), idle, self._is_called)
+        return Wanted(max(0, threads + ahead - len(running)), idle, self._is_notified)
 
     def _give_up_waiting(self, patience: float) -> None:
         """Give back what has waited for a thread longer than ``patience`` seconds."""

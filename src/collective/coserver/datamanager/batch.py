@@ -21,7 +21,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.indoubt import Mark, run_mark
 from coserver_consumer.model.job import NewJob, new_id
-from coserver_consumer.producer.notifier import ring_for
+from coserver_consumer.producer.notifier import notify_of
 
 T = TypeVar("T")
 
@@ -111,10 +111,10 @@ class Batch:
             self._sql.close()
             self._sql = None
 
-    def call_consumers(self) -> None:
-        """Tell idle consumers, from another thread, that there are jobs."""
+    def notify_consumers(self) -> None:
+        """Notify idle consumers, from another thread, that there are jobs."""
         if self.jobs:
-            ring_for(get_engine(), self.jobs)
+            notify_of(get_engine(), self.jobs)
 
     def _has(self, job_id: str) -> bool:
         """Return True if the job is queued here, or may be: an answer of the store can be lost."""

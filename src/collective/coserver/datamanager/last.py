@@ -54,7 +54,7 @@ class Last:
                 self.batch.finish()
         with self._logging_errors():
             self.batch.close()
-            self.batch.call_consumers()
+            self.batch.notify_consumers()
 
     def tpc_abort(self, current: ITransaction) -> None:
         """Give back the connection and touch no row.

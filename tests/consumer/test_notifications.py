@@ -1,4 +1,4 @@
-"""Producers call idle consumers, on the database that carries calls."""
+"""Producers notify idle consumers, on the database that has notifications."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.producer.notifier import find_bell
+from coserver_consumer.producer.notifier import find_notifier
 from support.databases import only_on
 from support.waiting import wait_for
 
-pytestmark = only_on("postgresql")  # it carries calls
+pytestmark = only_on("postgresql")  # it has notifications
 
-# So seldom does the consumer look by itself that only a call can be the reason.
+# So seldom does the consumer look by itself that only a notification can be the reason.
 SLEEPY = {"COSERVER_POLL_MIN": "100", "COSERVER_POLL_MAX": "100"}
 
 
@@ -29,7 +29,7 @@ def line(database_url, engine):
     return find
 
 
-def test_an_idle_consumer_is_called(start_consumer, client, jobs, line):
+def test_an_idle_consumer_is_notified(start_consumer, client, jobs, line):
     """A job runs at once, also the next one."""
     start_consumer(**SLEEPY)
     wait_for(line, what="the consumer to listen")
@@ -37,7 +37,7 @@ def test_an_idle_consumer_is_called(start_consumer, client, jobs, line):
         jobs.wait_completed(client.add("test.echo"), within=10)
 
 
-def test_a_call_is_heeded_by_one_who_has_looked_a_moment_ago(start_consumer, client, jobs, line):
+def test_a_consumer_that_has_just_looked_heeds_a_notification(start_consumer, client, jobs, line):
     """What has come in since may be of another kind: here a job with a limit."""
     start_consumer(**SLEEPY)
     wait_for(line, what="the consumer to listen")
@@ -47,7 +47,7 @@ def test_a_call_is_heeded_by_one_who_has_looked_a_moment_ago(start_consumer, cli
 
 
 def test_a_broken_line_is_made_anew(start_consumer, client, jobs, line, engine):
-    """And what was called meanwhile is found."""
+    """And the job of which it was notified meanwhile is found."""
     start_consumer(**SLEEPY)
     [pid] = wait_for(line, what="the consumer to listen")
     with engine.connect() as connection:
@@ -58,25 +58,25 @@ def test_a_broken_line_is_made_anew(start_consumer, client, jobs, line, engine):
     jobs.wait_completed(client.add("test.echo"), within=10)
 
 
-def test_many_rings_are_few_calls(engine, client):
-    """Each call is for all that was rung for since the last one."""
+def test_many_jobs_are_few_notifications(engine, client):
+    """Each is for all jobs that were added since the last one."""
     with engine.connect() as plain:
         listening = store.listen(engine)
         client.add_many("test.echo", [{}] * 3)
         for _ in range(200):
-            find_bell(engine).ring(["default"])
-        find_bell(engine).quiet()
-        heard = list(store.hear(listening, patience=2))
+            find_notifier(engine).notify(["default"])
+        find_notifier(engine).flush()
+        queues = list(store.wait_for_notification(listening, timeout=2))
         listening.close()
         plain.rollback()
-    assert set(heard) == {"default"}
-    assert len(heard) < 50
+    assert set(queues) == {"default"}
+    assert len(queues) < 50
 
 
-def test_nobody_is_called_for_a_job_that_waits(engine, client):
-    """A later call would find nothing."""
+def test_nobody_is_notified_of_a_job_that_waits(engine, client):
+    """A claim would find nothing."""
     listening = store.listen(engine)
     client.add("test.echo", delay=60)
-    find_bell(engine).quiet()
-    assert list(store.hear(listening, patience=0.3)) == []
+    find_notifier(engine).flush()
+    assert list(store.wait_for_notification(listening, timeout=0.3)) == []
     listening.close()
