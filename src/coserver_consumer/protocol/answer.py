@@ -20,7 +20,7 @@ from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Outcome
 from coserver_consumer.protocol.codec import encode, fit, not_kept
 from coserver_consumer.protocol.markers import ENDED
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
 from coserver_consumer.protocol.reply import REDIRECTS, Reply, conclude_reply, make_result
 from coserver_consumer.protocol.xmlrpc_message import read_answer
 
@@ -116,7 +116,7 @@ def understand(job: Job, reply: Reply) -> Outcome:
         return Completed(is_written=True)
     if not reply.content_type.startswith(MEDIA_TYPE):
         return _judge_foreign(job, reply)
-    told = hear(reply.body)
+    told = load_outcome(reply.body)
     if told is None or isinstance(told, Completed):
         said = f"{name_request(job)} was answered {reply.status}, and in words that mean nothing"
         return Failed(error=f"{said}: were they cut? Zope's log may say more.")

@@ -1,4 +1,4 @@
-"""An outcome in words, as Zope tells it to its consumer where a status can't say it all. Pure."""
+"""An outcome as a message, which Zope answers with where a status can't say it all. Pure."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from coserver_consumer.model.outcome import (
 )
 
 MEDIA_TYPE = "application/vnd.coserver.outcome+json"
-Told = Completed | Failed | Snoozed | Cancelled | NotTried
-NAMES: dict[str, type[Told]] = {
+Message = Completed | Failed | Snoozed | Cancelled | NotTried
+TYPES: dict[str, type[Message]] = {
     "completed": Completed,
     "failed": Failed,
     "snoozed": Snoozed,
     "cancelled": Cancelled,
     "not_tried": NotTried,
 }
-WORDS = {kind: name for name, kind in NAMES.items()}
+NAMES = {kind: name for name, kind in TYPES.items()}
 
 
-def tell(outcome: Told, *, limit: int | None = None) -> str:
+def dump_outcome(outcome: Message, *, limit: int | None = None) -> str:
     """Return the outcome as JSON, in ASCII.
 
-    Of a failure with more than ``limit`` characters the end of its traceback is told, then the
+    A failure is cut to ``limit`` characters: the end of its traceback is kept, and then the
     beginning of its error.
     """
-    said = _write(outcome)
-    while limit is not None and len(said) > limit and isinstance(outcome, Failed):
+    text = _dump(outcome)
+    while limit is not None and len(text) > limit and isinstance(outcome, Failed):
         shorter = _shorten(outcome)
         if shorter == outcome:
             break
-        outcome, said = shorter, _write(shorter)
-    return said
+        outcome, text = shorter, _dump(shorter)
+    return text
 
 
-def hear(said: bytes) -> Outcome | None:
-    """Return the outcome that was told, None if it can't be understood, as when it was cut."""
+def load_outcome(message: bytes) -> Outcome | None:
+    """Return the outcome, None if the message can't be read, as when it was cut on the way."""
     try:
-        fields: dict[str, Any] = json.loads(said)
-        outcome = _read(**fields)
+        fields: dict[str, Any] = json.loads(message)
+        outcome = _load(**fields)
     except (ValueError, KeyError, TypeError):
         return None
     return outcome if all(_is_wait(wait) for wait in _find_waits(outcome)) else None
 
 
-def _write(outcome: Told) -> str:
-    said = {"outcome": WORDS[type(outcome)], **asdict(outcome)}
-    said.pop("is_written", None)  # a header says so, once it is true
-    return json.dumps(said)
+def _dump(outcome: Message) -> str:
+    fields = {"outcome": NAMES[type(outcome)], **asdict(outcome)}
+    fields.pop("is_written", None)  # a header says so, once it is true
+    return json.dumps(fields)
 
 
 def _shorten(failure: Failed) -> Failed:
@@ -66,14 +66,14 @@ def _shorten(failure: Failed) -> Failed:
     return replace(failure, error=failure.error[: len(failure.error) // 2 + 1])
 
 
-def _read(*, outcome: str, **fields: Any) -> Told:
-    if outcome == WORDS[NotTried]:
+def _load(*, outcome: str, **fields: Any) -> Message:
+    if outcome == NAMES[NotTried]:
         fields["obstacle"] = Obstacle(fields["obstacle"])
-    return NAMES[outcome](**fields)
+    return TYPES[outcome](**fields)
 
 
 def _find_waits(outcome: Outcome) -> list[Any]:
-    """Return what is to be a number of seconds."""
+    """Return the fields that have to be a number of seconds."""
     if isinstance(outcome, Snoozed | NotTried):
         return [outcome.delay]
     if isinstance(outcome, Failed):

@@ -8,7 +8,7 @@ from coserver_consumer.model.indoubt import run_mark
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle
 from coserver_consumer.protocol.answer import describe, judge, judge_call, understand
 from coserver_consumer.protocol.markers import ENDED
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.reply import Reply
 
 BACKEND = "http://127.0.0.1:8080"
@@ -24,7 +24,7 @@ ANSWERS = [
     ("view", 200, HTML, b"<p>done</p>", COMPLETED),
     ("view", 201, {}, b"", COMPLETED),
     ("view", 204, {}, b"", COMPLETED),
-    ("view", 200, WORDS, tell(Failed(error="made up")).encode(), COMPLETED),
+    ("view", 200, WORDS, dump_outcome(Failed(error="made up")).encode(), COMPLETED),
     ("view", 200, WORDS, b"{", COMPLETED),
     ("view", 301, {"location": "/Plone"}, b"", COMPLETED),
     ("view", 302, {"location": "view"}, b"", COMPLETED),
@@ -69,7 +69,7 @@ def answer_of(job, outcome) -> Reply:
     """Return what Zope says when its transaction has committed with a response that means this."""
     if isinstance(outcome, Completed):
         return Reply(status=200, headers={ENDED.lower(): run_mark(*job.key)}, body=b"")
-    return Reply(status=500, headers=WORDS, body=tell(outcome, limit=1000).encode())
+    return Reply(status=500, headers=WORDS, body=dump_outcome(outcome, limit=1000).encode())
 
 
 def name(outcome) -> str:

@@ -1,4 +1,4 @@
-"""Outcomes in words."""
+"""Outcomes as messages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Obstacle, Snoozed
 from coserver_consumer.protocol.answer import understand
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome, load_outcome
 from coserver_consumer.protocol.reply import Reply
 
 
 def conclude(job, status: int, body: bytes):
-    """Return what an answer in words means."""
+    """Return what an answer with this message means."""
     reply = Reply(status=status, headers={"content-type": MEDIA_TYPE}, body=body)
     return understand(job, reply)
 
@@ -28,25 +28,25 @@ def conclude(job, status: int, body: bytes):
         NotTried(obstacle=Obstacle.CLOCK, reason="an hour behind", delay=2),
     ],
 )
-def test_an_outcome_that_is_told_is_heard(make_job, outcome):
+def test_an_outcome_comes_out_of_its_message_as_it_went_in(make_job, outcome):
     """Whatever the status says to others."""
-    assert conclude(make_job(), 503, tell(outcome).encode()) == outcome
+    assert conclude(make_job(), 503, dump_outcome(outcome).encode()) == outcome
 
 
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(min_value=250, max_value=600))
-def test_a_failure_that_is_told_within_a_limit_is_heard(error, traceback, limit):
+def test_a_failure_is_cut_to_its_limit(error, traceback, limit):
     """The end of its traceback and the beginning of its error are what tells most."""
     failure = Failed(error=error, traceback=traceback, wait=7.5)
-    told = tell(failure, limit=limit)
-    heard = hear(told.encode())
-    assert len(told) <= limit
-    assert error.startswith(heard.error)
-    assert traceback.endswith(heard.traceback)
-    assert (heard.retry, heard.wait) == (True, 7.5)
+    message = dump_outcome(failure, limit=limit)
+    loaded = load_outcome(message.encode())
+    assert len(message) <= limit
+    assert error.startswith(loaded.error)
+    assert traceback.endswith(loaded.traceback)
+    assert (loaded.retry, loaded.wait) == (True, 7.5)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         b"",
         b"{",
@@ -64,7 +64,7 @@ def test_a_failure_that_is_told_within_a_limit_is_heard(error, traceback, limit)
         b'{"outcome": "failed", "error": "x", "retry_after": Infinity}',
     ],
 )
-def test_what_is_not_understood_is_a_failed_attempt(make_job, said):
+def test_a_message_that_cannot_be_read_is_a_failed_attempt(make_job, message):
     """It may have been cut on the way, but Zope didn't say that it completed the job."""
-    assert hear(said) is None
-    assert isinstance(conclude(make_job(), 200, said), Failed)
+    assert load_outcome(message) is None
+    assert isinstance(conclude(make_job(), 200, message), Failed)

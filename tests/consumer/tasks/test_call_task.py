@@ -6,7 +6,7 @@ import pytest
 
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.outcome import Completed, Snoozed
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.signing import read_token
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.call import Call
@@ -18,8 +18,9 @@ ARGS = {"function": "shop.orders.ship", "args": ["secret of the shop"], "kwargs"
 
 
 def answer(outcome) -> Answer:
-    """Return Zope's answer that tells an outcome."""
-    return Answer(status=503, headers={"Content-Type": MEDIA_TYPE}, body=tell(outcome).encode())
+    """Return Zope's answer with an outcome."""
+    message = dump_outcome(outcome).encode()
+    return Answer(status=503, headers={"Content-Type": MEDIA_TYPE}, body=message)
 
 
 @pytest.fixture

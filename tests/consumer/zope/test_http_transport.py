@@ -9,7 +9,7 @@ import pytest
 
 from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.protocol.markers import ENDED
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.run_state import RunState
 from coserver_consumer.protocol.signing import read_token
 from coserver_consumer.settings.settings import Settings
@@ -125,7 +125,7 @@ def test_threads_share_the_transport(make_transport, make_job):
     """Each gets the answer to its own question."""
 
     def answer(call: Call) -> Answer:
-        told = tell(Failed(error=call.target)).encode()
+        told = dump_outcome(Failed(error=call.target)).encode()
         return Answer(status=500, headers={"Content-Type": MEDIA_TYPE}, body=told)
 
     with serve(answer) as server:

@@ -12,7 +12,7 @@ import pytest
 from coserver_consumer.errors import ZopeUnavailable
 from coserver_consumer.model.outcome import Failed, NotTried, Obstacle, Released
 from coserver_consumer.protocol.handshake import Greeting
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.instances import Instances
@@ -118,7 +118,7 @@ def test_a_job_that_no_instance_can_run_is_given_back(make_transport, make_job):
 
 def test_one_instance_with_another_secret_is_left_out_alone(make_transport, make_job, caplog):
     """The jobs that it refuses go to the others."""
-    said = tell(NotTried(obstacle=Obstacle.SECRET, reason="The token is not good."))
+    said = dump_outcome(NotTried(obstacle=Obstacle.SECRET, reason="The token is not good."))
     refused = Answer(status=401, headers={"Content-Type": MEDIA_TYPE}, body=said.encode())
     other = ZopeServices(secret=SECRET[::-1], answer=lambda _: refused)
     with serve(other) as wrong, serve(ZopeServices(secret=SECRET)) as right:

@@ -9,7 +9,7 @@ import pytest
 from coserver_consumer.errors import ZopeUnavailable
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Released
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.run_state import SERVICE, RunState
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_transport import HttpTransport
@@ -25,7 +25,7 @@ NEVER_CAME = NotTried(obstacle=Obstacle.FOREIGN, reason="Its request never came 
 
 def refuse(obstacle) -> Answer:
     """Return the answer of a Zope that hasn't tried a job."""
-    told = tell(NotTried(obstacle=obstacle, reason="It can't be."))
+    told = dump_outcome(NotTried(obstacle=obstacle, reason="It can't be."))
     return Answer(status=503, headers={"Content-Type": MEDIA_TYPE}, body=told.encode())
 
 

@@ -19,7 +19,7 @@ from collective.coserver.interfaces import IJobRequest
 from collective.coserver.publication.freshness import Behind, catch_up
 from collective.coserver.publication.inflight import AtWork, OutOfDate
 from collective.coserver.publication.moved_content import lead_to_content
-from collective.coserver.publication.refusal import NotAdmitted, Told, refuse
+from collective.coserver.publication.refusal import NotAdmitted, Refused, refuse
 from collective.coserver.publication.run import begin_run
 from collective.coserver.services.token import find_token
 from coserver_consumer import store
@@ -52,11 +52,11 @@ def admit_job(event: IPubStart) -> None:
     except Unsigned as error:
         refuse(request, NotAdmitted(str(error)))
     except Hindered as error:
-        refuse(request, Told(error.status, error.outcome))
+        refuse(request, Refused(error.status, error.outcome))
     except (StoreError, ConfigurationError):
         logger.exception("A job's request can't be checked.")
         said = "Zope can't check the job now; its log says why."
-        refuse(request, Told(503, NotTried(obstacle=Obstacle.DATABASE, reason=said)))
+        refuse(request, Refused(503, NotTried(obstacle=Obstacle.DATABASE, reason=said)))
     set_job(request, job)
     lead_to_content(request, job)
     mark(request)

@@ -18,12 +18,12 @@ from collective.coserver.functions.run_as import acting_as
 from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.identity.site import find_site
 from collective.coserver.publication.failure import judge_function
-from collective.coserver.publication.refusal import NotAdmitted, Refused, Told, refuse
+from collective.coserver.publication.refusal import NotAdmitted, Refused, refuse
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.protocol.answer import CALL
 from coserver_consumer.protocol.codec import fit
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 logger = logging.getLogger("collective.coserver")
 
@@ -46,10 +46,10 @@ class Call(BrowserView):
             raise  # the job ends itself, or the publisher begins the request again
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
-            refuse(self.request, Told(500, judge_function(error, job)))
+            refuse(self.request, Refused(500, judge_function(error, job)))
         admitted.returned = Completed(result=fit(result, get_settings().max_result - MARGIN))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
-        return tell(admitted.returned)
+        return dump_outcome(admitted.returned)
 
 
 @contextmanager

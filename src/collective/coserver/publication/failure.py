@@ -14,7 +14,7 @@ from ZODB.POSException import StorageError
 from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.effect import LostRun
 from collective.coserver.functions import registry
-from collective.coserver.publication.refusal import Told, refuse
+from collective.coserver.publication.refusal import Refused, refuse
 from collective.coserver.publication.run import was_called
 from coserver_consumer.model.errors import InvalidJob, ObjectGone
 from coserver_consumer.model.exception_text import words
@@ -68,7 +68,7 @@ def tell_failure(request: Any, job: Job, failure: Failed | NotTried, *, status: 
     """Answer with the failure in words, and log it with the job's id."""
     what = failure.error if isinstance(failure, Failed) else failure.reason
     logger.error("Job %s (%s), attempt %s: %s", job.id, _line(job.name), job.attempt, _line(what))
-    refuse(request, Told(status if status in ERRORS else FAULT, failure))
+    refuse(request, Refused(status if status in ERRORS else FAULT, failure))
 
 
 def _judge_answer(error: HTTPException, asked: Asked) -> Failed:

@@ -13,7 +13,7 @@ from zope.component import adapter
 from ZPublisher.interfaces import IPubAfterTraversal, IPubStart
 
 from collective.coserver.identity.request_job import get_job
-from collective.coserver.publication.refusal import Told, refuse
+from collective.coserver.publication.refusal import Refused, refuse
 from coserver_consumer.model.outcome import Failed
 
 WEBDAV = ("DELETE", "PATCH", "PUT")
@@ -35,7 +35,7 @@ def refuse_acquired(event: IPubAfterTraversal) -> None:
         return
     path = job.args["path"].partition("?")[0]
     error = f"Nothing is at {path}: {request.method} isn't for what is acquired."
-    refuse(request, Told(404, Failed(error=error, retry=False)))
+    refuse(request, Refused(404, Failed(error=error, retry=False)))
 
 
 def calls_webdav(request: Any) -> bool:

@@ -10,7 +10,7 @@ from plone.uuid.interfaces import IUUID
 
 from collective.coserver.identity.place import find_paths
 from collective.coserver.identity.tree import find_at
-from collective.coserver.publication.refusal import Told, refuse
+from collective.coserver.publication.refusal import Refused, refuse
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.protocol.request import through_virtual_host
@@ -40,7 +40,7 @@ def _traverse(
         way = "/".join(filter(None, (content["path"], content.get("below"))))
         where = f"{way} (UID {content['uid']})"
         gone = Failed(error=f"The content that was at {where} is gone.", retry=False)
-        refuse(request, Told(410, gone))
+        refuse(request, Refused(410, gone))
     if now != content["path"]:
         path = request.environ["PATH_INFO"] = _replace(path, job, content["path"], now)
     return request.traverse(path, *more, **hooks)

@@ -1,4 +1,4 @@
-"""The answer to a job's request that can't be let in."""
+"""The answer to a job's request that doesn't complete the job: an outcome message."""
 
 from __future__ import annotations
 
@@ -9,31 +9,23 @@ from zExceptions import HTTPException
 
 from collective.coserver.database.settings import get_settings
 from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Snoozed
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, tell
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 
 class Refused(HTTPException):
-    """Becomes a response of plain text; it isn't a challenge to log in."""
+    """Becomes the response, which says how the attempt ends; nothing is committed."""
 
     title = ""  # without one the body is the message alone
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.setStatus(status)
-        self.setHeader("content-type", "text/plain; charset=utf-8")
-
-
-class Told(Refused):
-    """How the attempt ends, in words: the consumer takes it as it is. Nothing is committed."""
-
     def __init__(self, status: int, outcome: Failed | Snoozed | Cancelled | NotTried) -> None:
-        super().__init__(status, tell(outcome, limit=get_settings().max_result))
+        super().__init__(dump_outcome(outcome, limit=get_settings().max_result))
+        self.setStatus(status)
         self.setHeader("content-type", MEDIA_TYPE)
         if status == HTTPStatus.UNAUTHORIZED:
             self.setHeader("WWW-Authenticate", "Coserver")
 
 
-class NotAdmitted(Told):
+class NotAdmitted(Refused):
     """The token isn't the job's, or the job's owner can't be had: trying again is useless."""
 
     def __init__(self, reason: str) -> None:
