@@ -16,6 +16,7 @@ from coserver_consumer.settings.loading import (
     load_zope_settings,
 )
 from coserver_consumer.settings.settings import Settings, is_number
+from coserver_consumer.store.database.address import NOT_IN_ADDRESS
 
 URL = "sqlite:///queue.sqlite"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -282,6 +283,14 @@ def test_an_address_is_shown_without_its_passwords(url):
     shown = store.show_address(store.open_engine(url))
     assert "hush" not in shown
     assert "jane" in shown
+
+
+@pytest.mark.parametrize("option", sorted(NOT_IN_ADDRESS))
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "postgresql+psycopg2", "sqlite"])
+def test_an_option_that_takes_no_text_is_refused_in_an_address(kind, option):
+    """The driver would take the text, and fail or end transactions early in its first use."""
+    with pytest.raises(ConfigurationError, match=f"wrong option: {option} can't be given there"):
+        store.open_engine(f"{kind}://jane@host/db?sslmode=prefer&{option}=1")
 
 
 DATABASES = ("sqlite:///strong.sqlite", "sqlite:///weak.sqlite")

@@ -14,6 +14,23 @@ DRIVERS = {
 }
 PASSWORDS = ("password", "passwd", "sslpassword", "ssl_key_password")  # as parameters of a URL
 HIDDEN = "***"
+# What the drivers take as Python objects, and an address only as text; and what would end each
+# statement's transaction, or begin none.
+NOT_IN_ADDRESS = frozenset(
+    {
+        "auth_plugin_map",
+        "autocommit",
+        "connection_factory",
+        "context",
+        "conv",
+        "cursor_factory",
+        "cursorclass",
+        "defer_connect",
+        "isolation_level",
+        "prepare_threshold",
+        "row_factory",
+    }
+)
 
 
 def read_address(url: str) -> sa.URL:
@@ -28,13 +45,15 @@ def read_address(url: str) -> sa.URL:
             "The database's address isn't a URL; it looks like "
             "postgresql://user@host/name, mysql://user@host/name or sqlite:///path."
         ) from None
+    for option in sorted(NOT_IN_ADDRESS & address.query.keys()):
+        raise wrong_option(f"{option} can't be given there; leave it out")
     driver = DRIVERS.get(address.drivername)
     return address.set(drivername=driver) if driver else address
 
 
-def wrong_option(error: Exception) -> ConfigurationError:
+def wrong_option(why: Exception | str) -> ConfigurationError:
     """Return what to raise where an address has something that its driver doesn't know."""
-    said = " ".join(str(error).split())
+    said = " ".join(str(why).split())
     return ConfigurationError(f"The database's address has a wrong option: {said}.")
 
 

@@ -19,6 +19,15 @@ from coserver_consumer.store.database.sessions import Timeouts
 MARGIN = 1.0  # seconds beyond its own timeout in which a server has to say so
 LEAST_CONNECT = 2  # seconds; libpq takes no less
 OF_MYSQL = ("pymysql", "mysqldb")
+# What the drivers of MySQL raise for an option that they don't take, beside errors of their own.
+WRONG_OPTION = (
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 
 
 class Connecting:
@@ -83,7 +92,7 @@ def _connect_mysql(dialect: Dialect, args: Any, options: dict[str, Any]) -> Any:
         return dialect.connect(*args, **options)
     except errors:
         raise
-    except (TypeError, ValueError, LookupError, OSError) as error:
+    except WRONG_OPTION as error:
         raise wrong_option(error) from None
 
 
