@@ -1,4 +1,4 @@
-"""Jobs that belong together: chains and groups. Pure: new jobs with their parents written in.
+"""Workflows: chains and groups. Pure: new jobs with their parents written in.
 
 The order of what is returned is that in which the jobs are to be added.
 """

@@ -161,7 +161,7 @@ class Client:
         serial: bool = False,
         connection: YourConnection | None = None,
     ) -> workflow.Group:
-        """Queue jobs together with what follows all of them; see ``workflow.group``."""
+        """Queue jobs with what follows all of them; see ``workflow.group``."""
         made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
         self.add_jobs(made.jobs, connection)
         return made

@@ -1,4 +1,4 @@
-"""Jobs that belong together exist together, if and only if their transaction commits."""
+"""Workflows: their jobs are queued if and only if their transaction commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that queue jobs which belong together."""
+"""Requests that queue workflows."""
 
 import json
 from typing import Any
@@ -13,14 +13,14 @@ from coserver_acceptance.functions import alone, count_all, count_if_open, count
 Names = dict[str, str]
 
 
-class QueueTogether(BrowserView):
+class QueueWorkflow(BrowserView):
     """Queues what ``kind`` says, in the transaction of a change of the site."""
 
     def __call__(self) -> str:
         """Answer with the ids of the jobs as JSON."""
         alsoProvides(self.request, IDisableCSRFProtection)
         form = self.request.form
-        self.context.test_together = form["name"]
+        self.context.test_workflow = form["name"]
         return json.dumps(KINDS[form["kind"]](self.context, form["name"], form["queue"]))
 
 

@@ -1,4 +1,4 @@
-"""Staged jobs that belong together, on each database."""
+"""Staged workflows, on each database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that belong together, and jobs that must not meet, over both transports."""
+"""Workflows, and jobs that must not meet, over both transports."""
 
 from itertools import pairwise
 
@@ -16,10 +16,10 @@ def name(transport: str) -> str:
     return transport
 
 
-def queue_together(installation: Installation, kind: str, name: str) -> dict[str, str]:
+def queue_workflow(installation: Installation, kind: str, name: str) -> dict[str, str]:
     """Have a request that changes the site queue jobs; return their ids by what they are."""
     answer = installation.admin().get(
-        "@@test-queue-together", kind=kind, name=name, queue=installation.queue_name
+        "@@test-queue-workflow", kind=kind, name=name, queue=installation.queue_name
     )
     answer.raise_for_status()
     return dict(answer.json())
@@ -29,7 +29,7 @@ def test_what_follows_a_group_of_functions_sees_all_their_work(
     installation: Installation, jobs: Jobs, name: str
 ) -> None:
     """It runs once, when the last of them has ended, and what is for a failure doesn't run."""
-    ids = queue_together(installation, "group", f"group_{name}")
+    ids = queue_workflow(installation, "group", f"group_{name}")
     success = jobs.wait_completed(ids.pop("success"))
     failure = jobs.wait_ended(ids.pop("failure"))
     members = [jobs.get(job_id) for job_id in ids.values()]
@@ -44,7 +44,7 @@ def test_a_chain_stops_at_a_failure_and_goes_on_when_that_is_mended(
 ) -> None:
     """What is behind it waits until it was run again and is completed."""
     gate = f"chain_{name}"
-    ids = queue_together(installation, "chain", gate)
+    ids = queue_workflow(installation, "chain", gate)
     assert jobs.wait_ended(ids["middle"]).state is State.FAILED
     assert jobs.get(ids["first"]).state is State.COMPLETED
     assert jobs.get(ids["last"]).state is State.BLOCKED
@@ -60,7 +60,7 @@ def test_jobs_with_a_limit_of_one_never_meet_in_zope(
     installation: Installation, jobs: Jobs, name: str
 ) -> None:
     """Though the consumer has threads for several: each begins when the one before has ended."""
-    ids = queue_together(installation, "limited", f"limited_{name}")
+    ids = queue_workflow(installation, "limited", f"limited_{name}")
     done = [jobs.wait_completed(job_id, within=60) for job_id in ids.values()]
     done.sort(key=begun)
     assert all(before.ended_at <= begun(after) for before, after in pairwise(done))

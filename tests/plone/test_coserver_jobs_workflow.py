@@ -1,4 +1,4 @@
-"""Jobs that belong together, run by the fixture for authors of add-ons."""
+"""Workflows, run by the fixture for authors of add-ons."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_what_a_member_queues_is_no_member(coserver_jobs: InProcessConsumer, sit
     assert site.title == "z"
 
 
-def test_eager_calls_that_belong_together_are_made_in_order(
+def test_eager_calls_of_a_workflow_are_made_in_order(
     coserver_jobs: InProcessConsumer, site: Any
 ) -> None:
     """At once, in the test's transaction; what is for a failure isn't called."""
