@@ -21,7 +21,7 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.worker.inflight import Runs
+from coserver_consumer.worker.inflight import InFlight
 from faults.storages import Storage
 from support.addon import use_database
 
@@ -49,7 +49,7 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
     registration = Registration(database, describe_consumer(SETTINGS, tasks=[]))
     rhythm = Rhythm(SETTINGS)
     loops = [
-        make_heartbeat(database, registration, Runs(), rhythm, every=SETTINGS.heartbeat_every),
+        make_heartbeat(database, registration, InFlight(), rhythm, every=SETTINGS.heartbeat_every),
         _make_resolver(database, db, every=every, patience=patience),
         make_rescuer(database, SETTINGS, rhythm, wake=_wake),
         make_scheduler(database, wake=_wake),

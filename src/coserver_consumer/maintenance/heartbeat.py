@@ -8,36 +8,41 @@ from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
-from coserver_consumer.worker.inflight import Runs
+from coserver_consumer.worker.inflight import InFlight
 
 
 def make_heartbeat(
-    database: Database, registration: Registration, runs: Runs, rhythm: Rhythm, *, every: float
+    database: Database,
+    registration: Registration,
+    in_flight: InFlight,
+    rhythm: Rhythm,
+    *,
+    every: float,
 ) -> Loop:
     """Return the loop, which has a thread of its own so that no job and no claim delays it."""
 
     def tick() -> None:
-        begun = runs.begun()
+        running = in_flight.running()
         beat = database.write(
             lambda connection: store.heartbeat(
                 connection,
                 registration.id,
-                running=len(begun),
+                running=len(running),
                 unavailable=registration.unavailable,
             )
         )
         rhythm.beat()
-        runs.stop(beat.cancelled)
-        runs.kill(beat.killed)
+        in_flight.cancel(beat.cancelled)
+        in_flight.kill(beat.killed)
         if not beat.alive:
-            _begin_anew(registration, runs)
+            _begin_anew(registration, in_flight)
 
     return Loop("heartbeat", every=every, tick=tick)
 
 
-def _begin_anew(registration: Registration, runs: Runs) -> None:
+def _begin_anew(registration: Registration, in_flight: InFlight) -> None:
     """Go on under a new id, and take what runs under the old one for lost: others have it now."""
     old = registration.id
     registration.renew()
-    logs.declared_dead(old, runs.lose(unless_of=registration.id))
+    logs.declared_dead(old, in_flight.lose(but_of=registration.id))
     logs.registered_anew(registration.id)

@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.worker.inflight import Runs
+from coserver_consumer.worker.inflight import InFlight
 
 EVERY = 1.0  # seconds
 MEGABYTE = 1_000_000
 
 
 def make_watchdog(
-    runs: Runs, settings: Settings, *, abandon: Callable[[], None], retire: Callable[[str], None]
+    in_flight: InFlight,
+    settings: Settings,
+    *,
+    abandon: Callable[[], None],
+    retire: Callable[[str], None],
 ) -> Loop:
     """Return the loop.
 
@@ -22,9 +26,9 @@ def make_watchdog(
     """
 
     def tick() -> None:
-        if runs.hanging(settings.kill_after):
+        if in_flight.hanging(settings.kill_after):
             abandon()
-        elif reason := find_wear(runs.closed, settings):
+        elif reason := find_wear(in_flight.ended_count, settings):
             retire(reason)
 
     return Loop("watchdog", every=EVERY, tick=tick)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 from types import FrameType
 
-from coserver_consumer.worker.inflight import Run
+from coserver_consumer.worker.run import Run
 
 DEPTH = 12  # innermost frames of a thread that runs a job
 
@@ -31,6 +31,6 @@ def _describe(name: str, frame: FrameType | None, run: Run | None) -> list[str]:
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "ended"
         return [f"Thread {name}: {where}"]
     job = run.job
-    title = f"Thread {name}: job {job.id} ({job.name}), for {run.age:.1f} s"
+    title = f"Thread {name}: job {job.id} ({job.name}), for {run.seconds:.1f} s"
     stack = traceback.extract_stack(frame)[-DEPTH:]
     return [title, *(f"  {at.filename}:{at.lineno} {at.name}" for at in stack)]

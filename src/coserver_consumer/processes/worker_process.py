@@ -146,13 +146,15 @@ class WorkerProcess:
 
     def _make_loops(self) -> list[Loop]:
         """Return the loops that every process has, and in the first those that one has for all."""
-        runs, wake, settings = self._worker.runs, self._worker.wake, self._settings
+        in_flight, wake, settings = self._worker.in_flight, self._worker.wake, self._settings
         rhythm, every = Rhythm(settings), settings.heartbeat_every
-        heartbeat = make_heartbeat(self._database, self._registration, runs, rhythm, every=every)
+        heartbeat = make_heartbeat(
+            self._database, self._registration, in_flight, rhythm, every=every
+        )
         loops = [
             heartbeat,
             *self._make_zope_watch(heartbeat),
-            make_watchdog(runs, settings, abandon=self._abandon, retire=self._retire),
+            make_watchdog(in_flight, settings, abandon=self._abandon, retire=self._retire),
             *make_listener(self._database, self._registration, notify=self._worker.notify),
         ]
         if self._opening.number != FIRST:
@@ -270,7 +272,7 @@ class WorkerProcess:
 
     def _begin_ending(self, command: Command) -> float:
         """Say how this is to end; return until when runs may go on, by the monotonic clock."""
-        running = len(self._worker.runs.running())
+        running = len(self._worker.in_flight.unended())
         match command.do:
             case Do.DRAIN:
                 logs.draining(command.why, running, self._settings.grace)
@@ -311,9 +313,8 @@ class WorkerProcess:
 
     def _stop_elsewhere(self) -> None:
         """Tell Zope instances to stop what nobody will wait for, and give them a moment for it."""
-        runs = self._worker.runs.elsewhere()
-        for run in runs:
-            run.let_go = True
+        runs = self._worker.in_flight.elsewhere()
+        self._worker.in_flight.release(runs)
         if runs:
             self._context.zope.stop([run.key for run in runs], within=TELLING)
 
@@ -322,7 +323,7 @@ class WorkerProcess:
         try:
             self._registration.unregister()
         except StoreUnavailable:
-            logs.stopped_untold(len(self._worker.runs.results()))
+            logs.stopped_untold(len(self._worker.in_flight.ended()))
             return False
         logs.stopped(given_back)
         return True

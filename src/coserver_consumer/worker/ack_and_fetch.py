@@ -14,7 +14,8 @@ from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.store import Outlook
-from coserver_consumer.worker.inflight import Result, Runs
+from coserver_consumer.worker.inflight import InFlight
+from coserver_consumer.worker.run import EndedRun
 from coserver_consumer.worker.snapshot_cache import Lookout
 
 
@@ -22,13 +23,13 @@ from coserver_consumer.worker.snapshot_cache import Lookout
 class Round:
     """What one transaction did: endings that were ours, jobs claimed, jobs nobody ran.
 
-    ``aside`` are the claimed ones of which the store has to be told when they begin, ``twins``
-    rows with the ids of jobs that have ended, which are gone.
+    ``unstarted`` are the claimed ones whose start is to be written when a thread begins them.
+    ``twins`` are rows with the ids of jobs that have ended, which are gone.
     """
 
     ours: set[RunKey]
     claimed: list[Job]
-    aside: set[RunKey]
+    unstarted: set[RunKey]
     orphans: list[Job]
     twins: frozenset[RunKey] = frozenset()
 
@@ -49,11 +50,16 @@ class Rounds:
     """Makes them for one consumer, and remembers where its last claim came to."""
 
     def __init__(
-        self, database: Database, registration: Registration, runs: Runs, *, max_result: int
+        self,
+        database: Database,
+        registration: Registration,
+        in_flight: InFlight,
+        *,
+        max_result: int,
     ) -> None:
         self._database = database
         self._registration = registration
-        self._runs = runs
+        self._in_flight = in_flight
         self._max_result = max_result
         self._places = store.Places()
         self._lookout = Lookout(registration, self._places)
@@ -63,7 +69,7 @@ class Rounds:
         outlook = self._database.read(self._lookout.look)
         return outlook.has_work or outlook.is_due
 
-    def make(self, results: list[Result], wanted: Wanted, *, is_doubtful: bool) -> Round:
+    def make(self, results: list[EndedRun], wanted: Wanted, *, is_doubtful: bool) -> Round:
         """Tell and claim in one transaction, which may be tried more than once.
 
         ``is_doubtful``: the last one may have been committed although it raised an error.
@@ -79,16 +85,16 @@ class Rounds:
             claimed = self._claim(connection, wanted) if wanted.number else []
             twins = store.refuse_twins(connection, claimed)
             claimed = [job for job in claimed if job.key not in twins]
-            aside = {job.key for job in claimed[wanted.idle :] if _needs_beginning(job)}
-            store.set_aside(connection, [key.job_id for key in aside])
-            return Round(ours, claimed, aside, orphans, twins)
+            unstarted = {job.key for job in claimed[wanted.idle :] if _needs_start(job)}
+            store.set_aside(connection, [key.job_id for key in unstarted])
+            return Round(ours, claimed, unstarted, orphans, twins)
 
         done = self._database.write(work)
         if len(done.claimed) < wanted.number:
             self._lookout.is_doubted = True
         return done
 
-    def tell(self, result: Result) -> Round | None:
+    def tell(self, result: EndedRun) -> Round | None:
         """Tell one ending; return None if the database refuses it as it is."""
         try:
             ours = self._database.write(
@@ -134,10 +140,10 @@ class Rounds:
     def _find_orphans(self, connection: Connection) -> list[Job]:
         """Return jobs that a round claimed whose commit succeeded and whose answer was lost."""
         held = store.held(connection, self._registration.id)
-        known = self._runs.known()
+        known = self._in_flight.keys()
         return [job for job in held if job.key not in known]
 
 
-def _needs_beginning(job: Job) -> bool:
-    """Return True if it matters when a job begins that was claimed ahead; see ``store.ahead``."""
+def _needs_start(job: Job) -> bool:
+    """Return True if it matters when a prefetched job begins; see ``store.claim.prefetched``."""
     return job.timeout is not None or job.rescues > 0

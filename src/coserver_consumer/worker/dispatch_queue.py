@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Lock
 
 from coserver_consumer.runtime.loop import Loop
-from coserver_consumer.worker.inflight import Run
+from coserver_consumer.worker.run import Run
 
 KEEPS_UP = 0.002  # seconds in which a thread takes the next job, or another one is called
 NOTHING_WAITS = 60.0  # seconds between two looks then

@@ -1,182 +1,137 @@
-"""The runs that this process has claimed and not yet told the end of."""
+"""The runs that this process has claimed and whose endings the database doesn't have yet."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from threading import Lock
 
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.worker.run import EndedRun, Phase, Run, Stop
 
 
-@dataclass(slots=True, eq=False)
-class Run:
-    """One claimed attempt, which a thread begins or has begun.
-
-    It is ``stopped`` when it was cancelled or lost, ``killed`` when somebody won't wait for it.
-    ``lost``: its consumer had been given up, so most likely somebody else has the job.
-    ``let_go``: Zope was told to stop it since this process ends, which is no fault of the job.
-    ``since`` is when it was claimed, and then when it was begun. ``is_aside``: the store has to
-    be told when it begins.
-    """
-
-    job: Job
-    key: RunKey
-    stopped: bool = False
-    lost: bool = False
-    let_go: bool = False
-    killed: bool = False
-    since: float = field(default_factory=time.monotonic)
-    has_begun: bool = False
-    is_aside: bool = False
-
-    @property
-    def age(self) -> float:
-        """For how many seconds it has waited here, or has run."""
-        return time.monotonic() - self.since
-
-    def is_stopped(self) -> bool:
-        """Return True if the attempt is to end where it is safe."""
-        return self.stopped
-
-    def hangs(self, patience: float) -> bool:
-        """Return True if it goes on ``patience`` seconds after its timeout, or is to be killed.
-
-        What waits for a thread doesn't hang: it is given back without ending a process.
-        """
-        if not self.has_begun:
-            return False
-        limit = self.job.timeout
-        return self.killed or (limit is not None and self.age > limit + patience)
-
-
-@dataclass(slots=True, eq=False)
-class Result:
-    """How a run ended, and after how many seconds."""
-
-    job: Job
-    ending: Ending
-    seconds: float
-
-
-class Runs:
+class InFlight:
     """What runs and what ended, for the claimer, the job threads and the heartbeat together.
 
-    A result stays until ``forget``: it is told again as long as the database doesn't have it.
-    ``is_elsewhere`` says whether another process does a job's work, and a thread here only waits.
+    An ended run stays until ``forget``: its ending is written again as long as the database doesn't
+    have it. ``is_elsewhere`` says whether another process does a job's work, and a thread here only
+    waits.
     """
 
     def __init__(self, is_elsewhere: Callable[[Job], bool] = lambda _: False) -> None:
         self._is_elsewhere = is_elsewhere
         self._lock = Lock()
-        self._running: dict[RunKey, Run] = {}
-        self._results: dict[RunKey, Result] = {}
-        self._given_up: set[RunKey] = set()
-        self._closed = 0
+        self._runs: dict[RunKey, Run] = {}
+        self._ended: dict[RunKey, EndedRun] = {}
+        self._unwritable: set[RunKey] = set()
+        self._ended_count = 0
 
-    def open(self, jobs: Iterable[Job], *, aside: Collection[RunKey] = ()) -> list[Run]:
-        """Remember jobs that were claimed; see ``is_aside`` of ``Run``."""
+    def add(self, jobs: Iterable[Job], *, unstarted: Collection[RunKey] = ()) -> list[Run]:
+        """Remember jobs that were claimed, and of which the database has no start."""
         runs = {key: Run(job, key) for job in jobs if (key := job.key)}
-        for key in aside:
-            runs[key].is_aside = True
+        for key in unstarted:
+            runs[key].is_start_written = False
         with self._lock:
-            self._running.update(runs)
+            self._runs.update(runs)
         return list(runs.values())
 
     def begin(self, run: Run) -> bool:
         """Note that a thread begins the run; return False if it has been given back meanwhile."""
         with self._lock:
-            if run.key not in self._running:
+            if run.key not in self._runs:
                 return False
-            run.since, run.has_begun = time.monotonic(), True
+            run.begin()
             return True
 
-    def close(self, run: Run, ending: Ending) -> None:
+    def end(self, run: Run, ending: Ending) -> None:
         """Keep how a run ended; nothing if it has been given back meanwhile."""
         with self._lock:
-            if self._running.pop(run.key, None) is None:
+            if self._runs.pop(run.key, None) is None:
                 return
-            self._closed += run.has_begun
-            self._results[run.key] = Result(run.job, ending, run.age)
+            self._ended_count += run.phase is Phase.RUNNING
+            self._ended[run.key] = EndedRun(run.job, ending, run.seconds)
 
-    def results(self) -> list[Result]:
-        """Return what is to be told."""
+    def ended(self) -> list[EndedRun]:
+        """Return the runs whose endings are to be written."""
         with self._lock:
-            return list(self._results.values())
+            return list(self._ended.values())
 
-    def forget(self, results: Iterable[Result]) -> None:
-        """Drop results that the database has."""
+    def forget(self, ended: Iterable[EndedRun]) -> None:
+        """Drop runs whose endings the database has."""
         with self._lock:
-            for result in results:
-                self._results.pop(result.ending.key, None)
+            for each in ended:
+                self._ended.pop(each.ending.key, None)
 
-    def give_up(self, result: Result) -> None:
-        """Tell a result no more: the database will never take it."""
-        self.forget([result])
+    def give_up(self, ended: EndedRun) -> None:
+        """Write an ending no more: the database will never take it."""
+        self.forget([ended])
         with self._lock:
-            self._given_up.add(result.ending.key)
+            self._unwritable.add(ended.ending.key)
+
+    def unended(self) -> list[Run]:
+        """Return the runs that haven't ended, begun or not."""
+        with self._lock:
+            return list(self._runs.values())
 
     def running(self) -> list[Run]:
-        """Return the runs that haven't ended."""
-        with self._lock:
-            return list(self._running.values())
-
-    def begun(self) -> list[Run]:
         """Return the runs that threads are at."""
-        return [run for run in self.running() if run.has_begun]
+        return [run for run in self.unended() if run.phase is Phase.RUNNING]
 
-    def waiting(self) -> list[Run]:
+    def prefetched(self) -> list[Run]:
         """Return the runs that no thread has begun."""
-        return [run for run in self.running() if not run.has_begun]
+        return [run for run in self.unended() if run.phase is Phase.PREFETCHED]
 
-    def known(self) -> set[RunKey]:
+    def keys(self) -> set[RunKey]:
         """Return every run that this process still has to do with."""
         with self._lock:
-            return {*self._running, *self._results, *self._given_up}
+            return {*self._runs, *self._ended, *self._unwritable}
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing runs and nothing is to be told."""
+        """True if nothing runs and no ending is to be written."""
         with self._lock:
-            return not self._running and not self._results
+            return not self._runs and not self._ended
 
     @property
-    def closed(self) -> int:
+    def ended_count(self) -> int:
         """How many runs have ended here that a thread had begun."""
-        return self._closed
+        return self._ended_count
 
-    def hanging(self, patience: float) -> list[Run]:
+    def hanging(self, kill_after: float) -> list[Run]:
         """Return the runs that hang; see ``Run.hangs``.
 
         What another process is at goes on though this one ends, so nothing would be won by that
         but for somebody who won't wait.
         """
-        late = [run for run in self.running() if run.hangs(patience)]
-        return [run for run in late if run.killed or not self._is_elsewhere(run.job)]
+        hanging = [run for run in self.unended() if run.hangs(kill_after)]
+        return [
+            run for run in hanging if run.stop is Stop.KILLED or not self._is_elsewhere(run.job)
+        ]
 
-    def elsewhere(self) -> list[Run]:
-        """Return the begun runs that another process is at."""
-        return [run for run in self.begun() if self._is_elsewhere(run.job)]
-
-    def stop(self, keys: Iterable[RunKey]) -> None:
+    def cancel(self, keys: Iterable[RunKey]) -> None:
         """Ask these runs to stop at their next ``check_cancelled``."""
-        for run in self._find(keys):
-            run.stopped = True
-
-    def lose(self, *, unless_of: str) -> int:
-        """Stop the runs that were claimed under another id than this; return how many."""
-        lost = [run for run in self.running() if run.job.consumer != unless_of]
-        for run in lost:
-            run.lost = run.stopped = True
-        return len(lost)
+        self._stop(keys, Stop.CANCELLED)
 
     def kill(self, keys: Iterable[RunKey]) -> None:
         """Have these runs ended with their process."""
-        for run in self._find(keys):
-            run.killed = True
+        self._stop(keys, Stop.KILLED)
 
-    def _find(self, keys: Iterable[RunKey]) -> list[Run]:
+    def lose(self, *, but_of: str) -> int:
+        """Stop the runs that were claimed under another id than this; return how many."""
+        lost = [run.key for run in self.unended() if run.job.consumer != but_of]
+        return self._stop(lost, Stop.LOST)
+
+    def release(self, runs: Iterable[Run]) -> None:
+        """Stop these runs since their process ends."""
+        self._stop([run.key for run in runs], Stop.RELEASED)
+
+    def elsewhere(self) -> list[Run]:
+        """Return the begun runs that another process is at."""
+        return [run for run in self.running() if self._is_elsewhere(run.job)]
+
+    def _stop(self, keys: Iterable[RunKey], why: Stop) -> int:
         with self._lock:
-            return [self._running[key] for key in keys if key in self._running]
+            runs = [self._runs[key] for key in keys if key in self._runs]
+            for run in runs:
+                run.ask_to_stop(why)
+        return len(runs)

@@ -7,7 +7,7 @@ from threading import Thread, get_ident
 
 from coserver_consumer.runtime import logs
 from coserver_consumer.worker.dispatch_queue import Inbox
-from coserver_consumer.worker.inflight import Run
+from coserver_consumer.worker.run import Run
 
 
 class JobThreads:

@@ -25,9 +25,10 @@ from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.worker.ack_and_fetch import Round, Rounds, Wanted
 from coserver_consumer.worker.dispatch_queue import Inbox
-from coserver_consumer.worker.inflight import Result, Run, Runs
+from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.job_threads import JobThreads
 from coserver_consumer.worker.prefetch import MOMENT, Pace
+from coserver_consumer.worker.run import EndedRun, Phase, Run, Stop
 
 HASTE = 0.1  # of the time in which nothing was found: so long is the pause before the next look
 PATIENCE = 0.25  # seconds that a job waits here for a thread before it is given back
@@ -46,7 +47,7 @@ class Worker:
         policy: Callable[[str], RetryPolicy] = lambda _: PLAIN,
         is_elsewhere: Callable[[Job], bool] = lambda _: False,
     ) -> None:
-        self.runs = Runs(is_elsewhere)
+        self.in_flight = InFlight(is_elsewhere)
         self._database = database
         self._registration = registration
         self._settings = settings
@@ -59,7 +60,9 @@ class Worker:
         self._is_claiming = True
         self._is_doubtful = False
         self._is_notified = False
-        self._rounds = Rounds(database, registration, self.runs, max_result=settings.max_result)
+        self._rounds = Rounds(
+            database, registration, self.in_flight, max_result=settings.max_result
+        )
         self._found_at = time.monotonic()
         self._claimer = Loop("claimer", every=settings.poll_max, tick=self._turn)
 
@@ -92,9 +95,9 @@ class Worker:
     def give_back(self) -> list[Job]:
         """Have what still runs go back to its queue, and return it."""
         jobs = []
-        for run in self.runs.running():
-            run.stopped = True
-            self.runs.close(run, release(run.job))
+        for run in self.in_flight.unended():
+            self.in_flight.end(run, release(run.job))
+            run.ask_to_stop(Stop.RELEASED)
             jobs.append(run.job)
         self.wake()
         return jobs
@@ -104,9 +107,9 @@ class Worker:
 
         Their threads go on: the caller ends this process.
         """
-        hanging = self.runs.hanging(self._settings.kill_after)
+        hanging = self.in_flight.hanging(self._settings.kill_after)
         for run in hanging:
-            self.runs.close(run, self._conclude_hanging(run))
+            self.in_flight.end(run, self._conclude_hanging(run))
         self.wake()
         return [run.job for run in hanging]
 
@@ -117,13 +120,13 @@ class Worker:
     @property
     def is_idle(self) -> bool:
         """True if nothing runs and the database knows all endings."""
-        return self.runs.is_empty
+        return self.in_flight.is_empty
 
     def _turn(self) -> float:
         """Make one round if there is anything to tell or to claim; return the pause after it."""
         self._threads.replace_dead()
         self._give_up_waiting(PATIENCE if self._is_claiming else 0)
-        results, wanted = self.runs.results(), self._count_wanted()
+        results, wanted = self.in_flight.ended(), self._count_wanted()
         if not results and not wanted.number:
             return self._wait(self._settings.poll_max)
         if not results and not self._has_reason():
@@ -156,30 +159,30 @@ class Worker:
 
     def _wait(self, pause: float) -> float:
         """Return the pause, a shorter one while jobs wait that may have to be given back."""
-        return min(pause, PATIENCE) if self.runs.waiting() else pause
+        return min(pause, PATIENCE) if self.in_flight.prefetched() else pause
 
     def _count_wanted(self) -> Wanted:
         """Count the jobs that the threads could begin now and in the next moment."""
         if not self._is_claiming:
             return Wanted(0, 0)
-        running, threads = self.runs.running(), len(self._threads)
-        long = sum(run.has_begun and run.age > MOMENT for run in running)
+        unended, threads = self.in_flight.unended(), len(self._threads)
+        long = sum(run.phase is Phase.RUNNING and run.seconds > MOMENT for run in unended)
         ahead = self._pace.ahead(threads - long)
-        idle = max(0, threads - len(running))
-        return Wanted(max(0, threads + ahead - len(running)), idle, self._is_notified)
+        idle = max(0, threads - len(unended))
+        return Wanted(max(0, threads + ahead - len(unended)), idle, self._is_notified)
 
     def _give_up_waiting(self, patience: float) -> None:
         """Give back what has waited for a thread longer than ``patience`` seconds."""
-        for run in self.runs.waiting():
-            if run.age >= patience:
-                self.runs.close(run, release(run.job))
+        for run in self.in_flight.prefetched():
+            if run.seconds >= patience:
+                self.in_flight.end(run, release(run.job))
 
-    def _conclude(self, results: list[Result], done: Round) -> None:
+    def _conclude(self, results: list[EndedRun], done: Round) -> None:
         """Do here what the transaction did there, and say so afterwards."""
-        self.runs.forget(results)
-        runs = self.runs.open(map(self._fit, done.claimed), aside=done.aside)
+        self.in_flight.forget(results)
+        runs = self.in_flight.add(map(self._fit, done.claimed), unstarted=done.unstarted)
         if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
-            self.runs.lose(unless_of=self._registration.id)
+            self.in_flight.lose(but_of=self._registration.id)
         self._low = self._pace.ahead(len(self._threads)) // 2
         self._inbox.put(runs, are_trifles=self._pace.is_trifling)
         _log_round(results, done)
@@ -190,7 +193,7 @@ class Worker:
         attempts = self._policy(job.task).attempts(job.max_attempts)
         return job if attempts == job.max_attempts else job._replace(max_attempts=attempts)
 
-    def _tell_apart(self, results: list[Result]) -> None:
+    def _tell_apart(self, results: list[EndedRun]) -> None:
         """Tell each ending alone, after all together were refused: one bad one mustn't block all.
 
         One that is refused even so becomes a failure that says so. If the database doesn't take
@@ -200,9 +203,9 @@ class Worker:
             failure = Failed(error="The ending of this attempt couldn't be written; see the log.")
             failed = replace(result, ending=fail(result.job, failure))
             if not self._tell(result) and not self._tell(failed):
-                self.runs.give_up(result)
+                self.in_flight.give_up(result)
 
-    def _tell(self, result: Result) -> bool:
+    def _tell(self, result: EndedRun) -> bool:
         """Tell one ending; return False if the database refuses it as it is."""
         done = self._rounds.tell(result)
         if done is not None:
@@ -211,13 +214,13 @@ class Worker:
 
     def _work(self, run: Run) -> None:
         """Do one run, unless it has been given back meanwhile."""
-        if not self.runs.begin(run):
+        if not self.in_flight.begin(run):
             return
-        if run.is_aside:
-            self._tell_begin(run)
+        if not run.is_start_written:
+            self._write_start(run)
         ending = self._run(run)
-        self._pace.note(run.age)
-        self.runs.close(run, ending)
+        self._pace.note(run.seconds)
+        self.in_flight.end(run, ending)
         if len(self._inbox) <= self._low:
             self.wake()
 
@@ -230,15 +233,15 @@ class Worker:
         text = f"The consumer couldn't bring this attempt to an end: {why}."
         traceback = None if error is None else format_traceback(error)
         failed = Failed(error=text, traceback=traceback)
-        self.runs.close(run, conclude(run.job, failed, backoff=self._settings.backoff))
+        self.in_flight.end(run, conclude(run.job, failed, backoff=self._settings.backoff))
         self.wake()
         logs.attempt_broke(run.key, text, traceback)
 
-    def _tell_begin(self, run: Run) -> None:
-        """Tell the store that the run begins; stop it if it isn't ours any more."""
+    def _write_start(self, run: Run) -> None:
+        """Have the store note that the run begins; stop it if it isn't ours any more."""
         try:
             if not self._database.write(lambda connection: store.begin(connection, run.key)):
-                run.stopped = True
+                self.in_flight.cancel([run.key])
         except Exception:  # noqa: BLE001  at worst a rescue isn't counted
             return
 
@@ -247,20 +250,20 @@ class Worker:
 
         Nobody has cancelled a lost job: if it is ours even so, it is run again.
         """
-        ending = cancel(run.job, "cancelled") if run.stopped else self._begin(run)
-        if run.lost and ending.state is State.CANCELLED:
+        ending = cancel(run.job, "cancelled") if run.is_to_stop() else self._begin(run)
+        if run.stop is Stop.LOST and ending.state is State.CANCELLED:
             return release(run.job)
-        return release(run.job) if run.let_go and not ending.is_written else ending
+        return release(run.job) if run.stop is Stop.RELEASED and not ending.is_written else ending
 
     def _begin(self, run: Run) -> Ending:
         """Attempt the job and return how that ended."""
         return self._attempt(
-            CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_stopped)
+            CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_to_stop)
         )
 
     def _conclude_hanging(self, run: Run) -> Ending:
         """Return what becomes of a job that its process is killed for."""
-        if run.killed:
+        if run.stop is Stop.KILLED:
             return cancel(run.job, "cancelled; the process that ran it was killed")
         job = run.job
         policy, backoff = self._policy(job.task), self._settings.backoff
@@ -277,12 +280,12 @@ class Worker:
             except StoreUnavailable:
                 return  # a progress bar isn't worth an attempt
             if not is_ours:
-                run.stopped = True
+                self.in_flight.cancel([run.key])
 
         return report
 
 
-def _log_round(results: list[Result], done: Round) -> None:
+def _log_round(results: list[EndedRun], done: Round) -> None:
     """Say what became of endings, and what else was put right."""
     for result in results:
         if result.ending.key in done.ours:

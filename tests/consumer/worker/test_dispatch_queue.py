@@ -8,7 +8,7 @@ from threading import Barrier, Event, Thread, current_thread
 import pytest
 
 from coserver_consumer.worker.dispatch_queue import Inbox
-from coserver_consumer.worker.inflight import Run
+from coserver_consumer.worker.run import Run
 from support.waiting import wait_for
 
 THREADS = 4

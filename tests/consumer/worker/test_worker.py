@@ -30,7 +30,7 @@ from coserver_consumer.runtime.registration import Registration, describe_consum
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store.schema import tables
 from coserver_consumer.worker.executor import as_outcome
-from coserver_consumer.worker.inflight import Runs
+from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.worker import Worker
 from support import odd_exceptions
 from support.waiting import wait_for
@@ -77,8 +77,8 @@ class Bench:
 
     def heartbeat(self):
         """Return this worker's heartbeat."""
-        runs, rhythm = self.worker.runs, Rhythm(SETTINGS)
-        return make_heartbeat(self.database, self.registration, runs, rhythm, every=0.05)
+        in_flight, rhythm = self.worker.in_flight, Rhythm(SETTINGS)
+        return make_heartbeat(self.database, self.registration, in_flight, rhythm, every=0.05)
 
     def take(self, limit):
         """Claim jobs as this worker does; return them."""
@@ -146,7 +146,7 @@ def test_no_more_jobs_are_claimed_than_threads_are_idle(make_bench):
     bench = make_bench(lambda current: Completed(result=gate.wait(120)))
     ids = bench.add(5)
     bench.worker.start()
-    wait_for(lambda: len(bench.worker.runs.running()) == 2, what="two jobs to run")
+    wait_for(lambda: len(bench.worker.in_flight.unended()) == 2, what="two jobs to run")
     states = [bench.state(job_id) for job_id in ids]
     gate.set()
     assert sorted(states) == [*["ready"] * 3, *["running"] * 2]
@@ -242,10 +242,10 @@ def test_what_waits_is_given_back_when_the_worker_leaves(make_bench, leave):
     """At once: others can begin it now."""
     bench = make_bench()
     ids = bench.add(3)
-    runs = bench.worker.runs.open(bench.take(3))
+    runs = bench.worker.in_flight.add(bench.take(3))
     getattr(bench.worker, leave)()
-    assert bench.worker.runs.waiting() == []
-    assert not any(bench.worker.runs.begin(run) for run in runs)
+    assert bench.worker.in_flight.prefetched() == []
+    assert not any(bench.worker.in_flight.begin(run) for run in runs)
     bench.worker.start()
     bench.worker.drain()
     for job_id in ids:
@@ -259,7 +259,7 @@ def test_a_job_that_is_cancelled_while_it_waits_is_not_begun(make_bench):
     bench = make_bench(lambda current: began.append(current.id))
     [job_id] = bench.add()
     [job] = bench.take(1)
-    bench.worker.runs.open([job])
+    bench.worker.in_flight.add([job])
     bench.write(store.cancel, job_id)
     bench.worker.drain()
     bench.worker.start()
@@ -329,7 +329,7 @@ def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, cap
     job = bench.write(store.get, job_id)
     assert f"Job {job_id} isn't ours" in caplog.text
     assert (job.state, job.consumer, job.result) == (State.RUNNING, other, None)
-    assert bench.worker.runs.is_empty
+    assert bench.worker.in_flight.is_empty
 
 
 def test_a_claim_whose_answer_was_lost_is_given_back(make_bench, engine):
@@ -521,7 +521,7 @@ def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
     )
     other = Registration(bench.database, describe_consumer(SETTINGS, []))
     rhythm = Rhythm(settings)
-    heartbeat = make_heartbeat(bench.database, other, Runs(), rhythm, every=0.1)
+    heartbeat = make_heartbeat(bench.database, other, InFlight(), rhythm, every=0.1)
     rescuer = make_rescuer(bench.database, settings, rhythm, wake=lambda: None)
     heartbeat.start()
     rescuer.start()
@@ -542,8 +542,8 @@ def test_a_job_that_hangs_has_the_attempts_of_its_task(make_bench, policy, state
     bench = make_bench(lambda _: Completed(result=gate.wait(120)), RetryPolicy(max_attempts=policy))
     [job_id] = bench.add(timeout=0.1)
     bench.worker.start()
-    [run] = wait_for(bench.worker.runs.begun, what="a thread to begin the job")
-    run.since -= 600
+    [run] = wait_for(bench.worker.in_flight.running, what="a thread to begin the job")
+    run.begun_at -= 600
     [hanging] = bench.worker.put_down()
     assert hanging.max_attempts == policy
     bench.wait_state(job_id, state)
