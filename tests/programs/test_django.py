@@ -19,14 +19,14 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, name_family
 from demo import ready
 from demo.ports import HOST, free_port
 from demo.processes import Process
 from support.databases import DATABASES, fresh_database, upgrade
 from support.waiting import wait_for
 
-ENGINES = {"postgresql": "postgresql", "mysql": "mysql", "sqlite": "sqlite3"}
+ENGINES = {Family.POSTGRESQL: "postgresql", Family.MYSQL: "mysql", Family.SQLITE: "sqlite3"}
 SETTINGS = """
 import pymysql
 
@@ -155,7 +155,7 @@ def _to_django(url: str) -> dict[str, str]:
     """Return a database as Django's settings have it."""
     parts = sa.make_url(url)
     return {
-        "ENGINE": f"django.db.backends.{ENGINES[family(parts.get_backend_name())]}",
+        "ENGINE": f"django.db.backends.{ENGINES[name_family(parts.get_backend_name())]}",
         "NAME": parts.database or "",
         "HOST": parts.host or "",
         "PORT": str(parts.port or ""),

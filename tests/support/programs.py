@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, name_family
 
 PACKAGES = {
     "psql": "postgresql-client",
@@ -18,7 +18,7 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
 }
-NAMES = {"postgresql": "psql", "mysql": "mariadb", "sqlite": "sqlite3"}
+NAMES = {Family.POSTGRESQL: "psql", Family.MYSQL: "mariadb", Family.SQLITE: "sqlite3"}
 
 
 def find_program(name: str) -> str:
@@ -48,8 +48,8 @@ class Shell:
 
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
-        self.kind = family(self._url.get_backend_name())
-        self.name = NAMES[self.kind]
+        family = name_family(self._url.get_backend_name())
+        self.kind, self.name = family.value, NAMES[family]
 
     def run(self, sql: str, *, id: str = "") -> Said:  # noqa: A002  the pages call it so
         """Run SQL; ``id`` is the variable of that name in it."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 
 LARGE = 400  # jobs
 NUMBERS = (0x636F73727663, 0x636F73727664)  # PostgreSQL's advisory locks have numbers
@@ -26,19 +27,24 @@ def in_turn(connection: Connection, limit: int) -> Iterator[None]:
     On PostgreSQL the turn lasts until the transaction ends. MariaDB's locks by name know nothing of
     transactions; the turn is over with the claim there, a moment before the commit.
     """
-    kind = family(connection.dialect.name)
-    if limit < LARGE or kind == "sqlite":
+    if limit < LARGE:
         yield
-    elif kind == "postgresql":
-        connection.execute(_WAIT_ON_POSTGRESQL)
-        yield
-    else:
-        connection.execute(_WAIT_ON_MARIADB)
-        try:
+        return
+    match family := find_family(connection):
+        case Family.SQLITE:
             yield
-        finally:
-            if not connection.invalidated:  # it has none any more if it broke
-                connection.execute(_END_ON_MARIADB)
+        case Family.POSTGRESQL:
+            connection.execute(_WAIT_ON_POSTGRESQL)
+            yield
+        case Family.MYSQL:
+            connection.execute(_WAIT_ON_MARIADB)
+            try:
+                yield
+            finally:
+                if not connection.invalidated:  # it has none any more if it broke
+                    connection.execute(_END_ON_MARIADB)
+        case _:
+            assert_never(family)
 
 
 def name_of(turn: int) -> str:

@@ -22,7 +22,7 @@ from coserver_consumer.model.texts import is_storable, make_line
 from coserver_consumer.store.claim.snapshot import QueueOutlook
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import insert_unless_there, locked
+from coserver_consumer.store.schema.fragments import insert_unless_there, lock
 
 EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
 DEFAULT = 1
@@ -190,9 +190,9 @@ def _has_limit(connection: Connection, name: str) -> bool:
 def _wait_for_turn(connection: Connection) -> None:
     """Lock the turnstile's row; make it first if somebody has removed it."""
     query = sa.select(tables.limit.c.name).where(tables.limit.c.name == EVERY_KEY)
-    while connection.execute(locked(connection, query)).first() is None:
+    while lock(connection, query).first() is None:
         row = {"name": EVERY_KEY, "max_running": DEFAULT}
-        connection.execute(insert_unless_there(connection, tables.limit).values(row))
+        insert_unless_there(connection, tables.limit, row)
 
 
 # A job that runs, or whose effect is being committed, has a consumer; there is an index of these.

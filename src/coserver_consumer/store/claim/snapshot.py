@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import State
 from coserver_consumer.store.claim.take import BEGINNING, is_behind_mark
 from coserver_consumer.store.claim.watermark import Places
+from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
@@ -169,7 +170,7 @@ def _question(count: int) -> Statement:
     )
 
 
-def _about(family: str, number: int) -> sa.Select[Any]:
+def _about(family: Family, number: int) -> sa.Select[Any]:
     name = parameter(f"name_{number}", type_=sa.String)
     one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
     job, queue = tables.job.c, tables.queue.c

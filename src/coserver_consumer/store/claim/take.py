@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job, State
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import by_index, count_up, is_state
+from coserver_consumer.store.schema.fragments import by_index, count_up, is_state, locked
 from coserver_consumer.store.schema.loose_scan import Values
 from coserver_consumer.store.schema.rows import live_columns, to_job
 
@@ -42,7 +42,7 @@ def take(
         "after": mark[1],
         "limit": limit,
     }
-    if family(connection.dialect.name) == "mysql":
+    if find_family(connection) is Family.MYSQL:
         return _take_locked(connection, consumer, wanted)
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
 
@@ -91,7 +91,7 @@ def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
     return sorted(map(to_job, rows), key=mark_of)
 
 
-def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _pick(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for the jobs that are next in a lane of a queue."""
     job = tables.job.c
     may_run = (
@@ -102,7 +102,7 @@ def _pick(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return _in_lane(family, *columns).where(*may_run)
 
 
-def _in_lane(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _in_lane(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return the query for what waits in a lane of a queue, in order."""
     job = tables.job.c
     query = (
@@ -119,7 +119,7 @@ def _in_lane(family: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return by_index(family, query, "coserver_job_claim")
 
 
-def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
+def is_behind_mark(family: Family, suffix: str = "") -> sa.ColumnElement[bool]:
     """Return the condition in the form whose range the database finds in the index.
 
     The parameters are ``rank`` and ``after``, each with the suffix.
@@ -127,9 +127,13 @@ def is_behind_mark(family: str, suffix: str = "") -> sa.ColumnElement[bool]:
     job = tables.job.c
     rank = parameter(f"rank{suffix}", type_=sa.BigInteger)
     after = parameter(f"after{suffix}", type_=job.id.type)
-    if family == "mysql":
-        return sa.or_(job.rank > rank, sa.and_(job.rank == rank, job.id > after))
-    return sa.tuple_(job.rank, job.id) > sa.tuple_(rank, after)
+    match family:
+        case Family.MYSQL:
+            return sa.or_(job.rank > rank, sa.and_(job.rank == rank, job.id > after))
+        case Family.SQLITE | Family.POSTGRESQL:
+            return sa.tuple_(job.rank, job.id) > sa.tuple_(rank, after)
+        case _:
+            assert_never(family)
 
 
 def _changes() -> dict[str, Any]:
@@ -148,7 +152,7 @@ def _changes() -> dict[str, Any]:
 
 
 @Statement
-def _update_picked(family: str) -> sa.Executable:
+def _update_picked(family: Family) -> sa.Executable:
     """Take jobs in one statement; SQLite's transaction holds the only lock there is.
 
     PostgreSQL is handed the picked ids as an array: for a join it may read the whole table, since
@@ -156,14 +160,20 @@ def _update_picked(family: str) -> sa.Executable:
     """
     job = tables.job.c
     update = sa.update(tables.job).values(_changes()).returning(*live_columns())
-    if family == "sqlite":
-        return update.where(job.id.in_(_pick(family, job.id)))
-    picked = _pick(family, job.id).with_for_update(skip_locked=True).scalar_subquery()
-    return update.where(job.id == sa.func.any(sa.func.array(picked)))
+    picked = locked(family, _pick(family, job.id), skip=True)
+    match family:
+        case Family.SQLITE:
+            return update.where(job.id.in_(picked))
+        case Family.POSTGRESQL:
+            return update.where(job.id == sa.func.any(sa.func.array(picked.scalar_subquery())))
+        case Family.MYSQL:
+            raise NotImplementedError("MariaDB locks first; see ``_take_locked``.")
+        case _:
+            assert_never(family)
 
 
 @Statement
-def _count_waiting(family: str) -> sa.Executable:
+def _count_waiting(family: Family) -> sa.Executable:
     """Find how many wait in the lane, at most so many as are wanted, and the first one's rank."""
     found = _in_lane(family, tables.job.c.rank).subquery()
     first = sa.func.min(found.c.rank)
@@ -171,17 +181,17 @@ def _count_waiting(family: str) -> sa.Executable:
 
 
 @Statement
-def _lock_picked(family: str) -> sa.Executable:
-    return _pick(family, tables.job.c.id).with_for_update(skip_locked=True)
+def _lock_picked(family: Family) -> sa.Executable:
+    return locked(family, _pick(family, tables.job.c.id), skip=True)
 
 
 @Statement
-def _update_locked(family: str) -> sa.Executable:
+def _update_locked(family: Family) -> sa.Executable:
     return by_index(family, sa.update(tables.job).where(_is_locked()).values(_changes()))
 
 
 @Statement
-def _read_locked(family: str) -> sa.Executable:
+def _read_locked(family: Family) -> sa.Executable:
     return by_index(family, sa.select(*live_columns()).where(_is_locked()))
 
 

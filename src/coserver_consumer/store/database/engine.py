@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.store.database.address import read_address, wrong_option
 from coserver_consumer.store.database.connecting import Connecting
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family, name_family
 from coserver_consumer.store.database.faults import is_transient
 from coserver_consumer.store.database.forking import leave_to_parent
 from coserver_consumer.store.database.pool_check import watch
@@ -90,17 +90,22 @@ def prepare(
 
 
 def _set_up(engine: Engine, timeouts: Timeouts, *, for_rounds: bool) -> None:
-    name = family(engine.dialect.name)
+    family = find_family(engine)
     event.listen(engine, "do_connect", Connecting(timeouts).connect)
-    sessions = _sessions[engine] = Sessions(name, timeouts, for_rounds=for_rounds)
+    sessions = _sessions[engine] = Sessions(family, timeouts, for_rounds=for_rounds)
     event.listen(engine, "connect", sessions.connect)
     watch(engine)
     keep_values_out(engine)
-    if name == "sqlite":
-        SqliteFile().watch(engine)
-        event.listen(engine, "begin", _begin_sqlite)
-    if name == "postgresql":
-        event.listen(engine, "begin", sessions.begin)
+    match family:
+        case Family.SQLITE:
+            SqliteFile().watch(engine)
+            event.listen(engine, "begin", _begin_sqlite)
+        case Family.POSTGRESQL:
+            event.listen(engine, "begin", sessions.begin)
+        case Family.MYSQL:
+            pass
+        case _:
+            assert_never(family)
 
 
 def write(engine: Engine, work: Callable[[Connection], T], *, in_one: bool = False) -> T:
@@ -141,7 +146,7 @@ def each_by_itself(engine: Engine) -> dict[str, Any]:
     trips to save, and MariaDB's way takes two to be turned on and off. Nor are there behind a
     pooler, where each transaction has to be told how long it may take.
     """
-    if engine.dialect.name != "postgresql" or is_behind_pooler(engine):
+    if find_family(engine) is not Family.POSTGRESQL or is_behind_pooler(engine):
         return {}
     return {"isolation_level": "AUTOCOMMIT"}
 
@@ -149,7 +154,7 @@ def each_by_itself(engine: Engine) -> dict[str, Any]:
 def is_behind_pooler(engine: Engine) -> bool:
     """Return True if the engine's connections lead to PgBouncer or its like."""
     sessions = _sessions.get(engine)
-    if sessions is None or sessions.family != "postgresql":
+    if sessions is None or sessions.family is not Family.POSTGRESQL:
         return False
     if sessions.is_pooled is None:
         engine.connect().close()  # the first one finds out
@@ -169,28 +174,31 @@ def _transaction(engine: Engine, *, in_one: bool) -> Iterator[Connection]:
 
 
 def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
-    extra = {"postgresql": "postgresql", "mysql": "mysql"}.get(family(address.get_backend_name()))
-    how = f"pip install 'collective.coserver[{extra}]'" if extra else "install its driver"
+    extra = _family_of(address).value
+    how = f"pip install 'collective.coserver[{extra}]'"
     return f"The driver for {address.drivername} isn't installed ({missing.name}); {how}."
 
 
+def _family_of(address: sa.URL) -> Family:
+    return name_family(address.get_backend_name())
+
+
 def _connect_args(address: sa.URL, timeouts: Timeouts) -> dict[str, Any]:
-    match family(address.get_backend_name()):
-        case "postgresql":
+    match family := _family_of(address):
+        case Family.POSTGRESQL:
             # The encoding, or text would come as bytes from SQL_ASCII.
             return {"application_name": "coserver", "client_encoding": "utf8"}
-        case "mysql":
+        case Family.MYSQL:
             return {"charset": "utf8mb4"}
-        case _:
+        case Family.SQLITE:
             return {"timeout": timeouts.lock, "check_same_thread": False}
+        case _:
+            assert_never(family)
 
 
 def _pool(address: sa.URL, size: int, timeouts: Timeouts) -> dict[str, Any]:
-    if family(address.get_backend_name()) == "sqlite" and address.database in (
-        None,
-        "",
-        ":memory:",
-    ):
+    is_file = address.database not in (None, "", ":memory:")
+    if _family_of(address) is Family.SQLITE and not is_file:
         raise ConfigurationError(
             "A queue in memory would be seen by one process only; give SQLite a file: "
             "sqlite:///path/to/queue.sqlite."

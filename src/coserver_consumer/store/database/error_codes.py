@@ -7,16 +7,14 @@ Message Reference"; SQLite's "Result and Error Codes" (rescode.html).
 
 from __future__ import annotations
 
-from typing import Literal
+from coserver_consumer.store.database.family import Family
 
-Family = Literal["postgresql", "mysql", "sqlite"]
-
-DRIVERS: dict[str, Family] = {
-    "psycopg": "postgresql",
-    "psycopg2": "postgresql",
-    "pymysql": "mysql",
-    "MySQLdb": "mysql",
-    "sqlite3": "sqlite",
+DRIVERS = {
+    "psycopg": Family.POSTGRESQL,
+    "psycopg2": Family.POSTGRESQL,
+    "pymysql": Family.MYSQL,
+    "MySQLdb": Family.MYSQL,
+    "sqlite3": Family.SQLITE,
 }
 
 OUTAGE_POSTGRESQL = (

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from coserver_consumer.store.database import error_codes
+from coserver_consumer.store.database.family import Family
 
 Code = str | int | None
 
@@ -38,11 +39,11 @@ def classify(error: BaseException) -> Fault:
             return Fault.OUTAGE
         error = error.orig or error
     match _find_family(error):
-        case "postgresql":
+        case Family.POSTGRESQL:
             return _classify_postgresql(error)
-        case "mysql":
+        case Family.MYSQL:
             return _by_code(find_code(error), error_codes.OUTAGE_MYSQL, error_codes.ROW_MYSQL)
-        case "sqlite":
+        case Family.SQLITE:
             return _classify_sqlite(error)
         case None:
             return Fault.BUG
@@ -74,7 +75,7 @@ def is_transient(error: DBAPIError) -> bool:
     return (
         code in error_codes.TRANSIENT_POSTGRESQL
         or code in error_codes.TRANSIENT_MYSQL
-        or (_find_family(error.orig) == "sqlite" and code in error_codes.TRANSIENT_SQLITE)
+        or (_find_family(error.orig) is Family.SQLITE and code in error_codes.TRANSIENT_SQLITE)
         or _is_lost_key_race(error)
     )
 
@@ -87,13 +88,13 @@ def is_in_the_way(error: DBAPIError) -> bool:
 def find_code(original: BaseException | None) -> Code:
     """Return a driver's error's SQLSTATE (PostgreSQL), number (MariaDB, MySQL) or result code."""
     match _find_family(original):
-        case "postgresql":  # psycopg's name for it, and psycopg2's
+        case Family.POSTGRESQL:  # psycopg's name for it, and psycopg2's
             state: str | None = getattr(original, "sqlstate", getattr(original, "pgcode", None))
             return state
-        case "mysql":
+        case Family.MYSQL:
             number = original.args[0] if original and original.args else None
             return number if isinstance(number, int) else None
-        case "sqlite":
+        case Family.SQLITE:
             result = getattr(original, "sqlite_errorcode", None)
             return None if result is None else int(result) & error_codes.PRIMARY
         case None:
@@ -102,7 +103,7 @@ def find_code(original: BaseException | None) -> Code:
             assert_never(family)
 
 
-def _find_family(original: BaseException | None) -> error_codes.Family | None:
+def _find_family(original: BaseException | None) -> Family | None:
     """Return whose driver raised the error, None if it is no driver's."""
     package = type(original).__module__.partition(".")[0]
     return error_codes.DRIVERS.get(package)

@@ -19,7 +19,7 @@ CHANNEL = "coserver"
 
 def can_notify(engine: Engine) -> bool:
     """Return True if this database has notifications, and the driver can wait for one."""
-    return (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg")
+    return engine.dialect.driver == "psycopg"
 
 
 def can_listen(engine: Engine) -> bool:

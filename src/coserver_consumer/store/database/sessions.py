@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import Connection
 
+from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.json_text import load_json, read_text
 from coserver_consumer.store.database.pooler import is_pooled, prepare_nothing, set_for_transaction
 
@@ -35,7 +36,7 @@ DEFAULTS = Timeouts()
 class Sessions:
     """Sets up each new connection of an engine."""
 
-    def __init__(self, family: str, timeouts: Timeouts, *, for_rounds: bool) -> None:
+    def __init__(self, family: Family, timeouts: Timeouts, *, for_rounds: bool) -> None:
         self.family = family
         self.timeouts = timeouts
         self.for_rounds = for_rounds
@@ -44,7 +45,7 @@ class Sessions:
     def connect(self, connection: Any, _record: Any) -> None:
         """Tell a new connection of the driver what it needs to know."""
         cursor = connection.cursor()
-        for statement in getattr(self, f"_{self.family}")(connection):
+        for statement in self._choose(connection):
             cursor.execute(statement)
         cursor.close()
         connection.commit()
@@ -54,6 +55,17 @@ class Sessions:
         is_single = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
         if self.is_pooled and not is_single:
             set_for_transaction(connection, self._of_postgresql)
+
+    def _choose(self, connection: Any) -> list[str]:
+        match self.family:
+            case Family.SQLITE:
+                return self._sqlite(connection)
+            case Family.POSTGRESQL:
+                return self._postgresql(connection)
+            case Family.MYSQL:
+                return self._mysql(connection)
+            case family:
+                assert_never(family)
 
     def _sqlite(self, connection: Any) -> list[str]:
         connection.isolation_level = None  # the engine begins transactions

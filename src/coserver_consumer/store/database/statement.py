@@ -1,17 +1,23 @@
-"""Statements that every job needs, built once instead of anew each time."""
+"""Statements that every job needs, built once instead of anew each time.
+
+Statements are built in one way. What every job needs is a ``Statement``: a function builds it, once
+for each family of databases, and its values come as ``parameter``. What is asked less often is
+built where it is run. In both, what differs between databases is a function that is handed the
+``Family``; most of these are in ``schema.fragments``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 
 MARK = "b_"  # SQLAlchemy keeps the bare names for columns
 READING_DRIVERS = ("psycopg",)
@@ -19,18 +25,18 @@ PLAIN_DRIVERS = (*READING_DRIVERS, "pysqlite")
 
 
 class Statement:
-    """A statement with parameters; ``build`` is told the family of databases that it is for.
+    """A statement with parameters; ``build`` is handed the family of databases that it is for.
 
     To build one in Python takes longer than PostgreSQL takes to run it.
     """
 
-    def __init__(self, build: Callable[[str], Any]) -> None:
+    def __init__(self, build: Callable[[Family], Any]) -> None:
         self._built = cache(build)
         self._plain: dict[str, Plain] = {}
 
     def execute(self, connection: Connection, **parameters: Any) -> CursorResult[Any]:
         """Run it in the connection's transaction, with these values of its ``parameter``s."""
-        statement = self._built(family(connection.dialect.name))
+        statement = self._built(find_family(connection))
         values = {f"{MARK}{name}": value for name, value in parameters.items()}
         result: CursorResult[Any] = connection.execute(statement, values)
         return result
@@ -42,7 +48,8 @@ class Statement:
             return self.execute(connection, **parameters).all()
         plain = self._plain.get(dialect.driver)
         if plain is None:
-            plain = self._plain[dialect.driver] = Plain(self._built(dialect.name), dialect)
+            built = self._built(find_family(connection))
+            plain = self._plain[dialect.driver] = Plain(built, dialect)
         return plain.fetch(connection, parameters)
 
 
@@ -92,17 +99,19 @@ def parameter(name: str, **kw: Any) -> sa.BindParameter[Any]:
     return sa.bindparam(f"{MARK}{name}", **kw)
 
 
-def is_one_of(family: str, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+def is_one_of(family: Family, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     """Return the condition that the column has one of the values of a list.
 
     PostgreSQL takes the list as one parameter and SQLite as one of JSON, so that the statement
     stays the same.
     """
     match family:
-        case "postgresql":
+        case Family.POSTGRESQL:
             return column == sa.func.any(parameter(name, type_=postgresql.ARRAY(column.type)))
-        case "sqlite":
+        case Family.SQLITE:
             each = sa.func.json_each(parameter(name, type_=sa.JSON)).table_valued("value")
             return column.in_(sa.select(each.c.value))
-        case _:
+        case Family.MYSQL:
             return column.in_(parameter(name, expanding=True))
+        case _:
+            assert_never(family)

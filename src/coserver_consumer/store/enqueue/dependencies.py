@@ -19,7 +19,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import NewJob, State
 from coserver_consumer.store.finish.dependents import settle
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.fragments import locked, pages
+from coserver_consumer.store.schema.fragments import lock, pages
 from coserver_consumer.store.schema.rows import to_state
 
 
@@ -176,7 +176,7 @@ def _hold(connection: Connection, table: sa.Table, ids: Iterable[str]) -> dict[s
     if not wanted:
         return {}
     query = sa.select(table.c.id, table.c.state).where(table.c.id.in_(wanted)).order_by(table.c.id)
-    found = {row.id: to_state(row.state) for row in connection.execute(locked(connection, query))}
+    found = {row.id: to_state(row.state) for row in lock(connection, query)}
     if found:
         told = sa.update(table).where(table.c.id.in_(found)).values(is_parent=True)
         connection.execute(told)

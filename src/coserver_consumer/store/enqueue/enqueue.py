@@ -17,6 +17,7 @@ from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, NewJob, State, is_id
 from coserver_consumer.model.options import check_numbers
 from coserver_consumer.model.texts import is_storable, make_line
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
@@ -103,7 +104,7 @@ def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows in as few statements as the database allows."""
     if len(rows) == 1:
         connection.execute(INSERT, rows[0])
-    elif connection.dialect.name == "postgresql":
+    elif find_family(connection) is Family.POSTGRESQL:
         for start in range(0, len(rows), PAGE):
             page = [_spell(row) for row in rows[start : start + PAGE]]
             _insert_as_json(tuple(page[0])).execute(connection, rows=json.dumps(page))
@@ -133,7 +134,7 @@ def _insert_as_json(names: tuple[str, ...]) -> Statement:
     As many parameters as cells take the driver ten times as long as PostgreSQL takes for the rows.
     """
 
-    def build(_family: str) -> sa.Executable:
+    def build(_family: Family) -> sa.Executable:
         columns = [sa.column(name, _type_in_json(name)) for name in names]
         rows = sa.func.json_to_recordset(sa.cast(parameter("rows", type_=sa.Text), postgresql.JSON))
         found = rows.table_valued(*columns).render_derived(name="told", with_types=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import repoint, resettle
 from coserver_consumer.store.enqueue.enqueue import add_many, stage
 from coserver_consumer.store.enqueue.unique_keys import FREE
@@ -19,7 +20,7 @@ from coserver_consumer.store.finish.effects import PACKED
 from coserver_consumer.store.finish.history import cap_error, revive_if_fit
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
-from coserver_consumer.store.schema.fragments import is_state, lazily, locked
+from coserver_consumer.store.schema.fragments import is_state, lazily, lock
 from coserver_consumer.store.schema.merging import as_merged
 
 RESTORED = "Its request isn't in the ZODB, which seems to have been restored from a backup."
@@ -74,8 +75,7 @@ def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> in
 
     It must be one without unique keys and without jobs that wait for others.
     """
-    statement = _promotion(connection.dialect.name)
-    return connection.execute(statement, {"b_batch": batch, "b_tid": tid}).rowcount
+    return _promote.execute(connection, batch=batch, tid=tid).rowcount
 
 
 def drop(connection: Connection, batch: str) -> int:
@@ -102,23 +102,23 @@ def _end_staged(
 ) -> int:
     job = tables.job.c
     query = sa.select(job.id).where(job.batch == batch, is_state(State.STAGED), *conditions)
-    ids = connection.execute(locked(connection, query)).scalars().all()
+    ids = lock(connection, query).scalars().all()
     if ids:
         end_jobs(connection, ids, state=state, error=reason)
     return len(ids)
 
 
-@cache
-def _promotion(dialect: str) -> sa.Update:
-    """Return the statement, built once: it is sent while the ZODB's client waits."""
+@Statement
+def _promote(family: Family) -> sa.Executable:
+    """Return what is sent while the ZODB's client waits."""
     return (
         sa.update(tables.job)
         .where(
-            tables.job.c.batch == sa.bindparam("b_batch"),
+            tables.job.c.batch == parameter("batch"),
             is_state(State.STAGED),
-            *lazily(dialect),
+            *lazily(family),
         )
-        .values(state=DUE_STATE, tid=sa.bindparam("b_tid", type_=sa.BigInteger))
+        .values(state=DUE_STATE, tid=parameter("tid", type_=sa.BigInteger))
     )
 
 

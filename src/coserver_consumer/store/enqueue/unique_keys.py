@@ -6,14 +6,14 @@ outlives its job: then the history is asked as well.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import State
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import insert_unless_there
@@ -30,7 +30,7 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
     Raises ``InvalidJob`` for a job that was added before and holds its key no more.
     """
     while True:  # the one that stood in the way may have ended meanwhile
-        connection.execute(insert_unless_there(connection, tables.job).values(row))
+        insert_unless_there(connection, tables.job, row)
         holder = find_holder(connection, row["unique_key"])
         if holder == row["id"] and row["unique_for"]:
             return _yield_to_earlier(connection, row)
@@ -57,8 +57,13 @@ def _of_now(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:
     In REPEATABLE READ an INSERT yields to a row that a plain SELECT doesn't find. It has locked
     the row already, so this locks nothing more.
     """
-    is_mysql = family(connection.dialect.name) == "mysql"
-    return query.with_for_update(read=True) if is_mysql else query
+    match family := find_family(connection):
+        case Family.MYSQL:
+            return query.with_for_update(read=True)
+        case Family.SQLITE | Family.POSTGRESQL:
+            return query
+        case _:
+            assert_never(family)
 
 
 def find_recent(connection: Connection, unique_key: str, period: float) -> str | None:

@@ -19,7 +19,7 @@ from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.store.finish.dependents import end_jobs
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, locked, pages
+from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, lock, pages
 
 PAGE = 500  # jobs that are looked at together
 MOVABLE = (State.READY, State.SCHEDULED, State.BLOCKED, State.RUNNING)
@@ -47,7 +47,7 @@ def agree(connection: Connection, database: str, tid: int, *, since: int | None 
     the two was restored meanwhile. Without ``since`` it is kept whatever was.
     """
     row, zodb = {"name": database, "tid": tid}, tables.zodb.c
-    connection.execute(insert_unless_there(connection, tables.zodb).values(row))
+    insert_unless_there(connection, tables.zodb, row)
     kept = sa.update(tables.zodb).where(zodb.name == database).values(tid=tid, at=Now())
     if since is not None:
         kept = kept.where(zodb.tid.between(since, tid))
@@ -69,7 +69,7 @@ def doubt(
     """
     found: list[str] = []
     last: sa.Row[Any] | None = None
-    while rows := connection.execute(_select_before(connection, last)).all():
+    while rows := lock(connection, _select_before(last)).all():
         last = rows[-1]
         ours = {row.batch: row for row in rows if _is_of(row, database)}
         lost = {origin.batch for origin in find_lost([_to_origin(row) for row in ours.values()])}
@@ -92,7 +92,7 @@ def rebase(connection: Connection, database: str, has: Callable[[int], bool], *,
     query = sa.select(job.id, job.state, job.evidence).where(
         is_state(State.STAGED, State.FINISHING)
     )
-    for row in connection.execute(locked(connection, query)).all():
+    for row in lock(connection, query).all():
         tid = row.evidence.get("base_tid") if _is_of(row, database) else None
         if isinstance(tid, int) and tid > base and not has(tid):
             changed = sa.update(tables.job).where(job.id == row.id)
@@ -113,7 +113,7 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
     completed: list[str] = []
     for page in pages(sorted(runs)):
         query = sa.select(tables.job.c.id, tables.job.c.run, tables.job.c.state)
-        rows = connection.execute(locked(connection, query.where(tables.job.c.id.in_(page)))).all()
+        rows = lock(connection, query.where(tables.job.c.id.in_(page))).all()
         retried = _find_retried(connection, page)
         done = [row.id for row in rows if _is_done(row, runs[row.id], retried)]
         if done:
@@ -122,7 +122,7 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
     return completed
 
 
-def _select_before(connection: Connection, last: sa.Row[Any] | None) -> sa.Select[Any]:
+def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
     """Return the query for the live jobs that may be doubted, those of the last requests first."""
     job = tables.job.c
     columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run, job.attempt)
@@ -132,7 +132,7 @@ def _select_before(connection: Connection, last: sa.Row[Any] | None) -> sa.Selec
     if last is not None:
         older = sa.and_(job.tid == last.tid, job.id < last.id)
         query = query.where(sa.or_(job.tid < last.tid, older))
-    return locked(connection, query.order_by(job.tid.desc(), job.id.desc()).limit(PAGE))
+    return query.order_by(job.tid.desc(), job.id.desc()).limit(PAGE)
 
 
 def _stage_again(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> None:

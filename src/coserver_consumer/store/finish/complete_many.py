@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
 from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.finish.history import (
     MAX_RESULT,
@@ -50,34 +51,45 @@ def _move_completed(
 ) -> int:
     """Return how many rows were moved; on PostgreSQL ``move`` deletes them too."""
     moved = move.execute(connection, **told)
-    if connection.dialect.name == "sqlite":
+    if find_family(connection) is Family.SQLITE:
         delete.execute(connection, **told)
     return moved.rowcount
 
 
 @Statement
-def _complete_alike(family: str) -> sa.Executable:
+def _complete_alike(family: Family) -> sa.Executable:
     """Move the rows of these jobs in the same run, which have no results: what most jobs are."""
     query = select_moved(family, _COMPLETED, where=_are_alike(family))
     return insert_moved(query).execution_options(preserve_rowcount=True)
 
 
 @Statement
-def _delete_alike(family: str) -> sa.Executable:
+def _delete_alike(family: Family) -> sa.Executable:
     return sa.delete(tables.job).where(*_are_alike(family))
 
 
-def _are_alike(family: str) -> list[sa.ColumnElement[bool]]:
+def _are_alike(family: Family) -> list[sa.ColumnElement[bool]]:
     job = tables.job.c
     is_ours = [is_one_of(family, job.id, "ids"), job.run == parameter("run")]
     return [*is_ours, is_state(State.RUNNING), ~job.is_parent]
 
 
 @Statement
-def _complete_each(family: str) -> sa.Executable:
+def _complete_each(family: Family) -> sa.Executable:
     """Move the rows that an object names; it has run and result of each by its id."""
-    moved = _copy_completed() if family == "sqlite" else _move_each()
-    return moved.execution_options(preserve_rowcount=True)
+    return _move_told(family).execution_options(preserve_rowcount=True)
+
+
+def _move_told(family: Family) -> sa.Insert:
+    match family:
+        case Family.SQLITE:
+            return _copy_completed()
+        case Family.POSTGRESQL:
+            return _move_each()
+        case Family.MYSQL:
+            raise NotImplementedError("MariaDB has no statement for this.")
+        case _:
+            assert_never(family)
 
 
 def _move_each() -> sa.Insert:
@@ -116,7 +128,7 @@ def _copy_completed() -> sa.Insert:
 
 
 @Statement
-def _delete_each(_family: str) -> sa.Executable:
+def _delete_each(_family: Family) -> sa.Executable:
     told = _told_runs()
     ids = sa.select(tables.job.c.id).join_from(told, tables.job, _is_told(told))
     return sa.delete(tables.job).where(tables.job.c.id.in_(ids))

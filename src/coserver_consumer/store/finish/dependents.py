@@ -23,7 +23,7 @@ from coserver_consumer.store.schema.fragments import (
     count_down,
     count_up,
     is_state,
-    locked,
+    lock,
     pages,
     whole,
 )
@@ -83,7 +83,7 @@ def cancel_unneeded(connection: Connection, batch: str) -> None:
     query = sa.select(job.id, job.waits_for, job.failed_parents).where(
         job.batch == batch, is_state(State.STAGED), job.only_if_failed
     )
-    rows = connection.execute(locked(connection, query)).all()
+    rows = lock(connection, query).all()
     idle = [row.id for row in rows if row.waits_for <= 0 and not row.failed_parents]
     settle(connection, dict.fromkeys(_cancel(connection, idle), State.CANCELLED))
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.finish.dependents import end_run
 from coserver_consumer.store.finish.history import MAX_RESULT, hold_run
@@ -39,7 +40,7 @@ def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bo
 
 
 @Statement
-def _vote(_family: str) -> sa.Executable:
+def _vote(_family: Family) -> sa.Executable:
     job = tables.job.c
     return (
         sa.update(tables.job)

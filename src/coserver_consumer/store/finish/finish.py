@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.lifecycle import Ending, heed_cancel
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of
 from coserver_consumer.store.finish.complete_many import complete_runs
 from coserver_consumer.store.finish.dependents import settle
 from coserver_consumer.store.finish.history import MAX_RESULT, cap_error, move_to_history
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import by_index, count_down, is_state
+from coserver_consumer.store.schema.fragments import by_index, count_down, is_state, locked
 
 MAX_TRACEBACK = 32_768  # characters
 
@@ -39,7 +40,7 @@ def finish(
 
 def _complete(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
     """Write what is most endings, where one statement or two do it; return those."""
-    if connection.dialect.name not in ("postgresql", "sqlite"):
+    if find_family(connection) is Family.MYSQL:
         return set()
     results = {
         key: ending.result for key, ending in told.items() if ending.state is State.COMPLETED
@@ -92,12 +93,12 @@ def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, He
 
 
 @Statement
-def _lock(family: str) -> sa.Executable:
+def _lock(family: Family) -> sa.Executable:
     job = tables.job.c
     query = sa.select(job.id, job.run, job.cancel_at, job.is_parent).where(
         is_one_of(family, job.id, "ids"), is_state(State.RUNNING)
     )
-    return query if family == "sqlite" else by_index(family, query).with_for_update()
+    return locked(family, by_index(family, query))
 
 
 def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.protocol.codec import not_kept
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.faults import is_outage, is_transient
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.fragments import by_index, locked
+from coserver_consumer.store.schema.fragments import by_index, lock, locked
 from coserver_consumer.store.schema.rows import KEPT
 
 MAX_RESULT = 65_536  # characters of JSON
@@ -79,14 +80,18 @@ def end_run(
     """
     run = {"job_id": key.job_id, "run": key.run, "was": was.value}
     told = {"result": cap_result(result, max_result), "error": cap_error(error)}
-    if connection.dialect.name == "postgresql":
-        moved = _move_run.execute(connection, **run, **told, state=state.value)
-        return moved.rowcount == 1
-    if _lock_childless.execute(connection, **run).scalar() is None:
-        return False
-    _move_run.execute(connection, **run, **told, state=state.value)
-    _delete_run.execute(connection, **run)
-    return True
+    match family := find_family(connection):
+        case Family.POSTGRESQL:
+            moved = _move_run.execute(connection, **run, **told, state=state.value)
+            return moved.rowcount == 1
+        case Family.SQLITE | Family.MYSQL:
+            if _lock_childless.execute(connection, **run).scalar() is None:
+                return False
+            _move_run.execute(connection, **run, **told, state=state.value)
+            _delete_run.execute(connection, **run)
+            return True
+        case _:
+            assert_never(family)
 
 
 def hold_run(connection: Connection, key: RunKey, *, was: State) -> bool:
@@ -107,15 +112,19 @@ def _told() -> list[sa.ColumnElement[Any]]:
 
 
 def select_moved(
-    family: str,
+    family: Family,
     state: sa.ColumnElement[Any],
     *more: sa.ColumnElement[Any],
     where: Sequence[sa.ColumnElement[bool]],
 ) -> sa.Select[Any]:
     """Return the query for these jobs as they end; on PostgreSQL it deletes them as well."""
-    if family == "postgresql":
-        return sa.select(*ended_columns(delete_returning(*where).c, state), *more)
-    return sa.select(*ended_columns(tables.job.c, state), *more).where(*where)
+    match family:
+        case Family.POSTGRESQL:
+            return sa.select(*ended_columns(delete_returning(*where).c, state), *more)
+        case Family.SQLITE | Family.MYSQL:
+            return sa.select(*ended_columns(tables.job.c, state), *more).where(*where)
+        case _:
+            assert_never(family)
 
 
 def delete_returning(*conditions: sa.ColumnElement[bool]) -> sa.CTE:
@@ -131,7 +140,7 @@ def insert_moved(source: sa.Select[Any], *names: str) -> sa.Insert:
 
 
 @Statement
-def _move(family: str) -> sa.Executable:
+def _move(family: Family) -> sa.Executable:
     state = parameter("state", type_=sa.String)
     query = sa.select(*ended_columns(tables.job.c, state), *_told())
     query = query.where(is_one_of(family, tables.job.c.id, "ids"), ~_has_twin())
@@ -144,7 +153,7 @@ def _has_twin() -> sa.ColumnElement[bool]:
 
 
 @Statement
-def _note_twins(family: str) -> sa.Executable:
+def _note_twins(family: Family) -> sa.Executable:
     job = tables.job.c
     names = ["job_id", "run", "attempt", "consumer", "error"]
     query = sa.select(job.id, job.run, job.attempt, job.consumer, sa.literal(TWIN).label("error"))
@@ -153,12 +162,12 @@ def _note_twins(family: str) -> sa.Executable:
 
 
 @Statement
-def _find_twins(family: str) -> sa.Executable:
+def _find_twins(family: Family) -> sa.Executable:
     return sa.select(tables.history.c.id).where(is_one_of(family, tables.history.c.id, "ids"))
 
 
 @Statement
-def _delete(family: str) -> sa.Executable:
+def _delete(family: Family) -> sa.Executable:
     return by_index(family, sa.delete(tables.job).where(is_one_of(family, tables.job.c.id, "ids")))
 
 
@@ -172,24 +181,24 @@ def _is_run() -> list[sa.ColumnElement[bool]]:
 
 
 @Statement
-def _lock_run(family: str) -> sa.Executable:
+def _lock_run(family: Family) -> sa.Executable:
     query = sa.select(tables.job.c.id).where(*_is_run())
-    return query if family == "sqlite" else query.with_for_update()
+    return locked(family, query)
 
 
 @Statement
-def _lock_childless(family: str) -> sa.Executable:
+def _lock_childless(family: Family) -> sa.Executable:
     query = sa.select(tables.job.c.id).where(*_is_run(), ~tables.job.c.is_parent)
-    return query if family == "sqlite" else query.with_for_update()
+    return locked(family, query)
 
 
 @Statement
-def _delete_run(_family: str) -> sa.Executable:
+def _delete_run(_family: Family) -> sa.Executable:
     return sa.delete(tables.job).where(*_is_run())
 
 
 @Statement
-def _move_run(family: str) -> sa.Executable:
+def _move_run(family: Family) -> sa.Executable:
     """Copy the row to the history; on PostgreSQL the row that the same statement deletes."""
     where = [*_is_run(), ~tables.job.c.is_parent]
     query = select_moved(family, parameter("state", type_=sa.String), *_told(), where=where)
@@ -205,7 +214,7 @@ def revive(connection: Connection, job_ids: Sequence[str], *, state: State, **ch
     if not job_ids:
         return 0
     held = sa.select(tables.history.c.id).where(tables.history.c.id.in_(job_ids))
-    connection.execute(locked(connection, held)).all()  # a child may be coming
+    lock(connection, held).all()  # a child may be coming
     names = [name for name in KEPT if name not in RESET]
     changed = {
         "state": sa.literal(state.value, sa.String),

@@ -14,7 +14,7 @@ from coserver_consumer.model.unavailable import Unavailable, to_json
 from coserver_consumer.store.finish.dependents import end_jobs
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import count_down, count_up, is_state, locked
+from coserver_consumer.store.schema.fragments import count_down, count_up, is_state, lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def register(connection: Connection, consumer: ConsumerInfo) -> None:
 def unregister(connection: Connection, consumer_id: str) -> None:
     """Remove a consumer; what it still holds goes back to its queue, or is cancelled as asked."""
     held = _held_by(tables.job.c.consumer == consumer_id)
-    rows = _cancel(connection, connection.execute(locked(connection, held)).all())
+    rows = _cancel(connection, lock(connection, held).all())
     _take_back(connection, [row.id for row in rows], rescued=0)
     connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == consumer_id))
 
@@ -151,7 +151,7 @@ def _rescue_held(
 
     Those that somebody has cancelled don't come back.
     """
-    rows = _cancel(connection, connection.execute(locked(connection, held, skip=True)).all())
+    rows = _cancel(connection, lock(connection, held, skip=True).all())
     waiting = [row for row in rows if row.started_at is None]  # see ``prefetched``
     begun = [row for row in rows if row.started_at is not None]
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
@@ -216,7 +216,7 @@ def _give_up(connection: Connection, dead: sa.ColumnElement[bool]) -> list[str]:
     consumer, job = tables.consumer.c, tables.job.c
     holds = sa.select(job.id).where(job.consumer == consumer.id).exists()
     query = sa.select(consumer.id).where(dead, ~holds)
-    ids = list(connection.execute(locked(connection, query, skip=True)).scalars())
+    ids = list(lock(connection, query, skip=True).scalars())
     if ids:
         connection.execute(sa.delete(tables.consumer).where(consumer.id.in_(ids)))
     return ids

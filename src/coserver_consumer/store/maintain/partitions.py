@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.faults import is_in_the_way
 from coserver_consumer.store.manage.queries import now
 from coserver_consumer.store.schema import tables
@@ -82,7 +83,7 @@ class Dropping:
 
 def has_partitions(engine: Engine) -> bool:
     """Return True if the history on this database is one of partitions."""
-    return engine.dialect.name == "postgresql"
+    return find_family(engine) is Family.POSTGRESQL
 
 
 def may_make_partitions(connection: Connection) -> bool:
@@ -129,7 +130,7 @@ def pruned_singly(connection: Connection, *, older_than: float) -> sa.ColumnElem
     that ended late keep them, or nobody may drop them. That is told by ids, since the database's
     user may have no rights on partitions, but on the history.
     """
-    if connection.dialect.name != "postgresql":
+    if find_family(connection) is not Family.POSTGRESQL:
         return sa.true()
     late = _cut(connection, older_than) - DAY
     days = [each for each in _find_days(connection) if each.end > late]
@@ -147,7 +148,7 @@ def first_id(milliseconds: int) -> str:
 
 def _written(milliseconds: int) -> sa.BindParameter[str]:
     """Return that id as a part of the statement: its plan then leaves partitions out."""
-    return sa.bindparam(None, first_id(milliseconds), Id(), literal_execute=True)
+    return sa.bindparam(None, first_id(milliseconds), Id, literal_execute=True)
 
 
 def _find_days(connection: Connection) -> list[Partition]:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer.model.job import new_id
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.maintain.leases import ConsumerInfo, register
 from coserver_consumer.store.schema import tables
 
@@ -31,7 +32,7 @@ def try_to_write(engine: Engine) -> None:
     )
     with engine.connect() as connection:
         register(connection, row)
-        if engine.dialect.name == "sqlite":
+        if find_family(engine) is Family.SQLITE:
             _take_back(connection, row.id)
             connection.commit()
         else:

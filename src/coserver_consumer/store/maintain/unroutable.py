@@ -13,7 +13,7 @@ from coserver_consumer.store.finish.dependents import end_jobs
 from coserver_consumer.store.manage.queues import queues
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import is_state, locked
+from coserver_consumer.store.schema.fragments import is_state, lock
 
 PATIENCE = 60.0  # seconds; a consumer that starts makes the queues known that it serves
 MOST_NAMES = 20  # of queues in an error text
@@ -82,4 +82,4 @@ def _find_misfits(connection: Connection, name: str, older_than: float, limit: i
         .order_by(job.rank, job.id)
         .limit(limit)
     )
-    return list(connection.execute(locked(connection, query, skip=True)).scalars())
+    return list(lock(connection, query, skip=True).scalars())

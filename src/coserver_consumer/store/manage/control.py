@@ -19,7 +19,7 @@ from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.manage.queries import get
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.fragments import is_state, locked
+from coserver_consumer.store.schema.fragments import is_state, lock
 
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
 RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
@@ -117,7 +117,7 @@ def wake(connection: Connection, *, limit: int = 1000) -> int:
         .order_by(job.run_at)
         .limit(limit)
     )
-    ids = connection.execute(locked(connection, due, skip=True)).scalars().all()
+    ids = lock(connection, due, skip=True).scalars().all()
     if ids:
         woken = sa.update(tables.job).where(job.id.in_(ids))
         connection.execute(woken.values(state=State.READY.value))
@@ -125,10 +125,10 @@ def wake(connection: Connection, *, limit: int = 1000) -> int:
 
 
 def _lock(connection: Connection, job_id: str) -> State:
-    """Return the job's state, its row locked if it is live."""
+    """Return the job's state, its row lock if it is live."""
     if is_id(job_id):
         query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
-        state = connection.execute(locked(connection, query)).scalar()
+        state = lock(connection, query).scalar()
         if state:
             return State(state)
     return get(connection, job_id).state

@@ -13,6 +13,7 @@ from coserver_consumer.model.errors import JobNotFound
 from coserver_consumer.model.exception_text import SHORT, brief
 from coserver_consumer.model.job import Job, RunKey, State, is_id
 from coserver_consumer.model.texts import make_line
+from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
@@ -95,7 +96,7 @@ def find_running(connection: Connection, key: RunKey) -> Running | None:
 
 
 @Statement
-def _find_running(_family: str) -> sa.Executable:
+def _find_running(_family: Family) -> sa.Executable:
     job = tables.job.c
     return sa.select(*live_columns(), Now().label("now")).where(
         job.id == parameter("job_id"),

@@ -74,7 +74,7 @@ def add_queues(connection: Connection, names: Iterable[str]) -> None:
     for name in dict.fromkeys(names):
         check_name(name)
         if name not in known:
-            connection.execute(insert_unless_there(connection, tables.queue).values(name=name))
+            insert_unless_there(connection, tables.queue, {"name": name})
 
 
 def pause(connection: Connection, name: str, *, paused: bool = True, by: str | None = None) -> None:

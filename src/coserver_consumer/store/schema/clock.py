@@ -6,7 +6,7 @@ on machines whose clocks differ agree on what is due. Nothing here depends on a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -14,19 +14,19 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 
 SECOND = 1_000_000  # microseconds
 
 MILLISECONDS = {
-    "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
-    "postgresql": "(extract(epoch from statement_timestamp()) * 1000)::bigint",
-    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)",
+    Family.SQLITE: "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    Family.POSTGRESQL: "(extract(epoch from statement_timestamp()) * 1000)::bigint",
+    Family.MYSQL: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)",
 }
 MICROSECONDS = {
-    "sqlite": f"({MILLISECONDS['sqlite']} * 1000)",
-    "postgresql": "((extract(epoch from statement_timestamp()) * 1000000)::bigint)",
-    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)))",
+    Family.SQLITE: f"({MILLISECONDS[Family.SQLITE]} * 1000)",
+    Family.POSTGRESQL: "((extract(epoch from statement_timestamp()) * 1000000)::bigint)",
+    Family.MYSQL: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)))",
 }
 
 
@@ -45,12 +45,24 @@ class NewId(ColumnElement[str]):
 
 @compiles(Now)
 def _now(element: Now, compiler: SQLCompiler, **kw: Any) -> str:
-    return MICROSECONDS[family(compiler.dialect.name)]
+    return MICROSECONDS[find_family(compiler)]
 
 
-@compiles(NewId, "sqlite")
-def _new_id_sqlite(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
-    milliseconds = f"printf('%012x', {MILLISECONDS['sqlite']})"
+@compiles(NewId)
+def _new_id(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
+    match family := find_family(compiler):
+        case Family.SQLITE:
+            return _new_id_sqlite()
+        case Family.POSTGRESQL:
+            return _new_id_postgresql()
+        case Family.MYSQL:
+            return _new_id_mysql()
+        case _:
+            assert_never(family)
+
+
+def _new_id_sqlite() -> str:
+    milliseconds = f"printf('%012x', {MILLISECONDS[Family.SQLITE]})"
     return (
         f"(substr({milliseconds}, 1, 8) || '-' || substr({milliseconds}, 9, 4)"
         " || '-7' || substr(lower(hex(randomblob(2))), 1, 3)"
@@ -60,16 +72,14 @@ def _new_id_sqlite(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
     )
 
 
-@compiles(NewId, "postgresql")
-def _new_id_postgresql(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
-    milliseconds = f"substring(int8send({MILLISECONDS['postgresql']}) from 3)"
+def _new_id_postgresql() -> str:
+    milliseconds = f"substring(int8send({MILLISECONDS[Family.POSTGRESQL]}) from 3)"
     stamped = f"overlay(uuid_send(gen_random_uuid()) placing {milliseconds} from 1 for 6)"
     return f"(encode(set_bit(set_bit({stamped}, 52, 1), 53, 1), 'hex')::uuid)"
 
 
-@compiles(NewId, "mysql", "mariadb")
-def _new_id_mysql(element: NewId, compiler: SQLCompiler, **kw: Any) -> str:
-    milliseconds = f"LPAD(LOWER(HEX({MILLISECONDS['mysql']})), 12, '0')"
+def _new_id_mysql() -> str:
+    milliseconds = f"LPAD(LOWER(HEX({MILLISECONDS[Family.MYSQL]})), 12, '0')"
     noise = "MD5(CONCAT(UUID(), RAND()))"
     return (
         f"(CONCAT(SUBSTR({milliseconds}, 1, 8), '-', SUBSTR({milliseconds}, 9, 4),"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple, assert_never
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
 from coserver_consumer.model.job import MOST, State
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.schema import tables
 
 Row = TypeVarTuple("Row")
@@ -35,33 +35,56 @@ def is_state(*states: State) -> ColumnElement[bool]:
     return tables.job.c.state.in_(names)
 
 
-def lazily(dialect: str) -> list[ColumnElement[bool]]:
+def lazily(family: Family) -> list[ColumnElement[bool]]:
     """Return a condition by which the commit of its statement doesn't wait for the disk.
 
     For what a crash may undo because the evidence tells it again. It is PostgreSQL's alone, and a
     part of the statement because a SET would cost a round trip.
     """
-    if dialect != "postgresql":
-        return []
-    return [sa.func.set_config("synchronous_commit", "off", True) == "off"]
+    match family:
+        case Family.POSTGRESQL:
+            return [sa.func.set_config("synchronous_commit", "off", True) == "off"]
+        case Family.SQLITE | Family.MYSQL:
+            return []
+        case _:
+            assert_never(family)
 
 
-def locked(connection: Connection, query: Select[*Row], *, skip: bool = False) -> Select[*Row]:
-    """Return the query with its rows locked; SQLite's transaction holds the only lock there is."""
-    if connection.dialect.name == "sqlite":
-        return query
-    return query.with_for_update(skip_locked=skip)
+def locked(family: Family, query: Select[*Row], *, skip: bool = False) -> Select[*Row]:
+    """Return the query with its rows locked; SQLite's transaction holds the only lock there is.
+
+    ``skip``: without the rows that others have locked.
+    """
+    match family:
+        case Family.SQLITE:
+            return query
+        case Family.POSTGRESQL | Family.MYSQL:
+            return query.with_for_update(skip_locked=skip)
+        case _:
+            assert_never(family)
 
 
-def by_index(family: str, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
+def lock(connection: Connection, query: Select[*Row], *, skip: bool = False) -> CursorResult[*Row]:
+    """Run the query and lock its rows until the transaction ends; see ``locked``."""
+    return connection.execute(locked(find_family(connection), query, skip=skip))
+
+
+def by_index(family: Family, statement: OnJobs, index: str = "PRIMARY") -> OnJobs:
     """Return the statement on live jobs with a hint: MariaDB is to find them in this index.
 
     For some hundreds of a few thousand jobs MariaDB would rather read the table as a whole: with
     all that was deleted and can't be cleaned yet, and waiting for what other consumers have locked.
     """
-    if family != "mysql":
-        return statement
-    hint = f"FORCE INDEX ({index})"
+    match family:
+        case Family.MYSQL:
+            return _with_hint(statement, f"FORCE INDEX ({index})")
+        case Family.SQLITE | Family.POSTGRESQL:
+            return statement
+        case _:
+            assert_never(family)
+
+
+def _with_hint(statement: OnJobs, hint: str) -> OnJobs:
     if isinstance(statement, sa.Select):
         return statement.with_hint(tables.job, hint)
     if isinstance(statement, sa.Delete):  # which takes a hint only in its form for several tables
@@ -98,16 +121,22 @@ def whole(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("COMMIT")
 
 
-def insert_unless_there(connection: Connection, table: sa.Table) -> Any:
-    """Return an insert that is nothing for a row whose unique columns another row has."""
-    match family(connection.dialect.name):
-        case "postgresql":
+def insert_unless_there(connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
+    """Insert a row; do nothing if another row has the same in unique columns."""
+    connection.execute(_insert_or_nothing(find_family(connection), table).values(row))
+
+
+def _insert_or_nothing(family: Family, table: sa.Table) -> sa.Insert:
+    match family:
+        case Family.POSTGRESQL:
             return postgresql.insert(table).on_conflict_do_nothing()
-        case "sqlite":
+        case Family.SQLITE:
             return sqlite.insert(table).on_conflict_do_nothing()
-        case _:
+        case Family.MYSQL:
             key = next(iter(table.primary_key))
             return mysql.insert(table).on_duplicate_key_update({key.name: key})
+        case _:
+            assert_never(family)
 
 
 def pages(ids: Iterable[str]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import by_index
@@ -41,7 +41,7 @@ class Values:
         self, connection: Connection, value: str, *, limit: int, **parameters: Any
     ) -> list[str]:
         """Return up to ``limit`` values behind this one, in the database's order."""
-        if family(connection.dialect.name) == "mysql":
+        if find_family(connection) is Family.MYSQL:
             return list(islice(self._walk(connection, value, limit, parameters), limit))
         found = self._go.execute(connection, behind=value, limit=limit, **parameters)
         return [value for value in found.scalars() if value is not None]
@@ -72,18 +72,18 @@ class Values:
         found = self._read.execute(connection, behind=value, limit=limit, **parameters)
         return found.scalars().all()
 
-    def _build_first(self, family: str) -> sa.Executable:
+    def _build_first(self, family: Family) -> sa.Executable:
         return self._in_order(family).limit(1)
 
-    def _build_read(self, family: str) -> sa.Executable:
+    def _build_read(self, family: Family) -> sa.Executable:
         behind = self._column > parameter("behind", type_=self._column.type)
         return self._in_order(family, behind).limit(parameter("limit", type_=sa.Integer))
 
-    def _in_order(self, family: str, *more: sa.ColumnElement[bool]) -> sa.Select[str]:
+    def _in_order(self, family: Family, *more: sa.ColumnElement[bool]) -> sa.Select[str]:
         query = sa.select(self._column).where(*self._conditions, *more).order_by(self._column)
         return by_index(family, query, self._index)
 
-    def _build_walk(self, _family: str) -> sa.Executable:
+    def _build_walk(self, _family: Family) -> sa.Executable:
         behind = parameter("behind", type_=self._column.type)
         first = sa.select(self._next(behind).label("value")).cte("found", recursive=True)
         following = sa.select(self._next(first.c.value)).where(first.c.value.is_not(None))

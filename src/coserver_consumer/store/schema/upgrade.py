@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from coserver_consumer.model.errors import SchemaError
 from coserver_consumer.store.database.address import show_address
 from coserver_consumer.store.database.connecting import without_deadline
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.faults import is_outage
 from coserver_consumer.store.database.outage import name_outage
 from coserver_consumer.store.schema.tables import REVISION, VERSION_TABLE
@@ -76,7 +77,7 @@ def check_encoding(connection: Connection) -> None:
 
     On MariaDB and MySQL the tables have a character set of their own.
     """
-    if family(connection.dialect.name) != "postgresql":
+    if find_family(connection) is not Family.POSTGRESQL:
         return
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != ENCODING:
@@ -116,17 +117,20 @@ def _patience(connection: Connection) -> Iterator[None]:
 @contextmanager
 def _without_timeout(connection: Connection) -> Iterator[None]:
     """Let the server take its time."""
-    if family(connection.dialect.name) == "postgresql":
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        yield
-    elif family(connection.dialect.name) == "mysql":
-        limits = {"lock_wait_timeout": LOCK_PATIENCE}
-        if getattr(connection.dialect, "is_mariadb", False):
-            limits["max_statement_time"] = 0
-        with _set_for_session(connection, limits):
+    match family := find_family(connection):
+        case Family.SQLITE:
             yield
-    else:
-        yield
+        case Family.POSTGRESQL:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield
+        case Family.MYSQL:
+            limits = {"lock_wait_timeout": LOCK_PATIENCE}
+            if getattr(connection.dialect, "is_mariadb", False):
+                limits["max_statement_time"] = 0
+            with _set_for_session(connection, limits):
+                yield
+        case _:
+            assert_never(family)
 
 
 @contextmanager
@@ -147,23 +151,32 @@ def _set_for_session(connection: Connection, limits: Mapping[str, float]) -> Ite
 @contextmanager
 def _turn(connection: Connection) -> Iterator[None]:
     """Keep other upgrades out. SQLite needs nothing: its transaction is exclusive already."""
-    if family(connection.dialect.name) == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        yield
-    elif family(connection.dialect.name) == "mysql":
-        taken = connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
-        if not taken.scalar():
-            raise SchemaError(
-                f"Another process has been upgrading tables on this server for {LOCK_PATIENCE} s; "
-                "try again when it is done."
-            )
-        try:
+    match family := find_family(connection):
+        case Family.SQLITE:
             yield
-        finally:
-            connection.exec_driver_sql("SELECT RELEASE_LOCK('coserver')")
-    else:
+        case Family.POSTGRESQL:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            yield
+        case Family.MYSQL:
+            with _turn_on_mysql(connection):
+                yield
+        case _:
+            assert_never(family)
+
+
+@contextmanager
+def _turn_on_mysql(connection: Connection) -> Iterator[None]:
+    taken = connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
+    if not taken.scalar():
+        raise SchemaError(
+            f"Another process has been upgrading tables on this server for {LOCK_PATIENCE} s; "
+            "try again when it is done."
+        )
+    try:
         yield
+    finally:
+        connection.exec_driver_sql("SELECT RELEASE_LOCK('coserver')")
 
 
 def _unavailable(engine: Engine, error: DBAPIError) -> Exception:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 
@@ -24,7 +24,7 @@ def test_a_statement_is_built_once_and_takes_other_values_each_time(queue):
     with queue.engine.connect() as connection:
         found = [find.execute(connection, job_id=job_id).scalar_one() for job_id in ids]
     assert found == ["one", "two"]
-    assert built == [family(queue.engine.dialect.name)]
+    assert built == [find_family(queue.engine)]
 
 
 def test_a_claim_takes_other_lists_each_time(queue):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from coserver_consumer.model.job import State
 from coserver_consumer.model.options import MAX_TIMEOUT
+from coserver_consumer.store.database.family import find_family
 
 KINDS = {"postgresql": 0, "mysql": 1, "sqlite": 2}
 TYPES = "invalid input syntax for type"
@@ -57,7 +58,7 @@ def test_a_wrong_value_is_refused_where_it_is_written(queue, refusal, column, va
     PostgreSQL doesn't name the column of a wrong type; it shows the place in the statement.
     """
     said = refusal(f"INSERT INTO coserver_job (task, {column}) VALUES ('t', {value})")
-    kind = "mysql" if queue.engine.dialect.name == "mariadb" else queue.engine.dialect.name
+    kind = find_family(queue.engine).value
     assert words[KINDS[kind]] in said
     assert kind == "postgresql" or column in said
     assert queue.counts() == {}

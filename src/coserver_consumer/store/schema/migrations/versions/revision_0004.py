@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import Family, find_family
 
 revision = "0004"
 down_revision = "0003"
@@ -34,7 +34,7 @@ OF_JOBS = {
 def upgrade() -> None:
     """Compare names exactly, and index the keys that are held."""
     op.drop_index("coserver_job_unique", "coserver_job")
-    if family(op.get_bind().dialect.name) == "mysql":
+    if find_family(op.get_bind()) is Family.MYSQL:
         _compare_exactly()
     held = sa.text("held_key IS NOT NULL")
     op.create_index(

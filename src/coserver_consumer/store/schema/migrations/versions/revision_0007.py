@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from alembic import op
 
-from coserver_consumer.store.database.family import family
+from coserver_consumer.store.database.family import find_family
 
 revision = "0007"
 down_revision = "0006"
@@ -83,7 +83,7 @@ HELD_KEY = (
 
 def upgrade() -> None:
     """Mend what breaks a rule, then add the rules; on MariaDB in one statement for each table."""
-    kind = family(op.get_bind().dialect.name)
+    kind = find_family(op.get_bind()).value
     rules = list(_rules(kind))
     for _, holds, _, mended in rules:
         op.execute(f"UPDATE {JOB} SET {mended} WHERE NOT ({holds})")  # noqa: S608  names of this module
@@ -102,7 +102,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the rules away; the texts stay as they are."""
-    kind = family(op.get_bind().dialect.name)
+    kind = find_family(op.get_bind()).value
     if kind == "sqlite":
         for name in ("added", "changed"):
             op.execute(f"DROP TRIGGER {JOB}_bounds_{name}")
