@@ -6,12 +6,12 @@ from collections.abc import Callable
 from threading import Thread, get_ident
 
 from coserver_consumer.runtime import logs
-from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.dispatch_queue import DispatchQueue
 from coserver_consumer.worker.run import Run
 
 
 class JobThreads:
-    """So many threads that take runs out of the inbox.
+    """So many threads that take runs out of the dispatch queue.
 
     ``work`` does one run to its end. ``fail`` ends a run whose ``work`` has raised an error.
     """
@@ -19,13 +19,13 @@ class JobThreads:
     def __init__(
         self,
         number: int,
-        inbox: Inbox,
+        queue: DispatchQueue,
         *,
         work: Callable[[Run], None],
         fail: Callable[[Run, BaseException | None], None],
     ) -> None:
         self._number = number
-        self._inbox = inbox
+        self._queue = queue
         self._work = work
         self._fail = fail
         self._at_work: dict[int, Run] = {}
@@ -41,9 +41,9 @@ class JobThreads:
         self._threads = [self._start_one(number) for number in range(self._number)]
 
     def stop(self) -> None:
-        """Let each end behind what waits in the inbox."""
+        """Let each end behind what waits in the dispatch queue."""
         self._is_stopped = True
-        self._inbox.close()
+        self._queue.close()
 
     def at_work(self) -> dict[int, Run]:
         """Return what the threads do now, by their idents."""
@@ -66,7 +66,7 @@ class JobThreads:
 
     def _serve(self) -> None:
         """Do runs, one after another, until None comes."""
-        while (run := self._inbox.get()) is not None:
+        while (run := self._queue.get()) is not None:
             self._serve_one(run)
 
     def _serve_one(self, run: Run) -> None:

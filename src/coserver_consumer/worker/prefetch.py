@@ -1,38 +1,41 @@
-"""How many jobs a worker claims ahead, so that no thread waits for the database between short ones.
+"""How many jobs a worker prefetches, so that no thread waits for the database between short ones.
 
-As many as its threads will probably do within a moment. Where jobs take longer than that, none is
-claimed ahead: it would wait here while another consumer may be idle.
+As many as its threads will probably begin within a moment. Where jobs take longer than that, none
+is prefetched: it would wait here while another consumer may be idle.
 """
 
 from __future__ import annotations
 
-MOMENT = 0.1  # seconds
-MOST = 1600
-WEIGHT = 0.1  # of the last job in the mean: one long job among many short ones is noticed
-TRIFLE = 0.00005  # seconds: a job that does anything takes longer
-STEP = 1.05  # by which what is typical comes nearer to the last job
+WINDOW_S = 0.1  # jobs are prefetched that will begin within it
+MAX_JOBS = 1600
+LAST_JOB_WEIGHT = 0.1  # in the mean: one long job among many short ones is noticed
+MEDIAN_STEP = 1.05  # the factor by which the median comes nearer to the last job
+TINY_JOB_S = 0.00005  # a job that does anything takes longer
 
 
-class Pace:
-    """The mean time of the jobs that ended here; every thread may note one."""
+class Prefetch:
+    """Measures the jobs that ended here, by which it knows how many to prefetch.
+
+    Every thread may note one.
+    """
 
     def __init__(self) -> None:
-        self._mean = MOMENT  # seconds
-        self._typical = MOMENT  # their median, about
+        self._mean = WINDOW_S  # seconds
+        self._median = WINDOW_S  # seconds, about
         self._noted = 0
 
     def note(self, seconds: float) -> None:
         """Count a job that took so long; each of the first ones weighs as much as all before it."""
         self._noted += 1
-        self._mean += (seconds - self._mean) * max(WEIGHT, 1 / self._noted)
-        self._typical = self._typical * STEP if seconds > self._typical else self._typical / STEP
+        self._mean += (seconds - self._mean) * max(LAST_JOB_WEIGHT, 1 / self._noted)
+        self._median *= MEDIAN_STEP if seconds > self._median else 1 / MEDIAN_STEP
 
     @property
-    def is_trifling(self) -> bool:
+    def jobs_are_tiny(self) -> bool:
         """True if most jobs take next to no time."""
-        return self._typical < TRIFLE
+        return self._median < TINY_JOB_S
 
-    def ahead(self, threads: int) -> int:
-        """Return how many jobs so many threads will begin within the next moment."""
-        jobs = MOMENT / max(self._mean, MOMENT / MOST)
-        return min(MOST, int(threads * jobs)) if jobs > 1 else 0
+    def count(self, threads: int) -> int:
+        """Return how many jobs so many threads will begin within the window."""
+        jobs = WINDOW_S / max(self._mean, WINDOW_S / MAX_JOBS)
+        return min(MAX_JOBS, int(threads * jobs)) if jobs > 1 else 0

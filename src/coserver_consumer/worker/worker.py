@@ -24,10 +24,10 @@ from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.worker.ack_and_fetch import Round, Rounds, Wanted
-from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.dispatch_queue import DispatchQueue
 from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.job_threads import JobThreads
-from coserver_consumer.worker.prefetch import MOMENT, Pace
+from coserver_consumer.worker.prefetch import WINDOW_S, Prefetch
 from coserver_consumer.worker.run import EndedRun, Phase, Run, Stop
 
 HASTE = 0.1  # of the time in which nothing was found: so long is the pause before the next look
@@ -53,9 +53,9 @@ class Worker:
         self._settings = settings
         self._attempt = attempt
         self._policy = policy  # of the task with a name
-        self._inbox = Inbox(settings.threads)
-        self._threads = JobThreads(settings.threads, self._inbox, work=self._work, fail=self._fail)
-        self._pace = Pace()
+        self._queue = DispatchQueue(settings.threads)
+        self._threads = JobThreads(settings.threads, self._queue, work=self._work, fail=self._fail)
+        self._prefetch = Prefetch()
         self._low = 0  # if no more jobs than these wait here, it is time to claim
         self._is_claiming = True
         self._is_doubtful = False
@@ -68,7 +68,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the threads and look for jobs."""
-        self._inbox.start()
+        self._queue.start()
         self._threads.start()
         self._claimer.start()
 
@@ -166,8 +166,8 @@ class Worker:
         if not self._is_claiming:
             return Wanted(0, 0)
         unended, threads = self.in_flight.unended(), len(self._threads)
-        long = sum(run.phase is Phase.RUNNING and run.seconds > MOMENT for run in unended)
-        ahead = self._pace.ahead(threads - long)
+        long = sum(run.phase is Phase.RUNNING and run.seconds > WINDOW_S for run in unended)
+        ahead = self._prefetch.count(threads - long)
         idle = max(0, threads - len(unended))
         return Wanted(max(0, threads + ahead - len(unended)), idle, self._is_notified)
 
@@ -183,8 +183,8 @@ class Worker:
         runs = self.in_flight.add(map(self._fit, done.claimed), unstarted=done.unstarted)
         if runs and runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
             self.in_flight.lose(but_of=self._registration.id)
-        self._low = self._pace.ahead(len(self._threads)) // 2
-        self._inbox.put(runs, are_trifles=self._pace.is_trifling)
+        self._low = self._prefetch.count(len(self._threads)) // 2
+        self._queue.put(runs, are_tiny=self._prefetch.jobs_are_tiny)
         _log_round(results, done)
         logs.claimed(run.job for run in runs)
 
@@ -219,9 +219,9 @@ class Worker:
         if not run.is_start_written:
             self._write_start(run)
         ending = self._run(run)
-        self._pace.note(run.seconds)
+        self._prefetch.note(run.seconds)
         self.in_flight.end(run, ending)
-        if len(self._inbox) <= self._low:
+        if len(self._queue) <= self._low:
             self.wake()
 
     def _fail(self, run: Run, error: BaseException | None) -> None:

@@ -7,7 +7,7 @@ from threading import Barrier, Event, Thread, current_thread
 
 import pytest
 
-from coserver_consumer.worker.dispatch_queue import Inbox
+from coserver_consumer.worker.dispatch_queue import DispatchQueue
 from coserver_consumer.worker.run import Run
 from support.waiting import wait_for
 
@@ -15,26 +15,26 @@ THREADS = 4
 
 
 class Crew:
-    """Threads that take runs out of an inbox and do what is wanted with each."""
+    """Threads that take runs out of a dispatch queue and do what is wanted with each."""
 
-    def __init__(self, inbox: Inbox, make_job) -> None:
-        self.inbox = inbox
+    def __init__(self, queue: DispatchQueue, make_job) -> None:
+        self.queue = queue
         self.make_job = make_job
         self.taken: list[tuple[Run, str]] = []
         self.do = lambda run: None
         self.threads = [Thread(target=self._serve, name=str(n)) for n in range(THREADS)]
         for thread in self.threads:
             thread.start()
-        self.wait_resting()
+        self.wait_idle()
 
     def _serve(self) -> None:
-        while (run := self.inbox.get()) is not None:
+        while (run := self.queue.get()) is not None:
             self.taken.append((run, current_thread().name))
             self.do(run)
 
-    def wait_resting(self, threads: int = THREADS) -> None:
-        """Wait until so many of them wait for runs."""
-        wait_for(lambda: self.inbox._resting == threads, what="resting threads")
+    def wait_idle(self, threads: int = THREADS) -> None:
+        """Wait until so many of them are idle."""
+        wait_for(lambda: self.queue._idle_threads == threads, what="idle threads")
 
     def make(self, number: int) -> list[Run]:
         """Return so many runs."""
@@ -47,10 +47,10 @@ class Crew:
 
 @pytest.fixture
 def crew(make_job) -> Iterator[Crew]:
-    """A crew at rest, with nobody who oversees it."""
-    crew = Crew(Inbox(THREADS), make_job)
+    """An idle crew, with nobody who looks for stalls."""
+    crew = Crew(DispatchQueue(THREADS), make_job)
     yield crew
-    crew.inbox.close()
+    crew.queue.close()
     for thread in crew.threads:
         thread.join(10)
         assert not thread.is_alive()
@@ -60,60 +60,60 @@ def test_every_thread_gets_one_of_few_jobs(crew: Crew) -> None:
     """They run at the same time."""
     barrier = Barrier(THREADS, timeout=10)
     crew.do = lambda run: barrier.wait()
-    crew.inbox.put(crew.make(THREADS), are_trifles=False)
+    crew.queue.put(crew.make(THREADS), are_tiny=False)
     crew.wait_taken(THREADS)
-    crew.wait_resting()
+    crew.wait_idle()
 
 
-def test_trifles_are_left_to_one_thread(crew: Crew) -> None:
+def test_tiny_jobs_are_left_to_one_thread(crew: Crew) -> None:
     """In their order, also those that come while it is at work."""
     release = Event()
     first, *others = crew.make(100)
     crew.do = lambda run: release.wait(60) if run is first else None
-    crew.inbox.put([first], are_trifles=True)
+    crew.queue.put([first], are_tiny=True)
     crew.wait_taken(1)
-    crew.inbox.put(others, are_trifles=True)
-    assert len(crew.inbox) == len(others)
-    assert crew.inbox._calls.empty()
+    crew.queue.put(others, are_tiny=True)
+    assert len(crew.queue) == len(others)
+    assert crew.queue._wakeups.empty()
     release.set()
     crew.wait_taken(100)
     assert [run for run, _ in crew.taken] == [first, *others]
     assert len({name for _, name in crew.taken}) == 1
 
 
-def test_another_thread_is_called_if_one_does_not_keep_up(crew: Crew) -> None:
-    """A job may turn out to be no trifle."""
+def test_another_thread_is_woken_if_one_does_not_keep_up(crew: Crew) -> None:
+    """A job may turn out to be a long one."""
     release = Event()
     first, *others = crew.make(50)
     crew.do = lambda run: release.wait(60) if run is first else None
-    crew.inbox.start()
-    crew.inbox.put([first, *others], are_trifles=True)
+    crew.queue.start()
+    crew.queue.put([first, *others], are_tiny=True)
     crew.wait_taken(50)
     assert not release.is_set()
     release.set()
-    crew.wait_resting()
+    crew.wait_idle()
 
 
-def test_what_is_no_trifle_goes_to_the_threads_that_rest(crew: Crew) -> None:
+def test_what_is_not_tiny_goes_to_the_idle_threads(crew: Crew) -> None:
     """While another one is at work."""
     release, barrier = Event(), Barrier(THREADS - 1, timeout=10)
     [first] = crew.make(1)
     crew.do = lambda run: release.wait(60) if run is first else barrier.wait()
-    crew.inbox.put([first], are_trifles=True)
-    crew.wait_resting(THREADS - 1)
-    crew.inbox.put(crew.make(THREADS - 1), are_trifles=False)
+    crew.queue.put([first], are_tiny=True)
+    crew.wait_idle(THREADS - 1)
+    crew.queue.put(crew.make(THREADS - 1), are_tiny=False)
     crew.wait_taken(THREADS)
     release.set()
-    crew.wait_resting()
+    crew.wait_idle()
 
 
 def test_it_says_how_many_wait(crew: Crew) -> None:
     """The claimer fetches more when there are few."""
     release = Event()
     crew.do = lambda run: release.wait(60)
-    crew.inbox.put(crew.make(10), are_trifles=True)
-    crew.wait_resting(THREADS - 1)
-    assert len(crew.inbox) == 9
+    crew.queue.put(crew.make(10), are_tiny=True)
+    crew.wait_idle(THREADS - 1)
+    assert len(crew.queue) == 9
     release.set()
-    crew.wait_resting()
-    assert len(crew.inbox) == 0
+    crew.wait_idle()
+    assert len(crew.queue) == 0
