@@ -147,7 +147,7 @@ def _pause(context: click.Context, names: tuple[str, ...], *, paused: bool) -> N
 def find_rules(connection: Connection) -> Rules:
     """Return the rules of the queues that have any, as people read them."""
     rules: Rules = {}
-    for queue in store.look(connection, store.queues(connection) or ["default"]).queues:
+    for queue in store.read_snapshot(connection, store.queues(connection) or ["default"]).queues:
         found = {
             "paused": "paused" if queue.is_paused else None,
             "running": None if queue.max_running is None else f"at most {queue.max_running} run",

@@ -88,7 +88,7 @@ def _why_queue(connection: Connection, job: Job) -> str | None:
     """Return what the rules of its queue have against it."""
     if job.queue not in (known := store.queues(connection)):
         return str(store.unknown_queue(job.queue, known))
-    [queue] = store.look(connection, [job.queue]).queues
+    [queue] = store.read_snapshot(connection, [job.queue]).queues
     if queue.is_paused:
         return f"Queue {job.queue} is paused: `coserver queues resume {job.queue}`."
     if (wait := job.run_at - store.now(connection)) > 0:

@@ -16,8 +16,8 @@ from coserver_consumer.store.claim.limits import (
     set_limit,
 )
 from coserver_consumer.store.claim.prefetched import begin, set_aside
-from coserver_consumer.store.claim.snapshot import Outlook, look
-from coserver_consumer.store.claim.watermark import Places, lasting
+from coserver_consumer.store.claim.snapshot import Snapshot, read_snapshot
+from coserver_consumer.store.claim.watermark import Cursors, reuse_seconds
 from coserver_consumer.store.database.address import show_address
 from coserver_consumer.store.database.engine import (
     each_by_itself,
@@ -130,14 +130,14 @@ __all__ = [
     "Consumer",
     "ConsumerInfo",
     "Count",
+    "Cursors",
     "Heartbeat",
     "Limit",
     "Line",
     "Origin",
-    "Outlook",
     "Parent",
-    "Places",
     "Rescue",
+    "Snapshot",
     "Timeouts",
     "add",
     "add_all",
@@ -192,11 +192,9 @@ __all__ = [
     "is_refusal",
     "knows_consumer",
     "last_failures",
-    "lasting",
     "limits",
     "lines",
     "listen",
-    "look",
     "lose",
     "make_partitions",
     "may_make_partitions",
@@ -212,6 +210,7 @@ __all__ = [
     "prune",
     "queues",
     "read",
+    "read_snapshot",
     "rebase",
     "refuse_twins",
     "register",
@@ -220,6 +219,7 @@ __all__ = [
     "rescue",
     "rescue_from",
     "retry",
+    "reuse_seconds",
     "revoke",
     "set_aside",
     "set_limit",

@@ -13,10 +13,10 @@ from coserver_consumer.model.lifecycle import release
 from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration
-from coserver_consumer.store import Outlook
+from coserver_consumer.store import Snapshot
 from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.run import EndedRun
-from coserver_consumer.worker.snapshot_cache import Lookout
+from coserver_consumer.worker.snapshot_cache import SnapshotCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ class Rounds:
         self._registration = registration
         self._in_flight = in_flight
         self._max_result = max_result
-        self._places = store.Places()
-        self._lookout = Lookout(registration, self._places)
+        self._cursors = store.Cursors()
+        self._snapshots = SnapshotCache(registration, self._cursors)
 
     def is_worth_it(self) -> bool:
-        """Return True if a claim may find something, after a look that writes nothing."""
-        outlook = self._database.read(self._lookout.look)
-        return outlook.has_work or outlook.is_due
+        """Return True if a claim may find something, after a snapshot that writes nothing."""
+        snapshot = self._database.read(self._snapshots.read)
+        return snapshot.has_work or snapshot.is_due
 
     def make(self, results: list[EndedRun], wanted: Wanted, *, is_doubtful: bool) -> Round:
         """Tell and claim in one transaction, which may be tried more than once.
@@ -91,7 +91,7 @@ class Rounds:
 
         done = self._database.write(work)
         if len(done.claimed) < wanted.number:
-            self._lookout.is_doubted = True
+            self._snapshots.is_exhausted = True
         return done
 
     def tell(self, result: EndedRun) -> Round | None:
@@ -110,29 +110,29 @@ class Rounds:
     def _claim(self, connection: Connection, wanted: Wanted) -> list[Job]:
         """Take up to so many jobs, for idle threads and ahead.
 
-        Where the last claim left nothing, there is a look first, unless a producer has notified.
+        Where the last claim left nothing, a snapshot comes first, unless a producer has notified.
         """
-        lookout = self._lookout
-        if wanted.is_notified or not lookout.is_doubted:
-            claimed = self._take(connection, lookout.recent(connection), wanted)
-            if claimed or not lookout.is_doubted:
+        snapshots = self._snapshots
+        if wanted.is_notified or not snapshots.is_exhausted:
+            claimed = self._take(connection, snapshots.recent(connection), wanted)
+            if claimed or not snapshots.is_exhausted:
                 return claimed
-        outlook = lookout.look_and_wake(connection)
-        return self._take(connection, outlook, wanted) if outlook.has_work else []
+        snapshot = snapshots.read_with_due(connection)
+        return self._take(connection, snapshot, wanted) if snapshot.has_work else []
 
-    def _take(self, connection: Connection, outlook: Outlook, wanted: Wanted) -> list[Job]:
+    def _take(self, connection: Connection, snapshot: Snapshot, wanted: Wanted) -> list[Job]:
         info = self._registration.info
         claimer = store.Claimer(
             consumer=info.id,
             tasks=info.tasks,
-            requirements=outlook.requirements,
+            requirements=snapshot.requirements,
             unavailable=self._registration.unavailable,
         )
         return store.claim_from(
             connection,
-            outlook,
+            snapshot,
             claimer,
-            self._places,
+            self._cursors,
             limit=wanted.number,
             idle=wanted.idle,
         )

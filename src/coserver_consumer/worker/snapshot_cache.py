@@ -1,4 +1,4 @@
-"""What waits for a consumer, as it saw a moment ago.
+"""What waits for a consumer, as it was a moment ago.
 
 A busy claimer needn't ask anew each time what the rules of its queues are; an idle one asks nothing
 else, in one statement.
@@ -12,45 +12,50 @@ from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.runtime.registration import Registration
-from coserver_consumer.store import Outlook, Places
+from coserver_consumer.store import Cursors, Snapshot
 
-KEEPS = 0.25  # seconds, or more if a look takes long: a pause or a rule may go unnoticed meanwhile
+REUSE_MIN_S = 0.25  # or more if a snapshot takes long: a pause or a rule may go unnoticed meanwhile
 
 
-class Lookout:
-    """The outlook of one consumer's queues; for the claimer's thread alone."""
+class SnapshotCache:
+    """The last snapshot of one consumer's queues; for the claimer's thread alone."""
 
-    def __init__(self, registration: Registration, places: Places) -> None:
+    def __init__(self, registration: Registration, cursors: Cursors) -> None:
         self._registration = registration
-        self._places = places
-        self._seen: Outlook | None = None
-        self._until = 0.0  # the monotonic time
-        self.is_doubted = False  # there was less than was wanted: most likely nothing is left
+        self._cursors = cursors
+        self._last: Snapshot | None = None
+        self._valid_until = 0.0  # the monotonic time
+        self.is_exhausted = False  # a claim got less than it wanted: most likely nothing is left
 
-    def look(self, connection: Connection) -> Outlook:
+    def read(self, connection: Connection) -> Snapshot:
         """Return what waits now."""
         info, began = self._registration.info, time.monotonic()
-        self._seen = store.look(
-            connection, info.queues, capabilities=info.capabilities, places=self._places
+        self._last = store.read_snapshot(
+            connection,
+            info.queues,
+            capabilities=info.capabilities,
+            starts=self._cursors.starts(info.queues),
         )
+        self._cursors.follow(self._last.searches)
         now = time.monotonic()
-        self._until = now + store.lasting(now - began, at_least=KEEPS)
-        self.is_doubted = False
-        return self._seen
+        self._valid_until = now + store.reuse_seconds(now - began, at_least=REUSE_MIN_S)
+        self.is_exhausted = False
+        return self._last
 
-    def recent(self, connection: Connection) -> Outlook:
-        """Return what was seen last, if that was a moment ago, or what waits now.
+    def recent(self, connection: Connection) -> Snapshot:
+        """Return the last snapshot, if it was taken a moment ago, or what waits now.
 
         Scheduled jobs whose time has come are made ready.
         """
-        if self._seen is None or self._seen.is_due or time.monotonic() > self._until:
-            return self.look_and_wake(connection)
-        return self._seen
+        last = self._last
+        if last is None or last.is_due or time.monotonic() > self._valid_until:
+            return self.read_with_due(connection)
+        return last
 
-    def look_and_wake(self, connection: Connection) -> Outlook:
+    def read_with_due(self, connection: Connection) -> Snapshot:
         """Return what waits now, scheduled jobs whose time has come among it."""
-        seen = self.look(connection)
-        if not seen.is_due:
-            return seen
+        snapshot = self.read(connection)
+        if not snapshot.is_due:
+            return snapshot
         store.wake(connection)
-        return self.look(connection)
+        return self.read(connection)

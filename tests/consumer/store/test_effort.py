@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import store
 from coserver_consumer.model.job import NewJob, new_id
 from coserver_consumer.model.lifecycle import complete
-from coserver_consumer.store.claim.take import list_lanes
+from coserver_consumer.store.claim.take import list_keys
 
 FEW, MANY = 300, 6000
 ROWS_READ = sa.text(
@@ -77,14 +77,14 @@ def claim_and_finish(connection: Connection) -> Any:
     return store.finish(connection, [complete(job) for job in claim(connection)])
 
 
-def look(connection: Connection) -> Any:
-    """Look whether there is something to claim."""
-    return store.look(connection, ["default"])
+def read_snapshot(connection: Connection) -> Any:
+    """Ask whether there is something to claim."""
+    return store.read_snapshot(connection, ["default"])
 
 
-def list_keys(connection: Connection) -> Any:
+def list_all_keys(connection: Connection) -> Any:
     """List the limit keys that jobs wait with."""
-    return list_lanes(connection, "default", behind="", limit=64)
+    return list_keys(connection, "default", behind="", limit=64)
 
 
 READY = NewJob(task="t")
@@ -97,8 +97,8 @@ QUESTIONS = {
     "jobs that are ready": (
         READY,
         {
-            "a look": look,
-            "the keys where jobs wait without": list_keys,
+            "a snapshot": read_snapshot,
+            "the keys where jobs wait without": list_all_keys,
             "a claim": claim,
             "a round": claim_and_finish,
             "a heartbeat": lambda connection: store.heartbeat(connection, new_id()),
@@ -107,10 +107,13 @@ QUESTIONS = {
             "what runs": store.count_running,
         },
     ),
-    "jobs of another queue": (ELSEWHERE, {"a look": look, "a claim": claim}),
-    "jobs that are due later": (LATER, {"a look": look, "what is due": store.wake}),
-    "jobs with a limit": (LIMITED, {"a look": look, "the keys that jobs wait with": list_keys}),
-    "jobs for another consumer": (FOR_ANOTHER, {"a look": look}),
+    "jobs of another queue": (ELSEWHERE, {"a snapshot": read_snapshot, "a claim": claim}),
+    "jobs that are due later": (LATER, {"a snapshot": read_snapshot, "what is due": store.wake}),
+    "jobs with a limit": (
+        LIMITED,
+        {"a snapshot": read_snapshot, "the keys that jobs wait with": list_all_keys},
+    ),
+    "jobs for another consumer": (FOR_ANOTHER, {"a snapshot": read_snapshot}),
 }
 
 

@@ -36,9 +36,9 @@ def statements(many):
     sa.event.remove(many.engine, "before_cursor_execute", note)
 
 
-def test_a_look_tells_of_each_queue(many, statements):
+def test_a_snapshot_tells_of_each_queue(many, statements):
     """In the order asked for, by a few statements of a bounded size."""
-    found = many.look(NAMES[::-1])
+    found = many.read_snapshot(NAMES[::-1])
     assert [each.name for each in found.queues] == NAMES[::-1]
     assert [each.name for each in found.queues if each.has_ready] == BUSY[::-1]
     assert found.has_work
@@ -62,12 +62,12 @@ def test_rules_and_requirements_hold_among_many(many):
     taken = [job.queue for job in many.take(99, queues=NAMES, capabilities=["gpu"])]
     assert sorted(taken) == sorted([NAMES[5], NAMES[6], BUSY[1], *[BUSY[2]] * 3])
     many.put(queue=NAMES[9], run_at=store.read(many.engine, store.now) + 10**12)
-    assert not many.look(NAMES).is_due
+    assert not many.read_snapshot(NAMES).is_due
 
 
-def test_a_look_at_many_idle_queues_finds_nothing(queue):
+def test_a_snapshot_of_many_idle_queues_finds_nothing(queue):
     """Nor at one that nobody has made."""
-    found = queue.look(NAMES)
+    found = queue.read_snapshot(NAMES)
     assert len(found.queues) == MANY
     assert not found.has_work
     assert not any(each.is_paused or each.is_ruled for each in found.queues)

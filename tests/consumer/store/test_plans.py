@@ -17,7 +17,7 @@ from coserver_consumer.diagnosis.why import explain as explain_why
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.model.lifecycle import complete, retry
 from coserver_consumer.model.outcome import Failed
-from coserver_consumer.store.claim.take import list_lanes
+from coserver_consumer.store.claim.take import list_keys
 from coserver_consumer.store.enqueue.unique_keys import find_recent
 from coserver_consumer.store.finish.dependents import settle
 from coserver_consumer.store.maintain.partitions import DAY, first_id
@@ -140,6 +140,19 @@ def test_the_claim_reads_an_index_in_its_order(engine: Engine) -> None:
     assert "coserver_job_claim" in plan
 
 
+def test_a_snapshot_of_five_queues_asks_once_what_holds_for_all(engine: Engine) -> None:
+    """Whether jobs are due or require something is no matter of a queue; it is one statement."""
+    fill(engine)
+    names = ["default", "a", "b", "c", "d"]
+    sent = statements(engine, lambda c: store.read_snapshot(c, names))
+    assert len(sent) == 1
+    with engine.begin() as connection:
+        _prefer_indexes(connection)
+        steps = [str(row) for row in plans(connection, sent)]
+    for index in ("coserver_job_due", "coserver_job_requires"):
+        assert len([step for step in steps if index in step]) == 1
+
+
 @pytest.fixture
 def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
     """Thousands of jobs that wait, have ended, or come after others; and two such.
@@ -236,10 +249,10 @@ QUESTIONS = {
     "what is too old": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
     "what is too old and lies apart": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
     "nothing that is too old": lambda c, _, __: store.prune(c, older_than=86_400),
-    "what a consumer would find": lambda c, _, __: store.look(
+    "what a consumer would find": lambda c, _, __: store.read_snapshot(
         c, ["default", "other"], capabilities=["x"]
     ),
-    "the keys that jobs wait with": lambda c, _, __: list_lanes(c, "default", behind="", limit=64),
+    "the keys that jobs wait with": lambda c, _, __: list_keys(c, "default", behind="", limit=64),
     "what runs": lambda c, _, __: store.count_running(c),
     "who waits for a job": lambda c, parent, _: settle(c, {parent: State.COMPLETED}),
     "what a job waits for": lambda c, _, child: store.parents(c, child),
@@ -303,7 +316,7 @@ def test_a_round_is_planned_well_before_there_are_jobs(rounds: Engine) -> None:
 def test_a_large_round_on_a_small_table_finds_each_job_by_its_id(rounds: Engine) -> None:
     """The small table may have been a large one, of which nothing can be cleaned yet."""
     fill(rounds)
-    assert whole_reads(rounds, lambda c: store.look(c, ["default"])) == []
+    assert whole_reads(rounds, lambda c: store.read_snapshot(c, ["default"])) == []
     assert whole_reads(rounds, partial(claim_and_finish, limit=400)) == []
 
 

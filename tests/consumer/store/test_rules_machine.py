@@ -78,7 +78,7 @@ class Machine(RuleBasedStateMachine):
         self.model = Model({name: Rules() for name in QUEUES})
         self.claimed: dict[RunKey, Job] = {}  # all attempts there ever were
         self.batches: list[str] = []
-        self.consumers: dict[str, store.Places] = {}
+        self.consumers: dict[str, store.Cursors] = {}
         self._write(_empty)
         for _ in range(2):
             self._start()
@@ -333,7 +333,7 @@ class Machine(RuleBasedStateMachine):
             version="0",
         )
         self._write(store.register, info)
-        self.consumers[info.id] = store.Places()
+        self.consumers[info.id] = store.Cursors()
         return info.id
 
     def _lose_consumer(self) -> str:
@@ -410,10 +410,10 @@ class Machine(RuleBasedStateMachine):
         """Claim as a consumer does that knows where it was."""
 
         def work(connection: Connection) -> list[Job]:
-            outlook = store.look(connection, queues)
+            snapshot = store.read_snapshot(connection, queues)
             claimer = store.Claimer(consumer=consumer, tasks=["t"])
-            places = self.consumers[consumer]
-            return store.claim_from(connection, outlook, claimer, places, limit=limit, idle=idle)
+            cursors = self.consumers[consumer]
+            return store.claim_from(connection, snapshot, claimer, cursors, limit=limit, idle=idle)
 
         jobs: list[Job] = self._write(work)
         assert len(jobs) <= limit

@@ -34,9 +34,9 @@ def test_what_cannot_be_done_now_is_not_claimed(queue_of_all, claimer):
     """In its queue only; everything else is."""
 
     def work(connection):
-        outlook = store.look(connection, ["default", "other"])
+        snapshot = store.read_snapshot(connection, ["default", "other"])
         able = store.Claimer(consumer=claimer, tasks=["t", "u"], unavailable=[AWAY])
-        return store.claim_from(connection, outlook, able, store.Places(), limit=9, idle=9)
+        return store.claim_from(connection, snapshot, able, store.Cursors(), limit=9, idle=9)
 
     jobs = store.write(queue_of_all.engine, work)
     found = sorted((job.queue, job.task) for job in jobs)

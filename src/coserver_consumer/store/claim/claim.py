@@ -1,8 +1,8 @@
 """Which jobs a consumer gets.
 
-A claim takes the first jobs of a queue by rank. Jobs with a limit key are claimed apart, so that
-the many jobs of a key that has no room stand in nobody's way: each key is a lane of its own, and
-the lane with the fewest running jobs is served first.
+A claim takes the first jobs of a queue by rank. Jobs with a concurrency key are claimed apart, one
+key at a time, so that the many jobs of a key that has no room stand in nobody's way: the key with
+the fewest running jobs is served first.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from coserver_consumer.model.job import Job
 from coserver_consumer.model.unavailable import Unavailable
 from coserver_consumer.store.claim.claim_lock import in_turn
 from coserver_consumer.store.claim.limits import Turnstile
-from coserver_consumer.store.claim.snapshot import Outlook, QueueOutlook, look
-from coserver_consumer.store.claim.take import BEGINNING, Mark, list_lanes, mark_of, take
-from coserver_consumer.store.claim.watermark import Place, Places
+from coserver_consumer.store.claim.snapshot import QueueSnapshot, Snapshot, read_snapshot
+from coserver_consumer.store.claim.take import BEGINNING, Position, list_keys, take
+from coserver_consumer.store.claim.watermark import Cursor, Cursors, Search
 
-LANES = 64  # limit keys that are looked at together
-PAGES = 16  # times so many that one claim looks at
+KEYS_PER_PAGE = 64  # concurrency keys that are looked at together
+MAX_PAGES = 16  # of keys that one claim looks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,62 +60,63 @@ def claim(
     Queues are served in the order given, within a queue the lowest rank first. Only jobs of these
     tasks are taken, and of those that require something only what the capabilities fulfil.
     """
-    outlook = look(connection, queues, capabilities=capabilities)
-    claimer = Claimer(consumer=consumer, tasks=tasks, requirements=outlook.requirements)
-    return claim_from(connection, outlook, claimer, Places(), limit=limit, idle=limit)
+    snapshot = read_snapshot(connection, queues, capabilities=capabilities)
+    claimer = Claimer(consumer=consumer, tasks=tasks, requirements=snapshot.requirements)
+    return claim_from(connection, snapshot, claimer, Cursors(), limit=limit, idle=limit)
 
 
 def claim_from(
     connection: Connection,
-    outlook: Outlook,
+    snapshot: Snapshot,
     claimer: Claimer,
-    places: Places,
+    cursors: Cursors,
     *,
     limit: int,
     idle: int,
 ) -> list[Job]:
-    """Do as ``claim`` for one who has looked already and goes on where it was.
+    """Do as ``claim`` for one who has a snapshot already, and go on at the cursors.
 
-    ``idle`` of the jobs can begin at once; those with a limit key are taken for these only, since a
-    job that waits in a consumer would keep others of its key from running elsewhere.
+    ``idle`` of the jobs can begin at once; those with a concurrency key are taken for these only,
+    since a job that waits in a consumer would keep others of its key from running elsewhere.
     """
     jobs: list[Job] = []
     if not claimer.tasks:
         return jobs
     with in_turn(connection, limit):
         turnstile = Turnstile(connection)
-        for queue in outlook.worth_claiming:
+        for queue in snapshot.worth_claiming:
             left = limit - len(jobs)
             if left > 0:
-                search = Search(connection, queue, claimer, places.of(queue.name), turnstile)
-                jobs += search.take(left, idle=max(0, idle - len(jobs)))
+                cursor = cursors.of(queue.name)
+                one = QueueClaim(connection, queue, claimer, cursor, turnstile)
+                jobs += one.take(left, idle=max(0, idle - len(jobs)))
     return jobs
 
 
-class Search:
+class QueueClaim:
     """One claim in one queue."""
 
     def __init__(
         self,
         connection: Connection,
-        queue: QueueOutlook,
+        queue: QueueSnapshot,
         claimer: Claimer,
-        place: Place,
+        cursor: Cursor,
         turnstile: Turnstile,
     ) -> None:
         self._connection = connection
         self._queue = queue
         self._claimer = claimer
         self._tasks = claimer.tasks_in(queue.name)
-        self._place = place
+        self._cursor = cursor
         self._turnstile = turnstile
 
     def take(self, limit: int, *, idle: int) -> list[Job]:
         """Take up to ``limit`` jobs."""
         if not self._tasks:
             return []
-        if not self._queue.is_ruled and not self._queue.has_limited:
-            return self._take_plain(limit)
+        if not self._queue.is_ruled and not self._queue.has_keyed:
+            return self._take_keyless(limit)
         if self._queue.is_ruled:
             if not self._turnstile.room_in(self._queue, limit):
                 return []
@@ -126,88 +127,84 @@ class Search:
         return jobs
 
     def _take_fairly(self, limit: int, idle: int) -> list[Job]:
-        """Give the lanes and the jobs without a key half of the idle threads each, if they can."""
-        lanes = self._take_lanes(self._share(idle))
-        plain = self._take_plain(limit - len(lanes))
-        more = idle - len(lanes) - len(plain)
-        return lanes + plain + (self._take_lanes(more) if more > 0 else [])
+        """Give the jobs with a key and those without half of the idle threads each, if they can."""
+        keyed = self._take_keyed(self._share(idle))
+        keyless = self._take_keyless(limit - len(keyed))
+        more = idle - len(keyed) - len(keyless)
+        return keyed + keyless + (self._take_keyed(more) if more > 0 else [])
 
     def _share(self, idle: int) -> int:
-        """Return half, and with an odd one each time the other half."""
-        if not self._queue.has_limited:
+        """Return half of the idle threads; the odd one goes to either kind in turn."""
+        if not self._queue.has_keyed:
             return 0
-        self._place.serves_lanes_first = not self._place.serves_lanes_first
-        return (idle + (not self._place.serves_lanes_first)) // 2
+        self._cursor.serves_keys_first = not self._cursor.serves_keys_first
+        return (idle + (not self._cursor.serves_keys_first)) // 2
 
-    def _take_plain(self, limit: int) -> list[Job]:
-        """Take jobs without a limit key, from the mark on."""
+    def _take_keyless(self, limit: int) -> list[Job]:
+        """Take jobs without a concurrency key, those behind the watermark."""
         if limit < 1:
             return []
-        place, began = self._place, time.monotonic()
-        start = place.start(began)
-        jobs = self._take("", limit, mark=start)
-        if start == BEGINNING:
-            place.note_search(began, time.monotonic() - began)
-        if jobs:
-            place.mark = mark_of(jobs[-1])
-        if len(jobs) < limit:
-            place.drop_mark()
+        watermark, began = self._cursor.watermark, time.monotonic()
+        start = watermark.start(began)
+        jobs = self._take("", limit, start=start)
+        search = Search(start=start, began=began, took=time.monotonic() - began)
+        self._cursor.watermark = watermark.after_claim(search, jobs, wanted=limit)
         return jobs
 
-    def _take_lanes(self, limit: int) -> list[Job]:
-        """Take jobs with limit keys, each from the lane that has the fewest running."""
-        if limit < 1 or not self._queue.has_limited:
+    def _take_keyed(self, limit: int) -> list[Job]:
+        """Take jobs with concurrency keys, each of the key that has the fewest running."""
+        if limit < 1 or not self._queue.has_keyed:
             return []
         jobs: list[Job] = []
-        for lanes in self._find_lanes():
-            last = lanes[-1]
-            jobs += self._take_from(lanes, limit - len(jobs))
+        for keys in self._find_keys():
+            last = keys[-1]
+            jobs += self._take_from(keys, limit - len(jobs))
             if len(jobs) == limit:
                 return jobs
-            self._place.lane = last
+            self._cursor.key = last
         return jobs
 
-    def _take_from(self, lanes: list[str], limit: int) -> list[Job]:
-        """Take jobs from these lanes; nobody waits for a turn if there is no room in any."""
-        if not any(self._turnstile.has_room_for(key) for key in lanes):
+    def _take_from(self, keys: list[str], limit: int) -> list[Job]:
+        """Take jobs of these keys; if none of them has room, nobody waits for admission."""
+        if not any(self._turnstile.has_room_for(key) for key in keys):
             return []
         self._turnstile.enter()
         jobs: list[Job] = []
-        while lanes and len(jobs) < limit:
-            key = min(lanes, key=self._turnstile.running)
+        while keys and len(jobs) < limit:
+            key = min(keys, key=self._turnstile.running)
             taken = self._take(key, 1) if self._turnstile.has_room_for(key) else []
             if not taken:
-                lanes.remove(key)
+                keys.remove(key)
                 continue
             self._turnstile.note(self._queue, taken)
-            self._place.lane = key
+            self._cursor.key = key
             jobs += taken
         return jobs
 
-    def _find_lanes(self) -> Iterator[list[str]]:
-        """Yield the keys that jobs wait for, those behind the one served last first."""
-        lanes = self._walk_lanes()
-        for _ in range(PAGES):
-            page = list(islice(lanes, LANES))
+    def _find_keys(self) -> Iterator[list[str]]:
+        """Yield the keys that jobs wait with, those behind the one served last first."""
+        keys = self._walk_keys()
+        for _ in range(MAX_PAGES):
+            page = list(islice(keys, KEYS_PER_PAGE))
             if not page:
                 return
             yield page
 
-    def _walk_lanes(self) -> Iterator[str]:
+    def _walk_keys(self) -> Iterator[str]:
         """Yield each key once, in the database's order, which needn't be Python's."""
         seen: set[str] = set()
-        for start in dict.fromkeys([self._place.lane, ""]):
+        for start in dict.fromkeys([self._cursor.key, ""]):
             page, has_more = [start], True
             while has_more:
-                page = self._list_lanes(page[-1])
-                has_more = len(page) == LANES and seen.isdisjoint(page)
+                page = self._list_keys(page[-1])
+                has_more = len(page) == KEYS_PER_PAGE and seen.isdisjoint(page)
                 yield from (key for key in page if key not in seen)
                 seen.update(page)
 
-    def _list_lanes(self, behind: str) -> list[str]:
-        return list_lanes(self._connection, self._queue.name, behind=behind, limit=LANES)
+    def _list_keys(self, behind: str) -> list[str]:
+        return list_keys(self._connection, self._queue.name, behind=behind, limit=KEYS_PER_PAGE)
 
-    def _take(self, key: str, limit: int, *, mark: Mark = BEGINNING) -> list[Job]:
+    def _take(self, key: str, limit: int, *, start: Position = BEGINNING) -> list[Job]:
         return take(
             self._connection,
             consumer=self._claimer.consumer,
@@ -215,6 +212,6 @@ class Search:
             key=key,
             tasks=self._tasks,
             requirements=self._claimer.requirements,
-            mark=mark,
+            start=start,
             limit=limit,
         )

@@ -19,7 +19,7 @@ from coserver_consumer.model.errors import InvalidJob, UnknownLimit
 from coserver_consumer.model.job import MOST, Job
 from coserver_consumer.model.options import read_whole
 from coserver_consumer.model.texts import is_storable, make_line
-from coserver_consumer.store.claim.snapshot import QueueOutlook
+from coserver_consumer.store.claim.snapshot import QueueSnapshot
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import insert_unless_there, lock
@@ -67,7 +67,7 @@ class Turnstile:
             self._is_inside = True
             self._count()
 
-    def room_in(self, queue: QueueOutlook, wanted: int) -> int:
+    def room_in(self, queue: QueueSnapshot, wanted: int) -> int:
         """Return how many jobs of the queue may begin, at most ``wanted``."""
         self._find_limits()
         room = wanted
@@ -96,7 +96,7 @@ class Turnstile:
         self._of_queues, self._of_keys = count_running(self._connection)
         return self._limits
 
-    def note(self, queue: QueueOutlook, jobs: Iterable[Job]) -> None:
+    def note(self, queue: QueueSnapshot, jobs: Iterable[Job]) -> None:
         """Count jobs that were claimed."""
         keys = [job.limit_key for job in jobs]
         if not keys:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import State
-from coserver_consumer.store.claim.take import BEGINNING, is_behind_mark
-from coserver_consumer.store.claim.watermark import Places
+from coserver_consumer.store.claim.take import BEGINNING, Position, is_behind
+from coserver_consumer.store.claim.watermark import Search
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
@@ -22,25 +22,25 @@ from coserver_consumer.store.schema.fragments import by_index, is_state
 from coserver_consumer.store.schema.loose_scan import Values
 from coserver_consumer.store.schema.rows import split_names
 
-MANY = 50  # queues; a statement about more takes long to plan, and SQLite takes 500 parts
+QUEUES_PER_STATEMENT = 50  # more take long to plan, and SQLite takes 500 parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueOutlook:
-    """One queue: its rules, and whether jobs wait in it, those with a limit of their own apart."""
+class QueueSnapshot:
+    """One queue: its rules, and whether jobs wait in it, with a concurrency key or without."""
 
     name: str
-    is_paused: bool
-    max_running: int | None
-    rate_number: int | None
-    rate_period: float | None
-    has_ready: bool
-    has_limited: bool
+    is_paused: bool = False
+    max_running: int | None = None
+    rate_number: int | None = None
+    rate_period: float | None = None
+    has_keyless: bool = False
+    has_keyed: bool = False
 
     @property
-    def has_any(self) -> bool:
-        """True if jobs wait in it, with a limit of their own or without."""
-        return self.has_ready or self.has_limited
+    def has_ready(self) -> bool:
+        """True if jobs wait in it, with a concurrency key or without."""
+        return self.has_keyless or self.has_keyed
 
     @property
     def is_ruled(self) -> bool:
@@ -49,149 +49,176 @@ class QueueOutlook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Snapshot:
     """All queues, in the order asked for.
 
     ``requirements`` are the combinations that ready jobs ask for and that the consumer fulfils;
-    ``is_due``: the time of a scheduled job has come.
+    ``is_due``: the time of a scheduled job has come; ``searches`` tells of the queues that were
+    searched for jobs, by name, how that went.
     """
 
-    queues: tuple[QueueOutlook, ...]
+    queues: tuple[QueueSnapshot, ...]
     requirements: tuple[str, ...]
     is_due: bool
+    searches: Mapping[str, Search]
 
     @property
     def has_work(self) -> bool:
         """True if a claim may find something."""
-        return any(not queue.is_paused and queue.has_any for queue in self.queues)
+        return any(not queue.is_paused and queue.has_ready for queue in self.queues)
 
     @property
-    def worth_claiming(self) -> Iterator[QueueOutlook]:
+    def worth_claiming(self) -> Iterator[QueueSnapshot]:
         """The queues that a claim is to look into.
 
         One that was empty may have got a job since; to look into many for that takes too long.
         """
-        is_short = len(self.queues) <= MANY
-        return (each for each in self.queues if not each.is_paused and (is_short or each.has_any))
+        are_few = len(self.queues) <= QUEUES_PER_STATEMENT
+        return (each for each in self.queues if not each.is_paused and (are_few or each.has_ready))
 
 
-def look(
+def read_snapshot(
     connection: Connection,
     queues: Sequence[str],
     *,
     capabilities: Sequence[str] = (),
-    places: Places | None = None,
-) -> Outlook:
-    """Return what the queues hold for a consumer with these capabilities, in these places."""
-    if len(queues) <= MANY:
-        return _look_at(connection, queues, capabilities, places or Places())
-    return _look_at_many(connection, queues, capabilities, places or Places())
+    starts: Mapping[str, Position] | None = None,
+) -> Snapshot:
+    """Return what the queues hold for a consumer with these capabilities.
+
+    ``starts``: in a queue that is named there, only what is behind that position, but for jobs with
+    a concurrency key.
+    """
+    if len(queues) <= QUEUES_PER_STATEMENT:
+        return _read_some(connection, queues, capabilities, starts or {})
+    return _read_many(connection, queues, capabilities, starts or {})
 
 
-def _look_at_many(
-    connection: Connection, queues: Sequence[str], capabilities: Sequence[str], places: Places
-) -> Outlook:
+def _read_many(
+    connection: Connection,
+    queues: Sequence[str],
+    capabilities: Sequence[str],
+    starts: Mapping[str, Position],
+) -> Snapshot:
     """Ask in full about those queues only that have ready jobs, some at a time."""
     rules = _read_rules(connection)
     ready = set(_READY.all(connection))
     asked = [name for name in queues if name in ready] or list(queues[:1])
-    looks = [
-        _look_at(connection, asked[start : start + MANY], capabilities, places)
-        for start in range(0, len(asked), MANY)
+    parts = [
+        _read_some(connection, asked[first : first + QUEUES_PER_STATEMENT], capabilities, starts)
+        for first in range(0, len(asked), QUEUES_PER_STATEMENT)
     ]
-    found = {queue.name: queue for each in looks for queue in each.queues}
-    idle = QueueOutlook(
-        name="",
-        is_paused=False,
-        max_running=None,
-        rate_number=None,
-        rate_period=None,
-        has_ready=False,
-        has_limited=False,
-    )
-    return Outlook(
-        queues=tuple(
-            found.get(name) or rules.get(name) or replace(idle, name=name) for name in queues
-        ),
-        requirements=looks[0].requirements,
-        is_due=looks[0].is_due,
+    found = rules | {queue.name: queue for part in parts for queue in part.queues}
+    return Snapshot(
+        queues=tuple(found.get(name) or QueueSnapshot(name=name) for name in queues),
+        requirements=parts[0].requirements,
+        is_due=parts[0].is_due,
+        searches={name: search for part in parts for name, search in part.searches.items()},
     )
 
 
-def _read_rules(connection: Connection) -> dict[str, QueueOutlook]:
+def _read_rules(connection: Connection) -> dict[str, QueueSnapshot]:
     """Return the queues by name as they are while nothing waits in them."""
     queue = tables.queue.c
-    nothing = [sa.literal(0).label(name) for name in ("has_ready", "has_limited")]
-    columns = [queue.name, queue.paused, queue.max_running, queue.rate_number, queue.rate_period]
-    rows = connection.execute(sa.select(*columns, *nothing)).all()
-    return {row.name: _to_outlook(row, row.name) for row in rows}
+    nothing = [sa.literal(0).label(name) for name in ("has_keyless", "has_keyed")]
+    rows = connection.execute(sa.select(queue.name, *_rules(), *nothing)).all()
+    return {row.name: _to_queue(row, row.name) for row in rows}
 
 
-def _look_at(
-    connection: Connection, queues: Sequence[str], capabilities: Sequence[str], known: Places
-) -> Outlook:
+def _read_some(
+    connection: Connection,
+    queues: Sequence[str],
+    capabilities: Sequence[str],
+    starts: Mapping[str, Position],
+) -> Snapshot:
     began = time.monotonic()
-    values: dict[str, Any] = {}
-    starts = [known.of(name).start(began) for name in queues]
-    for number, (name, (rank, after)) in enumerate(zip(queues, starts, strict=True)):
-        of_queue = {"name": name, "rank": rank, "after": after}
-        values |= {f"{key}_{number}": value for key, value in of_queue.items()}
-    rows = _question(len(queues)).execute(connection, **values).all()
+    values = _spread(queues, starts)
+    rows: Sequence[sa.Row[Any]] = _probe(len(queues)).execute(connection, **values).all()
     took = time.monotonic() - began
-    for name, start in zip(queues, starts, strict=True):
-        if start == BEGINNING:
-            known.of(name).note_search(began, took)
-            known.of(name).drop_mark()
-    by_number = sorted(rows, key=lambda row: row.number)
-    return Outlook(
-        queues=tuple(_to_outlook(row, queues[row.number]) for row in by_number),
+    rows = sorted(rows, key=lambda row: row.number)
+    return Snapshot(
+        queues=tuple(_to_queue(row, queues[row.number]) for row in rows),
         requirements=_find_requirements(connection, capabilities) if rows[0].requires else (),
         is_due=bool(rows[0].is_due),
+        searches={
+            name: Search(start=starts.get(name, BEGINNING), began=began, took=took)
+            for name in queues
+        },
     )
 
 
-def _to_outlook(row: sa.Row[*tuple[Any, ...]], name: str) -> QueueOutlook:
-    return QueueOutlook(
+def _spread(queues: Sequence[str], starts: Mapping[str, Position]) -> dict[str, Any]:
+    """Return the parameters of the statement about these queues."""
+    values: dict[str, Any] = {}
+    for number, name in enumerate(queues):
+        rank, job_id = starts.get(name, BEGINNING)
+        values |= {f"name_{number}": name, f"rank_{number}": rank, f"after_{number}": job_id}
+    return values
+
+
+def _to_queue(row: sa.Row[*tuple[Any, ...]], name: str) -> QueueSnapshot:
+    return QueueSnapshot(
         name=name,
         is_paused=bool(row.paused),
         max_running=row.max_running,
         rate_number=row.rate_number,
         rate_period=row.rate_period,
-        has_ready=bool(row.has_ready),
-        has_limited=bool(row.has_limited),
+        has_keyless=bool(row.has_keyless),
+        has_keyed=bool(row.has_keyed),
     )
 
 
 @cache
-def _question(count: int) -> Statement:
-    """Return the statement for so many queues, with a row for each."""
-    return Statement(
-        lambda family: sa.union_all(*[_about(family, number) for number in range(count)])
-    )
+def _probe(count: int) -> Statement:
+    """Return the statement for so many queues: a row for each, the first with what holds for all.
+
+    SQLite would ask that for each queue again if it stood around the union of the queues.
+    """
+
+    def build(family: Family) -> sa.CompoundSelect[Any]:
+        first = _probe_queue(family, 0, *_probe_all(family))
+        unasked = [sa.null(), sa.null()]
+        return sa.union_all(
+            first, *[_probe_queue(family, number, *unasked) for number in range(1, count)]
+        )
+
+    return Statement(build)
 
 
-def _about(family: Family, number: int) -> sa.Select[Any]:
+def _probe_all(family: Family) -> list[sa.ColumnElement[bool]]:
+    """Return whether a ready job asks for capabilities, and whether a scheduled one is due."""
+    job = tables.job.c
+    asking = sa.select(job.id).where(is_state(State.READY), job.requires.is_not(None))
+    due = sa.select(job.id).where(is_state(State.SCHEDULED), job.run_at <= Now())
+    return [
+        _any(by_index(family, asking, "coserver_job_requires"), job.requires),
+        _any(by_index(family, due, "coserver_job_due"), job.run_at),
+    ]
+
+
+def _probe_queue(
+    family: Family, number: int, requires: sa.ColumnElement[Any], is_due: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """Return the query for the rules of a queue and whether jobs wait in it."""
     name = parameter(f"name_{number}", type_=sa.String)
     one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
-    job, queue = tables.job.c, tables.queue.c
+    job = tables.job.c
     ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
     ready = by_index(family, ready, "coserver_job_claim")
-    plain = ready.where(job.limit_key == "")
-    asks = sa.select(job.id).where(is_state(State.READY), job.requires.is_not(None))
-    asks = by_index(family, asks, "coserver_job_requires")
-    due = sa.select(job.id).where(is_state(State.SCHEDULED), job.run_at <= Now())
-    due = by_index(family, due, "coserver_job_due")
+    keyless = ready.where(job.limit_key == "", is_behind(family, f"_{number}"))
     return sa.select(
         one.c.number,
-        queue.paused,
-        queue.max_running,
-        queue.rate_number,
-        queue.rate_period,
-        _any(plain.where(is_behind_mark(family, f"_{number}")), job.rank).label("has_ready"),
-        _any(ready.where(job.limit_key > ""), job.limit_key).label("has_limited"),
-        _any(asks, job.requires).label("requires"),
-        _any(due, job.run_at).label("is_due"),
-    ).select_from(one.outerjoin(tables.queue, queue.name == name))
+        *_rules(),
+        _any(keyless, job.rank).label("has_keyless"),
+        _any(ready.where(job.limit_key > ""), job.limit_key).label("has_keyed"),
+        requires.label("requires"),
+        is_due.label("is_due"),
+    ).select_from(one.outerjoin(tables.queue, tables.queue.c.name == name))
+
+
+def _rules() -> list[sa.ColumnElement[Any]]:
+    queue = tables.queue.c
+    return [queue.paused, queue.max_running, queue.rate_number, queue.rate_period]
 
 
 def _any(query: sa.Select[Any], first: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

@@ -17,8 +17,8 @@ from coserver_consumer.store.schema.fragments import by_index, count_up, is_stat
 from coserver_consumer.store.schema.loose_scan import Values
 from coserver_consumer.store.schema.rows import live_columns, to_job
 
-Mark = tuple[int, str]  # rank and id of a job
-BEGINNING: Mark = (-(2**63), "00000000-0000-0000-0000-000000000000")
+Position = tuple[int, str]  # rank and id of a job
+BEGINNING: Position = (-(2**63), "00000000-0000-0000-0000-000000000000")
 
 
 def take(
@@ -29,17 +29,17 @@ def take(
     key: str,
     tasks: Sequence[str],
     requirements: Sequence[str],
-    mark: Mark,
+    start: Position,
     limit: int,
 ) -> list[Job]:
-    """Take the first jobs with this limit key ("" for none) behind the mark, by rank."""
+    """Take the first jobs with this concurrency key ("" for none) behind a position, by rank."""
     wanted = {
         "queue": queue,
         "key": key,
         "tasks": list(tasks),
         "requirements": list(requirements),
-        "rank": mark[0],
-        "after": mark[1],
+        "rank": start[0],
+        "after": start[1],
         "limit": limit,
     }
     if find_family(connection) is Family.MYSQL:
@@ -55,13 +55,13 @@ _KEYS = Values(
 )
 
 
-def mark_of(job: Job) -> Mark:
+def position_of(job: Job) -> Position:
     """Return where a search goes on behind the job; see the column ``rank``."""
     return job.run_at - job.priority * tables.MINUTE, job.id
 
 
-def list_lanes(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
-    """Return the limit keys that jobs of the queue wait with, in order, from the next one on."""
+def list_keys(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
+    """Return the concurrency keys that jobs of the queue wait with, in order, behind this one."""
     return _KEYS.behind(connection, behind, limit=limit, queue=queue)
 
 
@@ -88,22 +88,22 @@ def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) 
 
 
 def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
-    return sorted(map(to_job, rows), key=mark_of)
+    return sorted(map(to_job, rows), key=position_of)
 
 
 def _pick(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Return the query for the jobs that are next in a lane of a queue."""
+    """Return the query for the jobs that are next of a queue and a concurrency key."""
     job = tables.job.c
     may_run = (
         job.run_at <= Now(),
         is_one_of(family, job.task, "tasks"),
         sa.or_(job.requires.is_(None), is_one_of(family, job.requires, "requirements")),
     )
-    return _in_lane(family, *columns).where(*may_run)
+    return _waiting(family, *columns).where(*may_run)
 
 
-def _in_lane(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Return the query for what waits in a lane of a queue, in order."""
+def _waiting(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the query for what waits in a queue with a concurrency key, in order."""
     job = tables.job.c
     query = (
         sa.select(*columns)
@@ -111,7 +111,7 @@ def _in_lane(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
             is_state(State.READY),
             job.queue == parameter("queue"),
             job.limit_key == parameter("key"),
-            is_behind_mark(family),
+            is_behind(family),
         )
         .order_by(job.rank, job.id)
         .limit(parameter("limit", type_=sa.Integer))
@@ -119,7 +119,7 @@ def _in_lane(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return by_index(family, query, "coserver_job_claim")
 
 
-def is_behind_mark(family: Family, suffix: str = "") -> sa.ColumnElement[bool]:
+def is_behind(family: Family, suffix: str = "") -> sa.ColumnElement[bool]:
     """Return the condition in the form whose range the database finds in the index.
 
     The parameters are ``rank`` and ``after``, each with the suffix.
@@ -174,8 +174,8 @@ def _update_picked(family: Family) -> sa.Executable:
 
 @Statement
 def _count_waiting(family: Family) -> sa.Executable:
-    """Find how many wait in the lane, at most so many as are wanted, and the first one's rank."""
-    found = _in_lane(family, tables.job.c.rank).subquery()
+    """Find how many wait with the key, at most so many as are wanted, and the first one's rank."""
+    found = _waiting(family, tables.job.c.rank).subquery()
     first = sa.func.min(found.c.rank)
     return sa.select(sa.func.count().label("number"), first.label("first")).select_from(found)
 

@@ -117,12 +117,12 @@ def test_a_single_thread_is_shared_as_well(queue):
     """One after the other, from a claimer that remembers."""
     queue.set_limit("*", None)
     queue.add_many([NewJob(task="t", limit_key=key) for key in ["", "a"] for _ in range(4)])
-    places, taken = store.Places(), []
+    cursors, taken = store.Cursors(), []
 
     def claim(connection):
-        outlook = store.look(connection, ["default"])
+        snapshot = store.read_snapshot(connection, ["default"])
         claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
 
     consumer = queue.start()
     for _ in range(8):
@@ -150,12 +150,12 @@ def test_keys_without_room_stand_in_nobodys_way(queue):
 @pytest.mark.parametrize(("before", "after"), [("B", "a"), ("a", "B"), ("a-b", "ab"), ("é", "f")])
 def test_keys_are_served_in_any_order(queue, before, after):
     """Databases sort them as they like."""
-    places, consumer = store.Places(), queue.start()
+    cursors, consumer = store.Cursors(), queue.start()
 
     def claim(connection):
-        outlook = store.look(connection, ["default"])
+        snapshot = store.read_snapshot(connection, ["default"])
         claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
 
     for key in (before, after):
         queue.put(limit_key=key)
@@ -168,9 +168,9 @@ def test_jobs_with_a_key_are_not_taken_ahead(queue):
     queue.add_many([NewJob(task="t", limit_key="a") for _ in range(9)])
 
     def claim(connection):
-        outlook = store.look(connection, ["default"])
+        snapshot = store.read_snapshot(connection, ["default"])
         claimer = store.Claimer(consumer=queue_id, tasks=["t"])
-        return store.claim_from(connection, outlook, claimer, store.Places(), limit=9, idle=2)
+        return store.claim_from(connection, snapshot, claimer, store.Cursors(), limit=9, idle=2)
 
     queue_id = queue.start()
     assert len(store.write(queue.engine, claim)) == 2
@@ -228,12 +228,12 @@ def test_rules_of_a_queue_that_is_not_known_are_refused(queue):
 def test_an_urgent_job_is_seen_behind_the_mark(queue):
     """The mark of a busy claimer is dropped now and then."""
     queue.add_many([NewJob(task="t") for _ in range(50)])
-    places, consumer = store.Places(), queue.start()
+    cursors, consumer = store.Cursors(), queue.start()
 
     def claim(connection):
-        outlook = store.look(connection, ["default"])
+        snapshot = store.read_snapshot(connection, ["default"])
         claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, outlook, claimer, places, limit=1, idle=1)
+        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
 
     store.write(queue.engine, claim)
     urgent = queue.put(priority=100)
@@ -241,20 +241,20 @@ def test_an_urgent_job_is_seen_behind_the_mark(queue):
     wait_for(lambda: store.write(queue.engine, claim)[0].id == urgent, what="the urgent job")
 
 
-def test_an_idle_look_says_what_there_is(queue):
+def test_an_idle_snapshot_says_what_there_is(queue):
     """In one statement: ready, with a key, due, and what the queue's rules are."""
 
-    def look():
-        return queue.look(["default", "unknown"])
+    def read():
+        return queue.read_snapshot(["default", "unknown"])
 
-    assert not look().has_work
+    assert not read().has_work
     queue.put(delay=0.2)
-    assert not look().is_due
-    wait_for(lambda: look().is_due, what="the job to be due")
+    assert not read().is_due
+    wait_for(lambda: read().is_due, what="the job to be due")
     queue.wake()
-    assert look().has_work
-    assert [each.has_ready for each in look().queues] == [True, False]
+    assert read().has_work
+    assert [each.has_keyless for each in read().queues] == [True, False]
     queue.pause("default")
-    assert not look().has_work
+    assert not read().has_work
     assert queue.get(queue.put(limit_key="k")).state is State.READY
-    assert look().queues[0].has_limited
+    assert read().queues[0].has_keyed
