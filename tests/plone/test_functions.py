@@ -31,7 +31,7 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.model.outcome import Completed, Failed, Snoozed
 from coserver_consumer.protocol import signing
-from coserver_consumer.protocol.outcome_message import hear
+from coserver_consumer.protocol.outcome_message import load_outcome
 from coserver_consumer.retry import Backoff
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.functions import list_functions
@@ -67,7 +67,7 @@ def run(instance: Instance, job_id: str) -> Any:
     transaction.commit()
     job = instance.claim()
     assert job.id == job_id
-    outcome = hear(instance.run(job).content)
+    outcome = load_outcome(instance.run(job).content)
     transaction.begin()
     return outcome
 
@@ -320,7 +320,7 @@ def test_a_function_s_answer_is_its_own(instance: Instance, page: Any, touch: li
     job_id = functions.respond.delay(page, *touch)
     transaction.commit()
     answer = instance.run(instance.claim())
-    assert (answer.status_code, hear(answer.content)) == (200, Completed(result=5))
+    assert (answer.status_code, load_outcome(answer.content)) == (200, Completed(result=5))
     assert queue.result(job_id) == 5
 
 

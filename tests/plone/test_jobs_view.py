@@ -17,7 +17,7 @@ from coserver_consumer import store
 from coserver_consumer.model import lifecycle
 from coserver_consumer.model.job import State
 from coserver_consumer.model.outcome import Failed
-from coserver_consumer.protocol.outcome_message import hear
+from coserver_consumer.protocol.outcome_message import load_outcome
 from coserver_consumer.retry import Backoff
 from coserver_consumer.store.schema import tables
 from support.edges import edges_of, insert, whole_row, writable
@@ -384,7 +384,7 @@ def test_who_may_see_how_a_job_failed(people: Instance) -> None:
     path = "/plone/@@test-end"
     answer = people.queue_and_run(path, login="jane", params={"how": "fail"})
     job = people.jobs.titled(path)[0]
-    ending = lifecycle.conclude(job, hear(answer.content), backoff=Backoff(base=60, cap=60))
+    ending = lifecycle.conclude(job, load_outcome(answer.content), backoff=Backoff(base=60, cap=60))
     store.write(people.jobs.engine, lambda connection: store.finish(connection, [ending]))
     [seen_by_owner], [seen_by_boss] = (
         look(people, login).cssselect(f"tr[data-job='{job.id}']") for login in ("jane", "boss")

@@ -20,7 +20,7 @@ from collective.coserver.publication.admission import find_handed_job
 from coserver_consumer.model.job import RunKey, State, new_id
 from coserver_consumer.model.outcome import Completed, NotTried, Obstacle
 from coserver_consumer.protocol.markers import ENDED, IN_PROCESS
-from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, hear
+from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
 from coserver_consumer.protocol.signing import seal
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
@@ -78,7 +78,9 @@ def test_a_job_may_do_what_its_owner_may(instance: Instance) -> None:
 def test_a_job_may_not_do_what_its_owner_may_not(instance: Instance) -> None:
     """Where its owner would be sent to the login form, the job is told who wasn't allowed what."""
     instance.add_user("jane")
-    failed = hear(instance.queue_and_run("/plone/@@test-tell-managers", login="jane").content)
+    failed = load_outcome(
+        instance.queue_and_run("/plone/@@test-tell-managers", login="jane").content
+    )
     assert not failed.retry
     assert failed.error.startswith("GET /plone/@@test-tell-managers was answered 401")
     assert "as 'jane' of /plone/acl_users" in failed.error
@@ -284,7 +286,7 @@ def folder(instance: Instance) -> Any:
 def test_a_function_keeps_the_virtual_host_of_a_folder(instance: Instance, folder: Any) -> None:
     """A language has its own domain; the function is reached above it."""
     instance.browse(f"{LANGUAGES_OWN}/@@test-locate").raise_for_status()
-    outcome = hear(instance.run(instance.claim()).content)
+    outcome = load_outcome(instance.run(instance.claim()).content)
     assert outcome == Completed(result="https://www.example.de/intern")
 
 
@@ -538,14 +540,14 @@ def test_a_view_that_wants_plone_protects_token_fails(instance: Instance) -> Non
     """As the reference says, which has the way out; a view that doesn't ask may write in a GET."""
     instance.add_user("boss", roles=("Manager",))
     path = "/plone/content_status_modify?workflow_action=publish"
-    failed = hear(instance.queue_and_run(path, login="boss").content)
+    failed = load_outcome(instance.queue_and_run(path, login="boss").content)
     assert (failed.retry, "403" in failed.error) == (False, True)
     assert "Form authenticator is invalid" in failed.error
 
 
 def test_a_job_whose_way_cannot_be_loaded_was_not_tried(instance: Instance) -> None:
     """The ZODB is away before the view is called: that is no fault of the job."""
-    hindered = hear(instance.queue_and_run("/plone/@@test-steps/unreadable").content)
+    hindered = load_outcome(instance.queue_and_run("/plone/@@test-steps/unreadable").content)
     assert isinstance(hindered, NotTried)
     assert hindered.obstacle is Obstacle.ZODB
     assert "The server is away." in hindered.reason
@@ -555,7 +557,7 @@ def test_a_job_whose_way_cannot_be_loaded_was_not_tried(instance: Instance) -> N
 def test_a_view_that_exits_is_answered(instance: Instance, how: str) -> None:
     """At once, as a failed attempt: its consumer would wait for as long as the job may take."""
     answer = instance.queue_and_run(f"/plone/@@test-end?how={how}")
-    assert hear(answer.content).error == f"{functions.EXITS[how].__name__}: 3"
+    assert load_outcome(answer.content).error == f"{functions.EXITS[how].__name__}: 3"
     transaction.begin()
     assert instance.portal.title != "half done"
 
