@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coserver_consumer import store
 from coserver_consumer.model.errors import CoserverError
-from coserver_consumer.processes.exit_codes import find_complaint
+from coserver_consumer.processes.exit_codes import find_error_exit
 
 PAGE = 200  # jobs that are changed in a transaction
 
@@ -55,7 +55,7 @@ def _change_page(engine: Engine, job_ids: Sequence[str], act: Act) -> list[Done]
             raise
         if len(job_ids) > 1:
             return [done for job_id in job_ids for done in _change_page(engine, [job_id], act)]
-        said = find_complaint(error)
+        said = find_error_exit(error)
         return [Done(job_ids[0], refusal=said.line if said else str(error))]
 
 

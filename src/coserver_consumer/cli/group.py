@@ -11,15 +11,15 @@ import click
 
 from coserver_consumer.cli import standard_output
 from coserver_consumer.cli.texts import take_plain_texts
-from coserver_consumer.processes.exit_codes import NOT_WRITTEN, Complaint, find_complaint
+from coserver_consumer.processes.exit_codes import NOT_WRITTEN, ErrorExit, find_error_exit
 
 
 class Failure(click.ClickException):
     """One line on standard error, and the exit code."""
 
-    def __init__(self, complaint: Complaint) -> None:
-        super().__init__(complaint.line)
-        self._code = complaint.code
+    def __init__(self, error_exit: ErrorExit) -> None:
+        super().__init__(error_exit.line)
+        self._code = error_exit.code
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
@@ -31,7 +31,7 @@ def fail_unwritten(error: OSError, what: str) -> Failure:
     """Return what there is to say if ``what`` is the case, and can't be told."""
     standard_output.forget()
     line = f"{what}, but standard output can't be written: {error.strerror}."
-    return Failure(Complaint(line, NOT_WRITTEN))
+    return Failure(ErrorExit(line, NOT_WRITTEN))
 
 
 class LazyGroup(click.Group):
@@ -78,6 +78,6 @@ class LazyGroup(click.Group):
                 standard_output.end_unread()
             raise
         except Exception as error:
-            if complaint := find_complaint(error):
-                raise Failure(complaint) from error
+            if error_exit := find_error_exit(error):
+                raise Failure(error_exit) from error
             raise

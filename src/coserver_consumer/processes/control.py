@@ -1,7 +1,7 @@
-"""What a supervisor and its worker processes say to each other: lines of JSON over two pipes.
+"""The control messages of a supervisor and its worker processes: lines of JSON over two pipes.
 
-Down go an opening and then commands, up go reports. The end of a pipe is the end of whoever held
-its other side.
+The supervisor sends an opening and then commands; a worker process sends reports. The end of a pipe
+is the end of the process that held its other side.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from coserver_consumer.settings.loading import revive_settings, tell_settings
+from coserver_consumer.settings.loading import settings_as_json, settings_from_json
 from coserver_consumer.settings.settings import Settings
 
 
-class Do(StrEnum):
+class CommandKind(StrEnum):
     """What a worker process is to do."""
 
     DRAIN = "drain"  # claim nothing more, let jobs end within the grace, and end
@@ -23,17 +23,17 @@ class Do(StrEnum):
     STOP = "stop"  # give back what runs, and end now
     ABANDON = "abandon"  # end now, because a job hangs
     DUMP = "dump"  # log what each thread does
-    RELOAD = "reload"  # read the settings anew; the supervisor does that
-    RESCUE = "rescue"  # take the jobs of dead consumers back
+    RELOAD = "reload"  # read the settings anew; only the supervisor can
+    RESCUE = "rescue"  # take back the jobs of dead consumers
 
 
-class Is(StrEnum):
-    """What a worker process has to report."""
+class ReportKind(StrEnum):
+    """What a worker process reports."""
 
-    REGISTERED = "registered"  # it has its leases under the consumer id ``what``
+    REGISTERED = "registered"  # its leases are under the consumer id ``detail`` from now on
     READY = "ready"  # it looks for jobs
-    ALIVE = "alive"  # its threads still get their turn
-    WORN = "worn"  # it wants a successor, because of ``what``
+    ALIVE = "alive"  # its threads still run
+    WORN = "worn"  # it wants a successor, because of ``detail``
     DONE = "done"  # it ends now, and the database knows all
 
 
@@ -41,74 +41,78 @@ class Is(StrEnum):
 class Opening:
     """What a worker process is started with.
 
-    ``number`` counts from 1; the first also runs the loops that one process can run for all.
-    ``dead`` are consumers whose jobs it takes back before anything else.
+    ``slot`` counts from 1; the process in the first one also runs the loops that one process runs
+    for all. It takes back the jobs of ``dead_consumers`` before anything else.
     """
 
     settings: Settings
-    number: int = 1
-    dead: tuple[str, ...] = ()
+    slot: int = 1
+    dead_consumers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """``why`` is for the log; ``consumers`` are ids, for ``Do.RESCUE``."""
+    """``reason`` is for the log; ``consumers`` are the ids of dead ones, for a RESCUE."""
 
-    do: Do
-    why: str = ""
+    kind: CommandKind
+    reason: str = ""
     consumers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What ``what`` is, ``Is`` says."""
+    """``detail`` depends on ``kind``."""
 
-    says: Is
-    what: str = ""
+    kind: ReportKind
+    detail: str = ""
 
 
-def write_opening(opening: Opening) -> str:
+def dump_opening(opening: Opening) -> str:
     """Return the opening as a line; it holds the secrets of the settings, so it is for a pipe."""
-    return _line(
+    return _dump(
         {
-            "settings": tell_settings(opening.settings),
-            "number": opening.number,
-            "dead": opening.dead,
+            "settings": settings_as_json(opening.settings),
+            "slot": opening.slot,
+            "dead_consumers": opening.dead_consumers,
         }
     )
 
 
-def read_opening(line: str) -> Opening:
+def load_opening(line: str) -> Opening:
     """Return the opening that a line holds."""
-    said = json.loads(line)
+    read = json.loads(line)
     return Opening(
-        settings=revive_settings(said["settings"]),
-        number=said["number"],
-        dead=tuple(said["dead"]),
+        settings=settings_from_json(read["settings"]),
+        slot=read["slot"],
+        dead_consumers=tuple(read["dead_consumers"]),
     )
 
 
-def write_command(command: Command) -> str:
+def dump_command(command: Command) -> str:
     """Return the command as a line."""
-    return _line(asdict(command))
+    return _dump(asdict(command))
 
 
-def read_command(line: str) -> Command:
+def load_command(line: str) -> Command:
     """Return the command that a line holds."""
-    said = json.loads(line)
-    return Command(do=Do(said["do"]), why=said["why"], consumers=tuple(said["consumers"]))
+    read = json.loads(line)
+    return Command(
+        kind=CommandKind(read["kind"]),
+        reason=read["reason"],
+        consumers=tuple(read["consumers"]),
+    )
 
 
-def write_report(report: Report) -> str:
+def dump_report(report: Report) -> str:
     """Return the report as a line."""
-    return _line(asdict(report))
+    return _dump(asdict(report))
 
 
-def read_report(line: str) -> Report:
+def load_report(line: str) -> Report:
     """Return the report that a line holds."""
-    said = json.loads(line)
-    return Report(says=Is(said["says"]), what=said["what"])
+    read = json.loads(line)
+    return Report(kind=ReportKind(read["kind"]), detail=read["detail"])
 
 
-def _line(said: dict[str, Any]) -> str:
-    return json.dumps(said) + "\n"
+def _dump(message: dict[str, Any]) -> str:
+    return json.dumps(message) + "\n"

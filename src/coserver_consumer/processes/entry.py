@@ -15,69 +15,76 @@ from typing import NoReturn, TextIO
 
 from coserver_consumer.processes.control import (
     Command,
-    Do,
-    Is,
+    CommandKind,
     Opening,
     Report,
-    read_command,
-    read_opening,
-    write_report,
+    ReportKind,
+    dump_report,
+    load_command,
+    load_opening,
 )
-from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN, Complaint, find_complaint
+from coserver_consumer.processes.exit_codes import (
+    FAILED,
+    START_AGAIN,
+    ErrorExit,
+    find_error_exit,
+)
 from coserver_consumer.processes.forks import guard_children
 from coserver_consumer.processes.own_files import OwnFiles
 from coserver_consumer.processes.signals import leave_signals_to_supervisor
-from coserver_consumer.processes.worker_process import Commands, Tell, work
+from coserver_consumer.processes.worker_process import Commands, Send, work
 from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
 
-PULSE = 2.0  # seconds
-BEATS = 4  # of the pulse, at least, in the silence after which the supervisor kills
+ALIVE_EVERY_S = 2.0
+ALIVE_REPORTS_IN_SILENCE = 4  # at least, in the time after which the supervisor kills
 
 
 def run_alone(settings: Settings, commands: Commands) -> NoReturn:
     """Run a consumer of one process until a signal, which becomes a command, stops it."""
 
-    def tell(report: Report) -> None:
-        if report.says is Is.WORN:
-            commands.put(Command(do=Do.RETIRE, why=report.what))
+    def send(report: Report) -> None:
+        if report.kind is ReportKind.WORN:
+            commands.put(Command(kind=CommandKind.RETIRE, reason=report.detail))
 
     guard_children()
     logs.configure(settings.log_level)
     own = OwnFiles()
-    Loop("files", every=PULSE, tick=own.require).start()
-    leave(lambda: work(Opening(settings=settings), commands, tell, own))
+    Loop("files", every=ALIVE_EVERY_S, tick=own.require).start()
+    leave(lambda: work(Opening(settings=settings), commands, send, own))
 
 
 def main() -> NoReturn:
     """Run a worker process for the supervisor at the other end of standard input and output."""
     commands: Commands = SimpleQueue()
     leave_signals_to_supervisor(commands.put)
-    heard, told = _take_over_stdin(), _take_over_stdout()
-    guard_children(heard.fileno(), told.fileno())
-    own = OwnFiles(heard.fileno(), told.fileno())
-    tell = _make_tell(told, own)
-    opening = read_opening(heard.readline())
-    logs.configure(opening.settings.log_level, opening.settings.name)
-    Thread(target=_listen, args=(heard, commands), name="commands", daemon=True).start()
-    pulse = min(PULSE, opening.settings.dead_after / BEATS)
-    Loop("pulse", every=pulse, tick=lambda: tell(Report(says=Is.ALIVE))).start()
-    leave(lambda: work(opening, commands, tell, own), tell)
+    commands_pipe, reports_pipe = _take_over_stdin(), _take_over_stdout()
+    descriptors = commands_pipe.fileno(), reports_pipe.fileno()
+    guard_children(*descriptors)
+    own = OwnFiles(*descriptors)
+    send = _make_send(reports_pipe, own)
+    opening = load_opening(commands_pipe.readline())
+    settings = opening.settings
+    logs.configure(settings.log_level, settings.name)
+    Thread(target=_read, args=(commands_pipe, commands), name="commands", daemon=True).start()
+    every = min(ALIVE_EVERY_S, settings.dead_after / ALIVE_REPORTS_IN_SILENCE)
+    Loop("alive", every=every, tick=lambda: send(Report(kind=ReportKind.ALIVE))).start()
+    leave(lambda: work(opening, commands, send, own), send)
 
 
-def leave(run: Callable[[], int], tell: Tell = lambda _: None) -> NoReturn:
+def leave(run: Callable[[], int], send: Send = lambda _: None) -> NoReturn:
     """End the process with the exit code that ``run`` returns, or that its error asks for.
 
-    At once: a thread that hangs would hold up an ordinary end of Python. It is told if the database
-    knows all: jobs can end the process as well, with any exit code.
+    At once: a thread that hangs would hold up an ordinary end of Python. That the database knows
+    all is reported before: a job can end the process as well, with any exit code.
     """
     try:
         code = run()
     except Exception as error:  # noqa: BLE001  whatever it is, the process ends with it
-        code = _complain(error)
+        code = _write_error(error)
     if code in {0, START_AGAIN}:
-        tell(Report(says=Is.DONE))
+        send(Report(kind=ReportKind.DONE))
     try:
         logging.shutdown()
         sys.stdout.flush()
@@ -86,12 +93,12 @@ def leave(run: Callable[[], int], tell: Tell = lambda _: None) -> NoReturn:
         os._exit(code)
 
 
-def _complain(error: Exception) -> int:
+def _write_error(error: Exception) -> int:
     """Write what is wrong, and return the exit code for it."""
-    complaint = find_complaint(error) or Complaint("".join(format_exception(error)), FAILED)
+    ended = find_error_exit(error) or ErrorExit("".join(format_exception(error)), FAILED)
     with suppress(Exception):  # a job may have closed it
-        sys.stderr.write(f"Error: {complaint.line}\n")
-    return complaint.code
+        sys.stderr.write(f"Error: {ended.line}\n")
+    return ended.code
 
 
 def _take_over_stdin() -> TextIO:
@@ -112,26 +119,27 @@ def _take_over_stdout() -> TextIO:
     return pipe
 
 
-def _make_tell(pipe: TextIO, own: OwnFiles) -> Callable[[Report], None]:
+def _make_send(pipe: TextIO, own: OwnFiles) -> Send:
+    """Return what sends reports to the supervisor, from any thread."""
     lock = Lock()
 
-    def tell(report: Report) -> None:
+    def send(report: Report) -> None:
         with lock:
             own.require()
             try:
-                pipe.write(write_report(report))
+                pipe.write(dump_report(report))
                 pipe.flush()
             except OSError:
                 return  # the supervisor is gone, and so will be this process
 
-    return tell
+    return send
 
 
-def _listen(pipe: TextIO, commands: Commands) -> None:
+def _read(pipe: TextIO, commands: Commands) -> None:
     """Take commands until the supervisor is gone, and then no new jobs."""
     for line in pipe:
-        commands.put(read_command(line))
-    commands.put(Command(do=Do.DRAIN, why="the supervisor is gone"))
+        commands.put(load_command(line))
+    commands.put(Command(kind=CommandKind.DRAIN, reason="the supervisor is gone"))
 
 
 if __name__ == "__main__":

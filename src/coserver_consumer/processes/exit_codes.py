@@ -1,4 +1,4 @@
-"""What an error says to whoever started the process: one line, and an exit code."""
+"""How a process ends that an error ends: a line that says what is wrong, and an exit code."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ FAILED, WRONG_USE, NOT_FOUND, NOT_WRITTEN = 1, 2, 3, 4
 START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: another process is to take over
 
 
-class Complaint(NamedTuple):
-    """The line, and what the process ends with."""
+class ErrorExit(NamedTuple):
+    """The line for standard error, and the exit code."""
 
     line: str
     code: int
 
 
-def find_complaint(error: Exception) -> Complaint | None:
-    """Return what there is to say; None for an error that is a bug, and wants its traceback."""
+def find_error_exit(error: Exception) -> ErrorExit | None:
+    """Return how this error ends a process; None for a bug, which wants its traceback."""
     if isinstance(error, CoserverError):
-        return Complaint(_one_line(str(error)), _find_code(error))
-    if said := _find_database_error(error):
-        return Complaint(_one_line(said), FAILED)
+        return ErrorExit(make_line(str(error)), _find_code(error))
+    if text := _find_database_error(error):
+        return ErrorExit(make_line(text), FAILED)
     return None
 
 
@@ -53,7 +53,3 @@ def _find_database_error(error: Exception) -> str | None:
     if isinstance(error, DBAPIError):
         return f"The database says: {error.orig}"
     return f"The database can't be used: {error}" if isinstance(error, SQLAlchemyError) else None
-
-
-def _one_line(text: str) -> str:
-    return make_line(text)

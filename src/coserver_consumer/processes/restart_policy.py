@@ -1,122 +1,127 @@
-"""What follows from the end of a worker process. Pure: the supervisor does what is decided here."""
+"""What follows from the exit of a worker process.
+
+Pure: no clock, no process. ``decide`` reads a slot, an exit and the supervisor's state and returns
+a ``Decision``; the supervisor applies it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import assert_never
 
-from coserver_consumer.processes.exit_codes import START_AGAIN
+from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN
+from coserver_consumer.processes.slot import Role, Slot
 
-LONGEST_PAUSE_S = 30.0  # before another try to start a process that can't start
-FREE_FAILURES = (
-    3  # processes in a row that may end at once: a job that kills its process fails then
-)
-SETTLED_S = 10.0  # of life, after which a process that ends is replaced without a pause
+LONGEST_BACKOFF_S = 30.0
+FREE_FAILURES = 3  # in a row, without a backoff: by then a job that kills its process has failed
+STABLE_AFTER_S = 10.0  # of life; what ends later is no failure, whatever ended it
 
 
-class Role(Enum):
-    """What a process was there for."""
+class SupervisorState(Enum):
+    """What the supervisor is at."""
 
-    HOLDER = auto()  # it had a place
-    SUCCESSOR = auto()  # it was to have the place of another, which works on
-    RETIRED = auto()  # another had taken its place
+    STARTING = auto()  # none of its processes has been ready yet
+    RUNNING = auto()
+    STOPPING = auto()  # the consumer is to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """How a process ended, after so many seconds of life.
+    """How a worker process ended, after so many seconds of life.
 
-    ``code`` is negative if a signal ended it. Any code can come from a job that calls ``os._exit``,
-    so it isn't believed: a process whose end ``is_announced`` has said itself that the database
-    knows all of its endings. ``was_ready``: it had come as far as to look for jobs.
+    ``process`` is its serial number. ``code`` is negative if a signal ended it. Any code can come
+    from a job that calls ``os._exit``, so the code alone isn't believed: a process whose exit
+    ``is_announced`` has said before that the database knows all of its endings. ``was_ready``: it
+    had come as far as to look for jobs.
     """
 
+    process: int
     code: int
     is_announced: bool
     was_ready: bool
     lived: float
 
     @property
-    def is_handover(self) -> bool:
-        """True if it has asked for another process in its place."""
+    def wants_restart(self) -> bool:
+        """True if the process has asked for another one in its place."""
         return self.is_announced and self.code == START_AGAIN
 
     @property
-    def exit_code(self) -> int:
-        """What a consumer ends with whose process ended like this: 0 if the database knows all."""
-        return 0 if self.is_announced else max(self.code, 1)
+    def is_failure(self) -> bool:
+        """True unless the process had become stable, or has asked for another one."""
+        is_stable = self.was_ready and self.lived > STABLE_AFTER_S
+        return not is_stable and not self.wants_restart
+
+    @property
+    def consumer_code(self) -> int:
+        """The consumer's exit code if it ends with this process: 0 if the database knows all."""
+        return 0 if self.is_announced else max(self.code, FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
-    """All is as it should be."""
+class Ignore:
+    """The process had retired; nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """The consumer ends, so the place stays empty."""
+class Vacate:
+    """The consumer is stopping: no process is started for the slot any more."""
 
     exit_code: int
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No process has ever become ready, and this one has said why: the consumer ends."""
+    """No process has ever been ready, and this one has said why: the consumer ends."""
 
     exit_code: int
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Another process takes the place, after a pause in seconds.
+    """Another process gets the slot, after a backoff in seconds.
 
-    ``failures``: how many have now ended before they were settled, one after another.
+    ``failures``: how many processes in a row have now failed.
     """
 
     failures: int
-    pause: float
+    backoff: float
 
 
 @dataclass(frozen=True, slots=True)
 class KeepHolder:
-    """The successor couldn't take the place; the one that has it works on.
+    """The successor has failed, and the process that holds the slot works on.
 
-    No successor is started before the pause is over.
+    No other successor is started before the backoff, in seconds, is over.
     """
 
     failures: int
-    pause: float
+    backoff: float
 
 
-Decision = Nothing | Leave | GiveUp | Restart | KeepHolder
+Decision = Ignore | Vacate | GiveUp | Restart | KeepHolder
 
 
-def decide(
-    end: Exit, role: Role, *, failures: int, is_stopping: bool, has_been_ready: bool
-) -> Decision:
-    """Return what follows from the end of a process.
-
-    ``failures``: how many ended in this place before they were settled, one after another.
-    ``is_stopping``: the consumer is to end. ``has_been_ready``: one of its processes was.
-    """
+def decide(slot: Slot, ended: Exit, state: SupervisorState) -> Decision:
+    """Return what follows from the exit of a process, for the slot that it has or had."""
+    role = slot.role_of(ended.process)
     if role is Role.RETIRED:
-        return Nothing()
-    if is_stopping:
-        return Leave(end.exit_code)
-    if not has_been_ready and not end.is_handover:
-        return GiveUp(end.exit_code or 1)
-    failures = count_failures(end, failures)
-    make = KeepHolder if role is Role.SUCCESSOR else Restart
-    return make(failures, find_pause(failures))
+        return Ignore()
+    match state:
+        case SupervisorState.STOPPING:
+            return Vacate(ended.consumer_code)
+        case SupervisorState.STARTING if not ended.wants_restart:
+            return GiveUp(ended.consumer_code or FAILED)
+        case SupervisorState.STARTING | SupervisorState.RUNNING:
+            failures = slot.failures + 1 if ended.is_failure else 0
+            make = KeepHolder if role is Role.SUCCESSOR else Restart
+            return make(failures, find_backoff(failures))
+        case _:
+            assert_never(state)
 
 
-def count_failures(end: Exit, before: int) -> int:
-    """Return how many processes have now ended early, one after another."""
-    is_settled = end.was_ready and end.lived > SETTLED_S
-    return 0 if is_settled or end.is_handover else before + 1
-
-
-def find_pause(failures: int) -> float:
+def find_backoff(failures: int) -> float:
     """Return the seconds before the next start: none at first, then twice as many each time."""
-    late = failures - FREE_FAILURES
-    return min(LONGEST_PAUSE_S, 2.0 ** (late - 1)) if late > 0 else 0.0
+    doublings = failures - FREE_FAILURES - 1
+    return min(LONGEST_BACKOFF_S, 2.0**doublings) if doublings >= 0 else 0.0

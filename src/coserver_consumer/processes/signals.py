@@ -6,49 +6,52 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from coserver_consumer.processes.control import Command, Do
+from coserver_consumer.processes.control import Command, CommandKind
 from coserver_consumer.settings import held_signals
 
 # SIGBREAK is Ctrl-Break on Windows, which has neither SIGHUP nor SIGUSR1.
 ENDINGS = ("SIGTERM", "SIGINT", "SIGBREAK")
-OTHERS = {"SIGHUP": Do.RELOAD, "SIGUSR1": Do.DUMP}
+OTHERS = {"SIGHUP": CommandKind.RELOAD, "SIGUSR1": CommandKind.DUMP}
 
 
 def obey_signals(put: Callable[[Command], None]) -> None:
     """Have ``put`` called for each signal, also for those that were held until now.
 
-    It must be safe in a signal handler.
-
-    The first signal to end drains, the next one stops now.
+    ``put`` must be safe in a signal handler. The first signal to end drains, the next one stops
+    now.
     """
     drained: list[str] = []
 
-    def hear(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name in OTHERS:
-            put(Command(do=OTHERS[name], why=name))
+            put(Command(kind=OTHERS[name], reason=name))
             return
-        put(Command(do=Do.STOP if drained else Do.DRAIN, why=name))
+        kind = CommandKind.STOP if drained else CommandKind.DRAIN
+        put(Command(kind=kind, reason=name))
         drained.append(name)
 
     for name in (*ENDINGS, *OTHERS):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), hear)
+        _set(name, handle)
     held_signals.release()
 
 
 def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
     """Have ``put`` called for SIGTERM; what a terminal sends to all is for the supervisor."""
 
-    def hear(number: int, _frame: FrameType | None) -> None:
-        put(Command(do=Do.DRAIN, why=signal.Signals(number).name))
+    def drain(number: int, _frame: FrameType | None) -> None:
+        put(Command(kind=CommandKind.DRAIN, reason=signal.Signals(number).name))
 
-    signal.signal(signal.SIGTERM, hear)
+    _set("SIGTERM", drain)
     for name in ("SIGINT", "SIGBREAK", *OTHERS):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _overhear)
+        _set(name, _do_nothing)
     held_signals.release()
 
 
-def _overhear(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing; ``SIG_IGN`` would be handed down to the programs that jobs start."""
+def _set(name: str, handler: Callable[[int, FrameType | None], None]) -> None:
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), handler)
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Handle a signal; ``SIG_IGN`` would be handed down to the programs that jobs start."""

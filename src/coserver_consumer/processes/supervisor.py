@@ -1,49 +1,49 @@
 """The supervisor: ``coserver run``. It starts worker processes, and others where they end.
 
-It holds no connection to the database and runs no job, so there is little that can harm it: what
-a process that died has left is taken back by another process, which the supervisor tells to.
+It holds no connection to the database and runs no job, so little can harm it. What a dead process
+has left behind is taken back by another worker process, which the supervisor commands to do so.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import assert_never
 
-from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.processes.child import Child
-from coserver_consumer.processes.control import Command, Do, Is, Opening, Report
+from coserver_consumer.processes.control import Command, CommandKind, Opening, Report, ReportKind
+from coserver_consumer.processes.live_settings import LiveSettings, Load
 from coserver_consumer.processes.restart_policy import (
     Decision,
     Exit,
     GiveUp,
+    Ignore,
     KeepHolder,
-    Leave,
-    Nothing,
     Restart,
+    SupervisorState,
+    Vacate,
     decide,
 )
-from coserver_consumer.processes.slot import Slot
+from coserver_consumer.processes.slot import Role, Slot
+from coserver_consumer.processes.workers import Workers
 from coserver_consumer.runtime import logs
 from coserver_consumer.settings.settings import Settings
 
-LOOKS = 0.5  # seconds between two looks at the clock
-LAST_WORDS = 10.0  # seconds beyond the grace in which a process has to end
-
-Load = Callable[[], Settings]
+TICK_S = 0.5  # between two looks at the clock
+STANDSTILL_TICKS = 10  # missed in a row: it was the whole machine that stood still
+EXIT_TIMEOUT_S = 10.0  # beyond the grace, in which a process has to end; then it is killed
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A report of a child, None if it has ended."""
+class Received:
+    """A report of a child; None if the child has ended."""
 
     child: Child
     report: Report | None
 
 
-Events = SimpleQueue[Command | Heard]  # its put is safe in a signal handler
+Events = SimpleQueue[Command | Received]  # its put is safe in a signal handler
 
 
 def run(settings: Settings, load: Load, events: Events) -> int:
@@ -60,239 +60,218 @@ class Supervisor:
     """Keeps as many worker processes as the settings say."""
 
     def __init__(self, settings: Settings, load: Load, events: Events) -> None:
-        self._settings = settings
-        self._proven: Settings | None = None  # the settings that a process became ready with
-        self._load = load
+        self._settings = LiveSettings(settings, load)
         self._events = events
+        self._workers = Workers(lambda child, report: events.put(Received(child, report)))
         self._slots: dict[int, Slot] = {}
-        self._retiring: list[Child] = []
-        self._dead: list[str] = []  # consumers whose jobs nobody has taken back yet
-        self._deadline: float | None = None  # when all must have ended
+        self._dead_consumers: list[str] = []  # nobody has taken back their jobs yet
+        self._deadline: float | None = None  # when all processes must have ended
         self._exit_code = 0
         self._is_reload_due = False  # somebody has asked for it before a process was ready
-        self._looked = time.monotonic()
+        self._ticked_at = time.monotonic()
 
     def run(self) -> int:
-        """Supervise until all has ended; return the exit code."""
-        self._slots[1] = Slot()  # the others follow when this one is ready
-        while not self._events.empty():  # whoever wants it to end needn't wait until it is there
+        """Supervise until all processes have ended; return the exit code."""
+        self._slots[1] = Slot()  # the others follow when its process is ready
+        while not self._events.empty():  # a signal to end may have come before anything is started
             self._handle(self._events.get())
-        while self._slots or self._retiring:
-            self._look_at_clock()
+        while self._slots or self._workers:
+            self._on_tick()
             try:
-                event = self._events.get(timeout=LOOKS)
+                event = self._events.get(timeout=TICK_S)
             except Empty:
                 continue
             self._handle(event)
         return self._exit_code
 
-    def _handle(self, event: Command | Heard) -> None:
+    @property
+    def _state(self) -> SupervisorState:
+        if self._is_stopping:
+            return SupervisorState.STOPPING
+        if self._settings.are_proven:
+            return SupervisorState.RUNNING
+        return SupervisorState.STARTING
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._deadline is not None
+
+    def _handle(self, event: Command | Received) -> None:
         if isinstance(event, Command):
-            self._obey(event)
+            self._on_command(event)
         elif event.report is None:
-            self._see_off(event.child, event.child.read_exit())
+            self._on_exit(event.child, event.child.read_exit())
         else:
             event.child.note(event.report)
-            self._hear(event.child, event.report)
+            self._on_report(event.child, event.report)
 
-    def _obey(self, command: Command) -> None:
-        match command.do:
-            case Do.RELOAD:
+    def _on_command(self, command: Command) -> None:
+        match command.kind:
+            case CommandKind.RELOAD:
                 self._reload()
-            case Do.DUMP:
-                self._tell_all(command)
+            case CommandKind.DUMP:
+                self._workers.send_all(command)
             case _:
-                self._end(command)
+                self._stop(command)
 
-    def _hear(self, child: Child, report: Report) -> None:
-        match report.says:
-            case Is.READY:
-                self._install(child)
-            case Is.WORN:
-                self._replace(child, report.what)
-            case Is.REGISTERED | Is.ALIVE | Is.DONE:
+    def _on_report(self, child: Child, report: Report) -> None:
+        match report.kind:
+            case ReportKind.READY:
+                self._on_ready(child)
+            case ReportKind.WORN:
+                self._on_worn(child, report.detail)
+            case ReportKind.REGISTERED | ReportKind.ALIVE | ReportKind.DONE:
                 pass
 
     # The life of a process
 
-    def _look_at_clock(self) -> None:
-        """Start what is due, and end what is late."""
+    def _on_tick(self) -> None:
+        """Start the processes that are due, and kill those that are late or silent."""
         now = time.monotonic()
-        was_away, self._looked = now - self._looked > LOOKS * 10, now
+        stood_still = now - self._ticked_at > TICK_S * STANDSTILL_TICKS
+        self._ticked_at = now
         if self._deadline is not None:
-            self._end_late(now)
+            self._kill_late(now, self._deadline)
             return
+        self._start_due(now)
+        if stood_still:  # the supervisor did, and its children may have stood still as well
+            self._workers.excuse_silence()
+        self._workers.kill_silent()
+
+    def _start_due(self, now: float) -> None:
         for number, slot in self._slots.items():
-            if slot.child is None and now >= slot.due:
-                slot.child = self._start(number)
-        if was_away:  # it was us who stood still, and our children may have stood still as well
-            for child in self._children():
-                child.heard = now
-        self._kill_silent()
+            if slot.holder is None and now >= slot.not_before:
+                self._slots[number] = replace(slot, holder=self._start(number))
 
-    def _start(self, number: int) -> Child:
+    def _start_successor(self, number: int) -> None:
+        self._slots[number] = replace(self._slots[number], successor=self._start(number))
+
+    def _start(self, number: int) -> int:
+        """Start a process for a slot; return its serial number."""
         opening = Opening(
-            settings=self._settings_for(number), number=number, dead=tuple(self._dead)
+            settings=self._settings.for_slot(number),
+            slot=number,
+            dead_consumers=tuple(self._dead_consumers),
         )
-        self._dead.clear()
-        child = Child(opening, lambda child, report: self._events.put(Heard(child, report)))
-        child.consumers += opening.dead  # its own to take care of, until it is ready
-        logs.process_started(number, child.pid)
-        return child
+        self._dead_consumers.clear()
+        return self._workers.start(opening)
 
-    def _settings_for(self, number: int) -> Settings:
-        settings = self._settings
-        if settings.processes > 1:
-            settings = replace(settings, name=f"{settings.name}/{number}")
-        return settings
-
-    def _install(self, child: Child) -> None:
-        """Let a process that is ready have its place, and the one before it retire."""
-        if self._deadline is not None:
+    def _on_ready(self, child: Child) -> None:
+        """Give a process that is ready its slot, and have the one before it retire."""
+        if self._is_stopping:
             return
-        slot = self._slots.get(child.number)
-        if slot is not None and slot.successor is child:
-            before, slot.child, slot.successor = slot.child, child, None
-            self._retire(before, "its successor is ready")
-        if child.settings == self._settings_for(child.number):
-            self._proven = self._settings
-        elif slot is not None and slot.successor is None:  # they were read anew while it started
-            slot.successor = self._start(child.number)
-        self._fill()
+        slot = self._slots.get(child.slot)
+        if slot is not None and slot.successor == child.serial:
+            self._retire(slot.holder, "its successor is ready")
+            slot = self._slots[child.slot] = slot.promote()
+        is_current = self._settings.prove(child.settings, child.slot)
+        if not is_current and slot is not None and slot.successor is None:
+            self._start_successor(child.slot)  # the settings were read anew while it started
+        self._fit_slots()
         if self._is_reload_due:
-            self._is_reload_due = False
             self._reload()
 
-    def _fill(self) -> None:
-        """Have as many places as the settings say."""
-        wanted = range(1, self._settings.processes + 1)
+    def _fit_slots(self) -> None:
+        """Have as many slots as the settings say."""
+        wanted = range(1, self._settings.current.processes + 1)
         for number in wanted:
             self._slots.setdefault(number, Slot())
         for number in [number for number in self._slots if number not in wanted]:
             slot = self._slots.pop(number)
-            for child in (slot.child, slot.successor):
-                self._retire(child, "there are fewer processes now")
+            for process in (slot.holder, slot.successor):
+                self._retire(process, "there are fewer processes now")
 
-    def _retire(self, child: Child | None, why: str) -> None:
-        if child is not None:
-            child.command(Command(do=Do.RETIRE, why=why))
-            self._retiring.append(child)
+    def _retire(self, process: int | None, reason: str) -> None:
+        if process is not None:
+            self._workers.send(process, Command(kind=CommandKind.RETIRE, reason=reason))
 
-    def _replace(self, child: Child, why: str) -> None:
+    def _on_worn(self, child: Child, why: str) -> None:
         """Start a successor of a worn process, which works on until that is ready."""
-        slot = self._slots.get(child.number)
-        if slot is None or slot.child is not child or slot.successor or self._is_paused(slot):
+        slot = self._slots.get(child.slot)
+        if slot is None or slot.holder != child.serial or slot.successor is not None:
             return
-        logs.process_is_worn(child.number, why)
-        slot.successor = self._start(child.number)
+        if self._is_stopping or time.monotonic() < slot.not_before:
+            return
+        logs.process_is_worn(child.slot, why)
+        self._start_successor(child.slot)
 
-    def _is_paused(self, slot: Slot) -> bool:
-        return self._deadline is not None or time.monotonic() < slot.due
+    def _on_exit(self, child: Child, ended: Exit) -> None:
+        """Decide what follows from the end of a process, and see to the jobs it has left behind."""
+        self._workers.remove(child)
+        if not ended.is_announced:
+            self._dead_consumers += child.consumers
+        slot = self._slots.get(child.slot, Slot())
+        self._apply(decide(slot, ended, self._state), child, slot, ended)
+        self._rescue()
 
-    def _see_off(self, child: Child, end: Exit) -> None:
-        """Do what follows from the end of a process, and see to what it left behind."""
-        if not end.is_announced:
-            self._dead += child.consumers
-        slot = self._slots.get(child.number, Slot())
-        decision = decide(
-            end,
-            slot.role_of(child),
-            failures=slot.failures,
-            is_stopping=self._deadline is not None,
-            has_been_ready=self._proven is not None,
-        )
-        self._apply(decision, child, slot, end)
-        self._see_to_dead()
-
-    def _apply(self, decision: Decision, child: Child, slot: Slot, end: Exit) -> None:
+    def _apply(self, decision: Decision, child: Child, slot: Slot, ended: Exit) -> None:
+        left = slot.remove(child.serial)
         match decision:
-            case Nothing():
-                self._retiring.remove(child)
-            case Leave(exit_code=code):
+            case Ignore():
+                pass
+            case Vacate(exit_code=code):
                 self._exit_code = self._exit_code or code
-                if slot.drop(child):
-                    del self._slots[child.number]
+                self._slots[child.slot] = left
+                self._remove_empty_slots()
             case GiveUp(exit_code=code):
                 self._exit_code = code
-                del self._slots[child.number]
-            case Restart(failures=failures, pause=pause):
-                slot.child, slot.successor = slot.successor, None
-                self._put_off(slot, child, end, failures, pause)
-            case KeepHolder(failures=failures, pause=pause):
-                slot.successor = None
-                self._put_off(slot, child, end, failures, pause)
-                self._fall_back(f"the process that was started with them ended with {end.code}")
+                del self._slots[child.slot]
+            case Restart(failures=failures, backoff=backoff):
+                self._slots[child.slot] = _back_off(left, child, ended, failures, backoff)
+            case KeepHolder(failures=failures, backoff=backoff):
+                self._slots[child.slot] = _back_off(left, child, ended, failures, backoff)
+                self._settings.fall_back(ended.code)
             case _:
                 assert_never(decision)
 
-    def _put_off(self, slot: Slot, child: Child, end: Exit, failures: int, pause: float) -> None:
-        """Note when the next process may be started."""
-        slot.failures, slot.due = failures, time.monotonic() + pause
-        if not end.is_handover:
-            logs.process_died(child.number, child.pid, end.code, pause)
+    def _remove_empty_slots(self) -> None:
+        self._slots = {number: slot for number, slot in self._slots.items() if not slot.is_empty}
 
-    def _see_to_dead(self) -> None:
-        """Have a living process take the jobs of the dead back; else the next one will."""
-        heir = next((child for child in self._children() if child.is_ready), None)
-        if self._dead and heir is not None:
-            heir.command(Command(do=Do.RESCUE, consumers=tuple(self._dead)))
-            self._dead.clear()
+    def _rescue(self) -> None:
+        """Have a process take back the jobs of the dead; else the next one that starts will."""
+        rescuer = self._find_rescuer()
+        if self._dead_consumers and rescuer is not None:
+            dead = tuple(self._dead_consumers)
+            rescuer.send(Command(kind=CommandKind.RESCUE, consumers=dead))
+            self._dead_consumers.clear()
 
-    def _kill_silent(self) -> None:
-        """Kill processes whose threads don't run any more; the end of the pipe tells the rest."""
-        for child in self._children():
-            if child.is_ready and child.silence > child.settings.dead_after:
-                logs.process_is_silent(child.number, child.pid, child.silence)
-                child.kill()
+    def _find_rescuer(self) -> Child | None:
+        """Return a process that is ready; one that has retired, and may end soon, if need be."""
+        ready = [child for child in self._workers if child.is_ready]
+        return min(ready, key=lambda child: self._role_of(child) is Role.RETIRED, default=None)
 
-    # New settings
+    def _role_of(self, child: Child) -> Role:
+        return self._slots.get(child.slot, Slot()).role_of(child.serial)
 
     def _reload(self) -> None:
-        """Read the settings anew and have every process replaced by one that has them."""
-        if self._deadline is not None:
+        """Read the settings anew, and have every process replaced by one that has them."""
+        if self._is_stopping:
             return
-        if self._proven is None:  # there may be nobody to fall back on
-            self._is_reload_due = True
+        self._is_reload_due = not self._settings.are_proven  # there may be none to fall back on
+        if self._is_reload_due or not self._settings.reload():
             return
-        try:
-            self._settings = self._load()
-        except ConfigurationError as error:
-            logs.reload_refused(str(error))
-            return
-        logs.reloading(self._settings.processes)
         for number, slot in self._slots.items():
-            if slot.child is not None and slot.successor is None:
-                slot.successor = self._start(number)
-
-    def _fall_back(self, why: str) -> None:
-        if self._proven is not None and self._settings is not self._proven:
-            self._settings = self._proven
-            logs.reload_refused(why)
+            if slot.holder is not None and slot.successor is None:
+                self._start_successor(number)
 
     # The end
 
-    def _end(self, command: Command) -> None:
-        """Have all end: within the grace, or now."""
-        self._tell_all(command)
-        if self._deadline is None:
-            for number in [number for number, slot in self._slots.items() if slot.child is None]:
-                del self._slots[number]
-        grace = self._settings.grace if command.do is Do.DRAIN else 0.0
-        deadline = time.monotonic() + grace + LAST_WORDS
+    def _stop(self, command: Command) -> None:
+        """Have all processes end: within the grace, or now."""
+        self._workers.send_all(command)
+        self._remove_empty_slots()
+        grace = self._settings.current.grace if command.kind is CommandKind.DRAIN else 0.0
+        deadline = time.monotonic() + grace + EXIT_TIMEOUT_S
         self._deadline = min(self._deadline or deadline, deadline)
 
-    def _end_late(self, now: float) -> None:
-        if self._deadline is not None and now > self._deadline:
-            for child in self._children():
-                logs.process_is_late(child.number, child.pid)
-                child.kill()
-            self._deadline = now + LAST_WORDS
+    def _kill_late(self, now: float, deadline: float) -> None:
+        if now > deadline:
+            self._workers.kill_all()
+            self._deadline = now + EXIT_TIMEOUT_S
 
-    def _tell_all(self, command: Command) -> None:
-        for child in self._children():
-            child.command(command)
 
-    def _children(self) -> list[Child]:
-        """Return all processes, those that are to have a place and those that had one too."""
-        placed = [child for slot in self._slots.values() for child in (slot.child, slot.successor)]
-        return [child for child in placed if child is not None] + self._retiring
+def _back_off(slot: Slot, child: Child, ended: Exit, failures: int, backoff: float) -> Slot:
+    """Return the slot with the time when its next process may be started."""
+    if not ended.wants_restart:
+        logs.process_died(child.slot, child.pid, ended.code, backoff)
+    return slot.back_off(failures=failures, until=time.monotonic() + backoff)

@@ -22,8 +22,8 @@ __all__ = [
     "load_settings",
     "load_settings_apart",
     "load_zope_settings",
-    "revive_settings",
-    "tell_settings",
+    "settings_as_json",
+    "settings_from_json",
 ]
 
 
@@ -69,16 +69,16 @@ def load_settings_apart(path: Path | None = None, **flags: Any) -> Settings:
     answer = json.loads(told)
     if "error" in answer:
         raise ConfigurationError(answer["error"])
-    return revive_settings(answer)
+    return settings_from_json(answer)
 
 
-def tell_settings(settings: Settings) -> dict[str, Any]:
+def settings_as_json(settings: Settings) -> dict[str, Any]:
     """Return checked settings as JSON, secrets included: for a pipe, not for a file or a log."""
     told = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {key: str(value) if isinstance(value, Path) else value for key, value in told.items()}
 
 
-def revive_settings(told: Mapping[str, Any]) -> Settings:
+def settings_from_json(told: Mapping[str, Any]) -> Settings:
     """Return the settings that were told; undo what JSON did to their types."""
     return Settings(**{key: _as_value(key, value) for key, value in told.items()})
 
