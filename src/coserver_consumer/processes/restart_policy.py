@@ -14,6 +14,7 @@ from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN
 from coserver_consumer.processes.slot import Role, Slot
 
 LONGEST_BACKOFF_S = 30.0
+MOST_DOUBLINGS = 100  # far beyond the longest backoff, and a float can still hold the result
 FREE_FAILURES = 3  # in a row, without a backoff: by then a job that kills its process has failed
 STABLE_AFTER_S = 10.0  # of life; what ends later is no failure, whatever ended it
 
@@ -123,5 +124,5 @@ def decide(slot: Slot, ended: Exit, state: SupervisorState) -> Decision:
 
 def find_backoff(failures: int) -> float:
     """Return the seconds before the next start: none at first, then twice as many each time."""
-    doublings = failures - FREE_FAILURES - 1
+    doublings = min(failures - FREE_FAILURES - 1, MOST_DOUBLINGS)
     return min(LONGEST_BACKOFF_S, 2.0**doublings) if doublings >= 0 else 0.0

@@ -77,6 +77,13 @@ TABLE = [
         RUNNING,
         Restart(41, LONGEST_BACKOFF_S),
     ),
+    (
+        "however long this goes on",
+        young(-9),
+        after(ALONE, 5000),
+        RUNNING,
+        Restart(5001, LONGEST_BACKOFF_S),
+    ),
     ("a long life ends the row", stable(-9), after(ALONE, 40), RUNNING, Restart(0, 0.0)),
     (
         "unless it was spent on starting",
