@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.unavailable import Unavailable
-from coserver_consumer.store.claim.claim_lock import in_turn
+from coserver_consumer.store.claim.claim_lock import hold_claim_lock
 from coserver_consumer.store.claim.limits import Turnstile
 from coserver_consumer.store.claim.snapshot import QueueSnapshot, Snapshot, read_snapshot
 from coserver_consumer.store.claim.take import BEGINNING, Position, list_keys, take
@@ -82,7 +82,7 @@ def claim_from(
     jobs: list[Job] = []
     if not claimer.tasks:
         return jobs
-    with in_turn(connection, limit):
+    with hold_claim_lock(connection, limit):
         turnstile = Turnstile(connection)
         for queue in snapshot.worth_claiming:
             left = limit - len(jobs)

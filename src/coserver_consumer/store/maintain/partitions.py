@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from coserver_consumer.store.database.advisory_lock import PARTITIONS, hold
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.faults import is_in_the_way
 from coserver_consumer.store.manage.queries import now
@@ -33,7 +34,6 @@ DAY = 86_400_000  # milliseconds, as ids count
 AHEAD = 7 * DAY
 MOST = 30  # partitions of what is kept: a query that can't tell the day locks all of them
 PATIENCE = "500ms"  # for locks
-TURN = 0x636F7372764A  # PostgreSQL's advisory locks have numbers
 
 NAME = tables.history.name
 MAY_MAKE = """
@@ -97,11 +97,12 @@ def make_partitions(connection: Connection, *, keep_days: float) -> list[str]:
     A day that has rows in the default partition stays there. Nothing is made while another process
     does so, or what it locks is held.
     """
-    if not _take_turn(connection):
-        return []
-    coming = _find_coming(connection, keep_days)
-    made = _briefly(connection, lambda: _make(connection, coming))
-    return [each.name for each in coming] if made else []
+    with hold(connection, PARTITIONS) as is_held:
+        if not is_held:
+            return []
+        coming = _find_coming(connection, keep_days)
+        made = _briefly(connection, lambda: _make(connection, coming))
+        return [each.name for each in coming] if made else []
 
 
 def drop_old_partition(
@@ -112,15 +113,13 @@ def drop_old_partition(
     First go their errors, their lines and what they waited for: up to ``limit`` rows of each in a
     step. Returns None if there is no such day.
     """
-    if not _take_turn(connection):
-        return None
-    before = _cut(connection, older_than)
-    for each in _find_days(connection):
-        if each.end <= before and each.is_ours and not _has_younger(connection, each, older_than):
-            cleared = _clear(connection, each, limit)
-            is_done = not cleared and _drop_whole(connection, each, older_than)
-            return Dropping(name=each.name, cleared=cleared, is_done=is_done)
-    return None
+    with hold(connection, PARTITIONS) as is_held:
+        old = _find_old(connection, older_than) if is_held else None
+        if old is None:
+            return None
+        cleared = _clear(connection, old, limit)
+        is_done = not cleared and _drop_whole(connection, old, older_than)
+        return Dropping(name=old.name, cleared=cleared, is_done=is_done)
 
 
 def pruned_singly(connection: Connection, *, older_than: float) -> sa.ColumnElement[bool]:
@@ -203,6 +202,15 @@ def _cut(connection: Connection, older_than: float) -> int:
     return now(connection) // 1000 - round(older_than * 1000)
 
 
+def _find_old(connection: Connection, older_than: float) -> Partition | None:
+    """Return the first day that we may drop and that has old jobs only."""
+    before = _cut(connection, older_than)
+    for each in _find_days(connection):
+        if each.end <= before and each.is_ours and not _has_younger(connection, each, older_than):
+            return each
+    return None
+
+
 def _has_younger(connection: Connection, partition: Partition, older_than: float) -> bool:
     ended_at = partition.table.c.ended_at
     young = ended_at >= Now() - round(older_than * SECOND)
@@ -244,12 +252,6 @@ def _drop_whole(connection: Connection, partition: Partition, older_than: float)
         return True
 
     return _briefly(connection, drop)
-
-
-def _take_turn(connection: Connection) -> bool:
-    """Keep others away until the transaction ends; return False if they are there."""
-    took = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({TURN})")
-    return bool(took.scalar())
 
 
 def _briefly(connection: Connection, work: Callable[[], bool]) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.model.errors import SchemaError
 from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.advisory_lock import UPGRADE, hold
 from coserver_consumer.store.database.connecting import without_deadline
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.faults import is_outage
@@ -20,8 +21,6 @@ from coserver_consumer.store.database.outage import name_outage
 from coserver_consumer.store.schema.tables import REVISION, VERSION_TABLE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = 0x636F73657276  # "coserv": PostgreSQL's advisory locks have numbers
-LOCK_PATIENCE = 60  # seconds
 ENCODING = "UTF8"
 
 Revisions = tuple[str | None, str]
@@ -30,10 +29,11 @@ Revisions = tuple[str | None, str]
 def upgrade(engine: Engine) -> Revisions:
     """Make the tables or bring them up to date; return the revisions before and after.
 
-    Several processes may do so at once: they take turns. A large table takes as long as it takes.
+    Several processes may do so at once: they wait for each other. A large table takes as long as it
+    takes.
     """
     try:
-        with engine.begin() as connection, _patience(connection), _turn(connection):
+        with engine.begin() as connection, _without_limits(connection), _upgrade_lock(connection):
             check_encoding(connection)
             before = find_revision(connection)
             _refuse_newer(engine, before)
@@ -108,7 +108,7 @@ def _migrate(connection: Connection) -> None:
 
 
 @contextmanager
-def _patience(connection: Connection) -> Iterator[None]:
+def _without_limits(connection: Connection) -> Iterator[None]:
     """Let statements take longer than those of jobs may."""
     with without_deadline(connection), _without_timeout(connection):
         yield
@@ -122,9 +122,10 @@ def _without_timeout(connection: Connection) -> Iterator[None]:
             yield
         case Family.POSTGRESQL:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{UPGRADE.timeout_s}s'")
             yield
         case Family.MYSQL:
-            limits = {"lock_wait_timeout": LOCK_PATIENCE}
+            limits = {"lock_wait_timeout": UPGRADE.timeout_s}
             if getattr(connection.dialect, "is_mariadb", False):
                 limits["max_statement_time"] = 0
             with _set_for_session(connection, limits):
@@ -149,34 +150,15 @@ def _set_for_session(connection: Connection, limits: Mapping[str, float]) -> Ite
 
 
 @contextmanager
-def _turn(connection: Connection) -> Iterator[None]:
+def _upgrade_lock(connection: Connection) -> Iterator[None]:
     """Keep other upgrades out. SQLite needs nothing: its transaction is exclusive already."""
-    match family := find_family(connection):
-        case Family.SQLITE:
-            yield
-        case Family.POSTGRESQL:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-            yield
-        case Family.MYSQL:
-            with _turn_on_mysql(connection):
-                yield
-        case _:
-            assert_never(family)
-
-
-@contextmanager
-def _turn_on_mysql(connection: Connection) -> Iterator[None]:
-    taken = connection.exec_driver_sql(f"SELECT GET_LOCK('coserver', {LOCK_PATIENCE})")
-    if not taken.scalar():
-        raise SchemaError(
-            f"Another process has been upgrading tables on this server for {LOCK_PATIENCE} s; "
-            "try again when it is done."
-        )
-    try:
+    with hold(connection, UPGRADE) as is_held:
+        if not is_held:
+            raise SchemaError(
+                f"Another process has been upgrading this database for {UPGRADE.timeout_s} s; "
+                "try again when it is done."
+            )
         yield
-    finally:
-        connection.exec_driver_sql("SELECT RELEASE_LOCK('coserver')")
 
 
 def _unavailable(engine: Engine, error: DBAPIError) -> Exception:

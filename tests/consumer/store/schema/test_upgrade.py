@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -15,13 +16,14 @@ from alembic.script import ScriptDirectory
 from coserver_consumer import store
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreError, StoreUnavailable
 from coserver_consumer.model.job import new_id
+from coserver_consumer.store.database.advisory_lock import UPGRADE, hold
 from coserver_consumer.store.maintain.partitions import first_id
 from coserver_consumer.store.schema import tables, upgrade
-from coserver_consumer.store.schema.upgrade import LOCK, MIGRATIONS
+from coserver_consumer.store.schema.upgrade import MIGRATIONS
 from support.databases import DATABASES, fresh_database, migrate
 from support.waiting import wait_for
 
-UPGRADE = """
+SCRIPT = """
 import sys
 from coserver_consumer import store
 store.upgrade(store.open_engine(sys.argv[1]))
@@ -87,18 +89,14 @@ def test_the_newest_migration_is_the_one_the_code_needs():
     assert ScriptDirectory.from_config(configuration).get_current_head() == tables.REVISION
 
 
-def test_two_upgrades_at_once_take_turns(empty_database_url):
+def test_two_upgrades_at_once_wait_for_each_other(empty_database_url):
     """Containers start together."""
     processes = [
-        subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database_url]) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", SCRIPT, empty_database_url]) for _ in range(3)
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
 
 
-HOLD = {
-    "postgresql": f"SELECT pg_advisory_lock({LOCK})",
-    "mysql": "SELECT GET_LOCK('coserver', 10)",
-}
 HAS_WAITED = {  # longer than a statement of the engine may take
     "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '0.6 s'",
@@ -119,18 +117,23 @@ def served_url(request, tmp_path):
 
 
 def test_an_upgrade_may_take_longer_than_other_statements(served_url):
-    """Large tables do; here it waits for its turn. Later ones are limited as before."""
-    holder = store.open_engine(served_url).execution_options(isolation_level="AUTOCOMMIT")
+    """Large tables do; here it waits for another. Later ones are limited as before."""
+    holder = store.open_engine(served_url)
     hasty = store.open_engine(served_url, timeouts=store.Timeouts(statement=0.3))
     kind = holder.dialect.name
-    with ThreadPoolExecutor() as threads, holder.connect() as connection:
-        connection.exec_driver_sql(HOLD[kind]).close()
-        upgrade = threads.submit(store.upgrade, hasty)
-        wait_for(
-            lambda: connection.exec_driver_sql(HAS_WAITED[kind]).scalar() or upgrade.done(),
-            what="the upgrade to have waited",
-        )
-        connection.invalidate()
+
+    def has_waited():
+        with holder.connect() as connection:
+            return connection.exec_driver_sql(HAS_WAITED[kind]).scalar()
+
+    with ThreadPoolExecutor() as threads:
+        with holder.connect() as connection, hold(connection, UPGRADE):
+            upgrade = threads.submit(store.upgrade, hasty)
+            wait_for(
+                lambda: has_waited() or upgrade.done(),
+                what="the upgrade to have waited",
+            )
+            assert not upgrade.done()
         assert upgrade.result(timeout=30) == (None, tables.REVISION)
     question, answer = LIMIT[kind]
     with hasty.connect() as connection:
@@ -139,15 +142,17 @@ def test_an_upgrade_may_take_longer_than_other_statements(served_url):
     hasty.dispose()
 
 
-def test_an_upgrade_that_does_not_get_its_turn_does_nothing(served_url, monkeypatch):
+def test_an_upgrade_that_does_not_get_its_lock_does_nothing(served_url, monkeypatch):
     """The other one may be in the middle of the same tables."""
-    monkeypatch.setattr(upgrade, "LOCK_PATIENCE", 1)
-    holder = store.open_engine(served_url).execution_options(isolation_level="AUTOCOMMIT")
+    monkeypatch.setattr(upgrade, "UPGRADE", replace(UPGRADE, timeout_s=1))
+    holder = store.open_engine(served_url)
     engine = store.open_engine(served_url)
-    with holder.connect() as connection:
-        connection.exec_driver_sql(HOLD[holder.dialect.name]).close()
-        with pytest.raises(StoreError, match=r"Another process|lock timeout"):
-            store.upgrade(engine)
+    with (
+        holder.connect() as connection,
+        hold(connection, UPGRADE),
+        pytest.raises(StoreError, match=r"Another process|lock timeout"),
+    ):
+        store.upgrade(engine)
     assert sa.inspect(engine).get_table_names() == []
     holder.dispose()
     engine.dispose()
