@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.store.claim.admission import Admission
 from coserver_consumer.store.claim.claim_lock import hold_claim_lock
-from coserver_consumer.store.claim.limits import Turnstile
 from coserver_consumer.store.claim.snapshot import QueueSnapshot, Snapshot, read_snapshot
 from coserver_consumer.store.claim.take import BEGINNING, Position, list_keys, take
 from coserver_consumer.store.claim.watermark import Cursor, Cursors, Search
@@ -83,12 +83,12 @@ def claim_from(
     if not claimer.tasks:
         return jobs
     with hold_claim_lock(connection, limit):
-        turnstile = Turnstile(connection)
+        admission = Admission(connection)
         for queue in snapshot.worth_claiming:
             left = limit - len(jobs)
             if left > 0:
                 cursor = cursors.of(queue.name)
-                one = QueueClaim(connection, queue, claimer, cursor, turnstile)
+                one = QueueClaim(connection, queue, claimer, cursor, admission)
                 jobs += one.take(left, idle=max(0, idle - len(jobs)))
     return jobs
 
@@ -102,14 +102,14 @@ class QueueClaim:
         queue: QueueSnapshot,
         claimer: Claimer,
         cursor: Cursor,
-        turnstile: Turnstile,
+        admission: Admission,
     ) -> None:
         self._connection = connection
         self._queue = queue
         self._claimer = claimer
         self._tasks = claimer.tasks_in(queue.name)
         self._cursor = cursor
-        self._turnstile = turnstile
+        self._admission = admission
 
     def take(self, limit: int, *, idle: int) -> list[Job]:
         """Take up to ``limit`` jobs."""
@@ -118,12 +118,12 @@ class QueueClaim:
         if not self._queue.is_ruled and not self._queue.has_keyed:
             return self._take_keyless(limit)
         if self._queue.is_ruled:
-            if not self._turnstile.room_in(self._queue, limit):
+            if not self._admission.room_in(self._queue, limit):
                 return []
-            self._turnstile.enter()
-            limit = self._turnstile.room_in(self._queue, limit)
+            self._admission.lock()
+            limit = self._admission.room_in(self._queue, limit)
         jobs = self._take_fairly(limit, min(idle, limit))
-        self._turnstile.note(self._queue, [job for job in jobs if not job.limit_key])
+        self._admission.note_claimed(self._queue, [job for job in jobs if not job.limit_key])
         return jobs
 
     def _take_fairly(self, limit: int, idle: int) -> list[Job]:
@@ -165,18 +165,18 @@ class QueueClaim:
         return jobs
 
     def _take_from(self, keys: list[str], limit: int) -> list[Job]:
-        """Take jobs of these keys; if none of them has room, nobody waits for admission."""
-        if not any(self._turnstile.has_room_for(key) for key in keys):
+        """Take jobs of these keys; if none of them has room, the claim waits for nobody."""
+        if not any(self._admission.has_room_for(key) for key in keys):
             return []
-        self._turnstile.enter()
+        self._admission.lock()
         jobs: list[Job] = []
         while keys and len(jobs) < limit:
-            key = min(keys, key=self._turnstile.running)
-            taken = self._take(key, 1) if self._turnstile.has_room_for(key) else []
+            key = min(keys, key=self._admission.running)
+            taken = self._take(key, 1) if self._admission.has_room_for(key) else []
             if not taken:
                 keys.remove(key)
                 continue
-            self._turnstile.note(self._queue, taken)
+            self._admission.note_claimed(self._queue, taken)
             self._cursor.key = key
             jobs += taken
         return jobs

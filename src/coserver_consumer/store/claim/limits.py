@@ -1,9 +1,8 @@
-"""How many jobs may run at once: by queue, by limit key, and by time.
+"""How many jobs may run at once: by queue, by concurrency key, and by time.
 
 Nothing counts up and down, so nothing can drift: what runs is counted where it is written, in the
-rows of the running jobs, of which there are never more than threads. To count and to claim must be
-one step, so claims that a rule bears upon take turns: they lock the row of the limit ``*``. Whoever
-ends a job needs no turn, as an ending only makes room.
+rows of the running jobs, of which there are never more than threads. See ``admission`` for how a
+claim keeps to the limits.
 """
 
 from __future__ import annotations
@@ -16,17 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob, UnknownLimit
-from coserver_consumer.model.job import MOST, Job
+from coserver_consumer.model.job import MOST
 from coserver_consumer.model.options import read_whole
 from coserver_consumer.model.texts import is_storable, make_line
-from coserver_consumer.store.claim.snapshot import QueueSnapshot
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import insert_unless_there, lock
 
-EVERY_KEY = "*"  # the limit of all keys that no other names; its row is the turnstile
-DEFAULT = 1
-NAME_LENGTH = 190
+EVERY_KEY = "*"  # the name of the limit of every key that no other limit fits
+DEFAULT_MAX_RUNNING = 1
+NAME_MAX_LENGTH = 190  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,69 +43,6 @@ class Limit:
         return key == self.name
 
 
-class Turnstile:
-    """What may begin in this transaction.
-
-    ``enter`` waits for this claim's turn. Before, the answers may be out of date: they tell whether
-    it is worth to wait, and spare a commit where it isn't.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._is_inside = False
-        self._limits: list[Limit] | None = None
-        self._of_queues: Counter[str] = Counter()
-        self._of_keys: Counter[str] = Counter()
-
-    def enter(self) -> None:
-        """Wait for our turn and count anew; it lasts until the transaction ends."""
-        if not self._is_inside:
-            _wait_for_turn(self._connection)
-            self._is_inside = True
-            self._count()
-
-    def room_in(self, queue: QueueSnapshot, wanted: int) -> int:
-        """Return how many jobs of the queue may begin, at most ``wanted``."""
-        self._find_limits()
-        room = wanted
-        if queue.max_running is not None:
-            room = min(room, queue.max_running - self._of_queues[queue.name])
-        if queue.rate_number is not None and queue.rate_period is not None:
-            begun = count_starts(self._connection, queue.name, queue.rate_period)
-            room = min(room, queue.rate_number - begun)
-        return max(0, room)
-
-    def has_room_for(self, key: str) -> bool:
-        """Return True if one more job with the limit key may begin."""
-        most = max_running(self._find_limits(), key)
-        return most is None or self._of_keys[key] < most
-
-    def running(self, key: str) -> int:
-        """Return how many jobs with the limit key run now."""
-        self._find_limits()
-        return self._of_keys[key]
-
-    def _find_limits(self) -> list[Limit]:
-        return self._count() if self._limits is None else self._limits
-
-    def _count(self) -> list[Limit]:
-        self._limits = limits(self._connection)
-        self._of_queues, self._of_keys = count_running(self._connection)
-        return self._limits
-
-    def note(self, queue: QueueSnapshot, jobs: Iterable[Job]) -> None:
-        """Count jobs that were claimed."""
-        keys = [job.limit_key for job in jobs]
-        if not keys:
-            return
-        self._of_queues[queue.name] += len(keys)
-        self._of_keys.update(keys)
-        if queue.rate_period is not None:
-            _forget_starts(self._connection, queue.name, queue.rate_period)
-            begun = sa.insert(tables.start).values(queue=queue.name, number=len(keys))
-            self._connection.execute(begun)
-
-
 def limits(connection: Connection) -> list[Limit]:
     """Return all limits, sorted by name; that of every other key is always among them."""
     columns = (tables.limit.c.name, tables.limit.c.max_running)
@@ -116,7 +50,7 @@ def limits(connection: Connection) -> list[Limit]:
     found = [Limit(**row) for row in rows.mappings()]
     if any(limit.name == EVERY_KEY for limit in found):
         return found
-    return [Limit(name=EVERY_KEY, max_running=DEFAULT), *found]
+    return [Limit(name=EVERY_KEY, max_running=DEFAULT_MAX_RUNNING), *found]
 
 
 def find_limit(known: Iterable[Limit], key: str) -> Limit:
@@ -135,10 +69,10 @@ def max_running(known: Iterable[Limit], key: str) -> int | None:
 
 def set_limit(connection: Connection, name: str, max_running: int | None) -> None:
     """Set a limit, for a key or for all keys that begin with what stands before a ``*``."""
-    if not 0 < len(name) <= NAME_LENGTH or "*" in name[:-1] or not is_storable(name):
+    if not 0 < len(name) <= NAME_MAX_LENGTH or "*" in name[:-1] or not is_storable(name):
         raise InvalidJob(
-            f"'{make_line(name, NAME_LENGTH)}' can't name a limit: it is a key, or the beginning "
-            f"of keys and a '*', of up to {NAME_LENGTH} characters."
+            f"'{make_line(name, NAME_MAX_LENGTH)}' can't name a limit: it is a key, or the "
+            f"beginning of keys and a '*', of up to {NAME_MAX_LENGTH} characters."
         )
     if max_running is not None:
         read_whole("A limit", max_running, least=0, most=MOST)
@@ -151,7 +85,7 @@ def set_limit(connection: Connection, name: str, max_running: int | None) -> Non
 def remove_limit(connection: Connection, name: str) -> None:
     """Forget a limit; that of every other key is 1 then. Raise ``UnknownLimit``."""
     if name == EVERY_KEY:
-        set_limit(connection, name, DEFAULT)
+        set_limit(connection, name, DEFAULT_MAX_RUNNING)
         return
     if not _has_limit(connection, name):
         raise UnknownLimit(f"No limit is called '{name}'; `coserver limits list` shows them.")
@@ -159,7 +93,7 @@ def remove_limit(connection: Connection, name: str) -> None:
 
 
 def count_running(connection: Connection) -> tuple[Counter[str], Counter[str]]:
-    """Return how many jobs run now, by queue and by limit key."""
+    """Return how many jobs run now, by queue and by concurrency key."""
     of_queues, of_keys = Counter[str](), Counter[str]()
     for queue, key, number in connection.execute(_RUNNING):
         of_queues[queue] += number
@@ -176,23 +110,9 @@ def count_starts(connection: Connection, queue: str, period: float) -> int:
     return int(connection.execute(begun).scalar_one())
 
 
-def _forget_starts(connection: Connection, queue: str, period: float) -> None:
-    at = tables.start.c
-    old = sa.delete(tables.start).where(at.queue == queue, at.at <= Now() - round(period * SECOND))
-    connection.execute(old)
-
-
 def _has_limit(connection: Connection, name: str) -> bool:
     query = sa.select(tables.limit.c.name).where(tables.limit.c.name == name)
     return connection.execute(query).first() is not None
-
-
-def _wait_for_turn(connection: Connection) -> None:
-    """Lock the turnstile's row; make it first if somebody has removed it."""
-    query = sa.select(tables.limit.c.name).where(tables.limit.c.name == EVERY_KEY)
-    while lock(connection, query).first() is None:
-        row = {"name": EVERY_KEY, "max_running": DEFAULT}
-        insert_unless_there(connection, tables.limit, row)
 
 
 # A job that runs, or whose effect is being committed, has a consumer; there is an index of these.
