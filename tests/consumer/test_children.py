@@ -181,12 +181,12 @@ def test_jobs_are_back_at_once_whatever_a_job_ends_its_process_with(
 
 WRITES_A_LINE_AND_FORKS = """
 import os, select, sys, threading
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import consumer_logs, log_output
 from coserver_consumer.processes.forks import guard_children
 
-logs.configure("info")
+log_output.configure("info")
 guard_children()
-threading.Thread(target=lambda: logs.threads(["x" * 300_000]), daemon=True).start()
+threading.Thread(target=lambda: consumer_logs.threads(["x" * 300_000]), daemon=True).start()
 while select.select([], [2], [], 0)[1]:
     pass  # a pipe takes a part of it, and then the line waits for somebody to read
 os.write(1, b"now")

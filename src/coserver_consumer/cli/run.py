@@ -14,7 +14,7 @@ from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.diagnosis.hazards import find_hazards
 from coserver_consumer.processes.signals import obey_signals
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import consumer_logs, log_output
 from coserver_consumer.settings.loading import load_settings_apart
 from coserver_consumer.settings.settings import Settings
 
@@ -101,9 +101,9 @@ def run(context: click.Context, /, **flags: str | None) -> None:
         return settings
 
     settings = load()
-    logs.configure(settings.log_level)
+    log_output.configure(settings.log_level)
     for hazard in find_hazards(settings, access.file):
-        logs.hazard(hazard.text, hazard.advice)
+        consumer_logs.hazard(hazard.text, hazard.advice)
     if settings.processes:
         from coserver_consumer.processes import supervisor  # after the settings, which may be wrong
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import history_logs
 
 PATIENT = store.Timeouts(statement=3600)  # to index a large table takes a while
 
@@ -64,4 +64,4 @@ def _make_partitions(engine: Engine, keep_days: float) -> None:
     if store.read(engine, store.may_make_partitions):
         store.write(engine, lambda c: store.make_partitions(c, keep_days=keep_days))
     else:
-        click.echo(f"{logs.CANNOT_MAKE_PARTITIONS}.", err=True)
+        click.echo(f"{history_logs.CANNOT_MAKE_PARTITIONS}.", err=True)

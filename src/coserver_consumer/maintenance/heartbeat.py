@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from coserver_consumer import store
 from coserver_consumer.maintenance.heartbeat_health import Rhythm
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import consumer_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.worker.inflight import InFlight
@@ -44,5 +44,5 @@ def _begin_anew(registration: Registration, in_flight: InFlight) -> None:
     """Go on under a new id, and take what runs under the old one for lost: others have it now."""
     old = registration.id
     registration.renew()
-    logs.declared_dead(old, in_flight.lose(but_of=registration.id))
-    logs.registered_anew(registration.id)
+    consumer_logs.declared_dead(old, in_flight.lose(but_of=registration.id))
+    consumer_logs.registered_anew(registration.id)

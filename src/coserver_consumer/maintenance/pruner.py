@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from coserver_consumer import store
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import history_logs
 from coserver_consumer.runtime.loop import Loop
 
 EVERY = 60.0  # seconds
@@ -38,7 +38,7 @@ class Pruner:
             lambda connection: store.prune(connection, older_than=self._older_than, limit=LIMIT)
         )
         if gone:
-            logs.pruned(gone)
+            history_logs.pruned(gone)
         return 0.0 if gone >= LIMIT else None
 
     @property
@@ -48,14 +48,14 @@ class Pruner:
     def _make_partitions(self) -> None:
         if not self._database.read(store.may_make_partitions):
             if not self._has_complained:
-                logs.cannot_make_partitions()
+                history_logs.cannot_make_partitions()
             self._has_complained = True
             return
         made = self._database.write(
             lambda connection: store.make_partitions(connection, keep_days=self._keep_days)
         )
         if made:
-            logs.partitions_made(made)
+            history_logs.partitions_made(made)
 
     def _drop_partition(self) -> bool:
         """Return True if there is more to drop."""
@@ -65,5 +65,5 @@ class Pruner:
             )
         )
         if step and step.is_done:
-            logs.partition_dropped(step.name)
+            history_logs.partition_dropped(step.name)
         return step is not None and (step.is_done or step.cleared > 0)

@@ -10,8 +10,8 @@ from coserver_consumer import store
 from coserver_consumer.maintenance.heartbeat_health import Rhythm
 from coserver_consumer.model.lifecycle import conclude, overran
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
 
@@ -126,8 +126,8 @@ def rescue_from(
 
 def _tell(rescue: store.Rescue) -> None:
     for key in rescue.returned:
-        logs.rescued(key)
+        recovery_logs.rescued(key)
     for key in rescue.poisoned:
-        logs.poisoned(key)
+        recovery_logs.poisoned(key)
     for consumer_id in rescue.consumers:
-        logs.gave_up(consumer_id)
+        recovery_logs.consumer_removed(consumer_id)

@@ -17,8 +17,8 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable, StoreUnavailable
 from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict, read_run_mark
 from coserver_consumer.model.job import RunKey
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 
 SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
@@ -102,16 +102,16 @@ class Resolver:
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  what Zope said is somebody else's text
-            logs.unsettled(verdict, error)
+            recovery_logs.resolution_refused(verdict, error)
             return
         if number:
-            logs.resolved(verdict, number)
+            recovery_logs.resolved(verdict, number)
             self._wake()
 
     def _complain(self, complaint: str) -> None:
         """Say once what is wrong, not in every round."""
         if complaint and complaint != self._complaint:
-            logs.unresolved(complaint)
+            recovery_logs.unresolved(complaint)
         self._complaint = complaint
 
 

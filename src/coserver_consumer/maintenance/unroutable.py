@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from coserver_consumer import store
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.loop import Loop
 
 EVERY = 10.0  # seconds
@@ -17,7 +17,7 @@ def make_screener(database: Database) -> Loop:
     def tick() -> float | None:
         failed = database.write(lambda connection: store.fail_misfits(connection, limit=LIMIT))
         for queue, ids in failed.items():
-            logs.misfits_failed(queue, ids)
+            job_logs.unroutable_failed(queue, ids)
         return 0.0 if sum(map(len, failed.values())) == LIMIT else None
 
     return Loop("screener", every=EVERY, tick=tick)

@@ -33,7 +33,7 @@ from coserver_consumer.processes.forks import guard_children
 from coserver_consumer.processes.own_files import OwnFiles
 from coserver_consumer.processes.signals import leave_signals_to_supervisor
 from coserver_consumer.processes.worker_process import Commands, Send, work
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import log_output
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
 
@@ -49,7 +49,7 @@ def run_alone(settings: Settings, commands: Commands) -> NoReturn:
             commands.put(Command(kind=CommandKind.RETIRE, reason=report.detail))
 
     guard_children()
-    logs.configure(settings.log_level)
+    log_output.configure(settings.log_level)
     own = OwnFiles()
     Loop("files", every=ALIVE_EVERY_S, tick=own.require).start()
     leave(lambda: work(Opening(settings=settings), commands, send, own))
@@ -66,7 +66,7 @@ def main() -> NoReturn:
     send = _make_send(reports_pipe, own)
     opening = load_opening(commands_pipe.readline())
     settings = opening.settings
-    logs.configure(settings.log_level, settings.name)
+    log_output.configure(settings.log_level, settings.name)
     Thread(target=_read, args=(commands_pipe, commands), name="commands", daemon=True).start()
     every = min(ALIVE_EVERY_S, settings.dead_after / ALIVE_REPORTS_IN_SILENCE)
     Loop("alive", every=every, tick=lambda: send(Report(kind=ReportKind.ALIVE))).start()

@@ -16,7 +16,7 @@ from typing import NoReturn
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.processes.signals import ENDINGS, OTHERS
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import log_output
 
 STDERR = 2  # its file descriptor
 
@@ -58,13 +58,13 @@ def end_in_children(attempt: Attempt) -> Attempt:
 
 
 def _prepare() -> None:
-    logs.hold()
+    log_output.lock()
     _hold_signals()
 
 
 def _go_on() -> None:
     _release_signals()
-    logs.release()
+    log_output.unlock()
 
 
 def _hold_signals() -> None:

@@ -6,7 +6,7 @@ import gc
 import sys
 
 from coserver_consumer.processes.cpu_priority import stand_back
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import consumer_logs
 
 SWITCH_INTERVAL_S = 0.0005  # that the threads of jobs make others wait, such as the claimer's
 YOUNG_OBJECTS = 10_000  # after which Python looks for garbage, not 700: a claim makes many
@@ -19,4 +19,4 @@ def prepare_interpreter(nice: int) -> None:
     try:
         stand_back(nice)
     except OSError as error:
-        logs.cannot_stand_back(error)
+        consumer_logs.cannot_stand_back(error)

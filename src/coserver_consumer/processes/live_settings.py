@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from coserver_consumer.model.errors import ConfigurationError
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import process_logs
 from coserver_consumer.settings.settings import Settings
 
 Load = Callable[[], Settings]
@@ -46,13 +46,14 @@ class LiveSettings:
         try:
             self.current = self._load()
         except ConfigurationError as error:
-            logs.reload_refused(str(error))
+            process_logs.reload_refused(str(error))
             return False
-        logs.reloading(self.current.processes)
+        process_logs.reloading(self.current.processes)
         return True
 
     def fall_back(self, exit_code: int) -> None:
         """Return to the proven settings: a process that had the current ones couldn't start."""
         if self._proven is not None and self.current is not self._proven:
             self.current = self._proven
-            logs.reload_refused(f"the process that was started with them ended with {exit_code}")
+            why = f"the process that was started with them ended with {exit_code}"
+            process_logs.reload_refused(why)

@@ -11,7 +11,7 @@ import os
 from typing import NoReturn
 
 from coserver_consumer.processes.exit_codes import FAILED
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import consumer_logs
 
 Identity = tuple[int, int]  # a file's device and inode
 
@@ -39,5 +39,5 @@ def _identify(descriptor: int) -> Identity | None:
 
 
 def _end() -> NoReturn:
-    logs.files_closed()
+    consumer_logs.files_closed()
     os._exit(FAILED)

@@ -27,7 +27,7 @@ from coserver_consumer.processes.restart_policy import (
 )
 from coserver_consumer.processes.slot import Role, Slot
 from coserver_consumer.processes.workers import Workers
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import log_output, process_logs
 from coserver_consumer.settings.settings import Settings
 
 TICK_S = 0.5  # between two looks at the clock
@@ -52,7 +52,7 @@ def run(settings: Settings, load: Load, events: Events) -> int:
     ``load`` reads the settings anew; it raises ``ConfigurationError``. Signals come as ``events``,
     and may have come already.
     """
-    logs.configure(settings.log_level)
+    log_output.configure(settings.log_level)
     return Supervisor(settings, load, events).run()
 
 
@@ -192,7 +192,7 @@ class Supervisor:
             return
         if self._is_stopping or time.monotonic() < slot.not_before:
             return
-        logs.process_is_worn(child.slot, why)
+        process_logs.worn(child.slot, why)
         self._start_successor(child.slot)
 
     def _on_exit(self, child: Child, ended: Exit) -> None:
@@ -273,5 +273,5 @@ class Supervisor:
 def _back_off(slot: Slot, child: Child, ended: Exit, failures: int, backoff: float) -> Slot:
     """Return the slot with the time when its next process may be started."""
     if not ended.wants_restart:
-        logs.process_died(child.slot, child.pid, ended.code, backoff)
+        process_logs.died(child.slot, child.pid, ended.code, backoff)
     return slot.back_off(failures=failures, until=time.monotonic() + backoff)

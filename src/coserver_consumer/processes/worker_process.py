@@ -20,8 +20,8 @@ from coserver_consumer.processes.own_files import OwnFiles
 from coserver_consumer.processes.parts import make_parts
 from coserver_consumer.processes.shutdown import Shutdown, plan_shutdown
 from coserver_consumer.processes.thread_dump import describe_threads
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database, await_tables
+from coserver_consumer.runtime.logs import consumer_logs, job_logs
 
 COMMAND_POLL_S = 1.0  # between two looks for a command
 IDLE_POLL_S = 0.05  # between two looks whether all jobs have ended
@@ -44,7 +44,7 @@ def work(opening: Opening, commands: Commands, send: Send, own: OwnFiles) -> int
     engine = store.open_engine(
         settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
     )
-    logs.starting(settings.name, store.show_address(engine))
+    consumer_logs.starting(settings.name, store.show_address(engine))
     pause = partial(_is_told_to_end, commands)
     if not await_tables(engine, within=settings.wait_for_database, pause=pause):
         return 0
@@ -94,13 +94,13 @@ class WorkerProcess:
 
     def _start(self) -> None:
         for name, why in self._parts.registry.left_out.items():
-            logs.task_left_out(name, why)
+            consumer_logs.task_left_out(name, why)
         self._parts.database.write(self._add_queues)
         self._parts.registration.register()
         self._loops.start()
         self._worker.start()
         info = self._parts.registration.info
-        logs.ready(info.id, info.queues, info.tasks, info.threads)
+        consumer_logs.ready(info.id, info.queues, info.tasks, info.threads)
         self._report(ReportKind.READY)
 
     def _add_queues(self, connection: Connection) -> None:
@@ -127,11 +127,11 @@ class WorkerProcess:
         """Do what a command says; return how this process is to end, None if it goes on."""
         match command.kind:
             case CommandKind.DUMP:
-                logs.threads(describe_threads(self._worker.at_work()))
+                consumer_logs.threads(describe_threads(self._worker.at_work()))
             case CommandKind.RESCUE:
                 self._dead_consumers.rescue(command.consumers)
             case CommandKind.RELOAD:
-                logs.cannot_reload()
+                consumer_logs.cannot_reload()
             case _:
                 self._stop_claiming(command)
         return plan_shutdown(command, grace=self._settings.grace)
@@ -142,11 +142,11 @@ class WorkerProcess:
         running = len(self._worker.in_flight.unended())
         match command.kind:
             case CommandKind.DRAIN:
-                logs.draining(command.reason, running, self._settings.grace)
+                consumer_logs.draining(command.reason, running, self._settings.grace)
             case CommandKind.RETIRE:
-                logs.retiring(command.reason, running)
+                consumer_logs.retiring(command.reason, running)
             case CommandKind.STOP:
-                logs.stopping_now(command.reason)
+                consumer_logs.stopping_now(command.reason)
             case _:
                 pass  # the jobs that are abandoned are logged one by one
 
@@ -174,7 +174,7 @@ class WorkerProcess:
         """Put down what hangs, give back what else runs, and leave; return the exit code."""
         self._stop_elsewhere()
         for job in self._worker.put_down():
-            logs.put_down(job)
+            job_logs.put_down(job)
         given_back = self._worker.give_back()
         deadline = time.monotonic() + GIVE_BACK_TIMEOUT_S
         while not self._worker.is_idle and time.monotonic() < deadline:
@@ -196,7 +196,7 @@ class WorkerProcess:
         try:
             self._parts.registration.unregister()
         except StoreUnavailable:
-            logs.stopped_untold(len(self._worker.in_flight.ended()))
+            consumer_logs.stopped_without_database(len(self._worker.in_flight.ended()))
             return False
-        logs.stopped(given_back)
+        consumer_logs.stopped(given_back)
         return True

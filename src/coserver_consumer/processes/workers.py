@@ -7,7 +7,7 @@ from itertools import count
 
 from coserver_consumer.processes.child import Child, Receive
 from coserver_consumer.processes.control import Command, Opening
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import process_logs
 
 
 class Workers:
@@ -33,7 +33,7 @@ class Workers:
         """Start a process; return its serial number."""
         child = Child(next(self._serials), opening, self._receive)
         self._living[child.serial] = child
-        logs.process_started(child.slot, child.pid)
+        process_logs.started(child.slot, child.pid)
         return child.serial
 
     def remove(self, child: Child) -> None:
@@ -58,11 +58,11 @@ class Workers:
         """Kill the processes whose threads don't run any more; their exits are noticed later."""
         for child in self:
             if child.is_silent:
-                logs.process_is_silent(child.slot, child.pid, child.silence)
+                process_logs.silent(child.slot, child.pid, child.silence)
                 child.kill()
 
     def kill_all(self) -> None:
         """Kill every process, since it is late."""
         for child in self:
-            logs.process_is_late(child.slot, child.pid)
+            process_logs.late(child.slot, child.pid)
             child.kill()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
 from coserver_consumer.model.errors import StoreUnavailable
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import database_logs
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class Database:
             if is_news:
                 self._away_since = self._failed_at
         if is_news:
-            logs.database_away(store.describe(error))
+            database_logs.away(store.describe(error))
 
     def _note_answer(self, begun: float, *, writes: bool) -> None:
         with self._lock:
@@ -102,7 +102,7 @@ class Database:
                 return
             self._away_since, self._back_since = None, time.monotonic()
             seconds = self._back_since - since
-        logs.database_back(seconds)
+        database_logs.back(seconds)
 
     def _is_refusing(self, *, writes: bool) -> bool:
         """Return True while another thread is refused; this one has just had an answer."""
@@ -126,7 +126,7 @@ def await_tables(engine: Engine, *, within: float, pause: Callable[[float], bool
             if time.monotonic() >= end:
                 raise
             if not has_said:
-                logs.database_awaited(str(error), within)
+                database_logs.awaited(str(error), within)
             has_said = True
         else:
             return True

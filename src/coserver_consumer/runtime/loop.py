@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from coserver_consumer.model.errors import StoreUnavailable
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import consumer_logs
 
 JITTER = 0.1  # of the pause, up and down, so that consumers don't march in step
 AWAY_PAUSE = 1.0  # seconds between two tries while the database is away
@@ -63,7 +63,7 @@ class Loop:
             return min(self._every, AWAY_PAUSE)
         except BaseException as error:  # noqa: BLE001  a loop that ended would be missed by nobody
             self._failures += 1
-            logs.loop_failed(self._name, error)
+            consumer_logs.loop_failed(self._name, error)
             return max(self._every, min(self._every * self._slowness, LONGEST_PAUSE))
         self._failures = 0
         return self._every if pause is None else pause

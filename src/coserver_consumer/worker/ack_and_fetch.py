@@ -10,8 +10,8 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.lifecycle import release
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.store import Snapshot
 from coserver_consumer.worker.inflight import InFlight
@@ -103,7 +103,7 @@ class Rounds:
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  whatever the driver raises
-            logs.untellable(result.ending.key, error)
+            job_logs.ending_refused(result.ending.key, error)
             return None
         return Round(ours, [], set(), [])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Thread, get_ident
 
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.worker.dispatch_queue import DispatchQueue
 from coserver_consumer.worker.run import Run
 
@@ -57,7 +57,7 @@ class JobThreads:
                 run = self._at_work.pop(thread.ident or 0, None)
                 if run is not None:
                     self._fail(run, None)
-                logs.job_thread_ended(thread.name)
+                job_logs.thread_ended(thread.name)
 
     def _start_one(self, number: int) -> Thread:
         thread = Thread(target=self._serve, name=f"job-{number}", daemon=True)

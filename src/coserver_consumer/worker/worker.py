@@ -18,8 +18,8 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import Ending, cancel, conclude, fail, overran, release
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.settings.settings import Settings
@@ -186,7 +186,7 @@ class Worker:
         self._low = self._prefetch.count(len(self._threads)) // 2
         self._queue.put(runs, are_tiny=self._prefetch.jobs_are_tiny)
         _log_round(results, done)
-        logs.claimed(run.job for run in runs)
+        job_logs.claimed(run.job for run in runs)
 
     def _fit(self, job: Job) -> Job:
         """Return the job with as many attempts as its task gives it."""
@@ -235,7 +235,7 @@ class Worker:
         failed = Failed(error=text, traceback=traceback)
         self.in_flight.end(run, conclude(run.job, failed, backoff=self._settings.backoff))
         self.wake()
-        logs.attempt_broke(run.key, text, traceback)
+        job_logs.attempt_broke(run.key, text, traceback)
 
     def _write_start(self, run: Run) -> None:
         """Have the store note that the run begins; stop it if it isn't ours any more."""
@@ -289,8 +289,8 @@ def _log_round(results: list[EndedRun], done: Round) -> None:
     """Say what became of endings, and what else was put right."""
     for result in results:
         if result.ending.key in done.ours:
-            logs.ended(result.job, result.ending, result.seconds)
+            job_logs.ended(result.job, result.ending, result.seconds)
         else:
-            logs.lease_lost(result.ending.key)
-    logs.orphans_released(done.orphans)
-    logs.twins_refused(done.twins)
+            job_logs.lease_lost(result.ending.key)
+    job_logs.orphans_released(done.orphans)
+    job_logs.twins_refused(done.twins)

@@ -11,7 +11,7 @@ from threading import Lock
 
 from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.protocol.handshake import Greeting
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import zope_logs
 from coserver_consumer.zope.service import ZopeBusy
 
 QUIET = 30.0  # seconds without an answer after which an instance is asked how it is
@@ -108,7 +108,7 @@ class Instances:
                 each.logged, each.is_told = now, True
             each.trouble = why
         if is_line:
-            logs.instance_away(url, why)
+            zope_logs.instance_away(url, why)
         if is_news:
             self.changed()
 
@@ -153,7 +153,7 @@ class Instances:
             each.trouble, each.is_told = None, False
             seconds = time.monotonic() - each.since
         if is_told:
-            logs.instance_back(url, seconds)
+            zope_logs.instance_back(url, seconds)
         if was_away:
             self.changed()
 

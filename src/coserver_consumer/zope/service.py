@@ -14,7 +14,7 @@ from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.reply import Reply
 from coserver_consumer.protocol.signing import seal
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import log_texts
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_deadline import DeadlinePoolManager
 
@@ -66,7 +66,7 @@ class Services:
             reply = self._ask(url, service, body, timeout)
         if reply.status != HTTPStatus.OK:
             plain = reply.content_type.startswith("text/plain")
-            why = logs.shorten(reply.text) if plain and reply.body else "its log may say why"
+            why = log_texts.shorten(reply.text) if plain and reply.body else "its log may say why"
             raise ZopeUnavailable(f"it answers {reply.status} to {service}: {why}")
         return reply
 

@@ -12,7 +12,7 @@ from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model import texts
 from coserver_consumer.model.job import NewJob
 from coserver_consumer.model.lifecycle import Ending, State
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import job_logs, log_output
 from coserver_consumer.store.enqueue.enqueue import check_job
 
 FORGED = "harmless\n2026-01-01 00:00:00,000 INFO Job 1 completed\x1b[31m\r\x85\u2028"
@@ -72,12 +72,12 @@ def test_a_job_is_named_where_objects_are_shown(make_job):
 @pytest.mark.parametrize("where", ["title", "error"])
 def test_a_record_of_the_log_begins_one_line(where, make_job, capsys):
     """What follows is indented: nobody takes it for a record."""
-    logs.configure("debug")
+    log_output.configure("debug")
     job = make_job(title=FORGED if where == "title" else "t")
     failed = Ending(job.key, State.FAILED, error=FORGED)
-    logs.claimed([job])
-    logs.put_down(job)
-    logs.ended(job, failed, 1.0)
+    job_logs.claimed([job])
+    job_logs.put_down(job)
+    job_logs.ended(job, failed, 1.0)
     logging.getLogger("another").warning("%s", FORGED)
     lines = capsys.readouterr().err.splitlines()
     assert lines

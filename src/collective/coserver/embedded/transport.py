@@ -29,7 +29,7 @@ from coserver_consumer.protocol.request_reply import make_request
 from coserver_consumer.protocol.run_state import RunState
 from coserver_consumer.protocol.unmarked_reply import is_marked
 from coserver_consumer.protocol.wsgi import Application, ask, make_environ
-from coserver_consumer.runtime import logs
+from coserver_consumer.runtime.logs import zope_logs
 from coserver_consumer.settings.settings import Settings
 
 PAUSE = 0.5  # seconds between two tries to begin a job whose earlier run is still at work
@@ -89,9 +89,9 @@ class ZodbTransport:
         before, name = self.trouble, find_disconnected()
         self.trouble = name and f"The ZEO server of the database {name} is away."
         if self.trouble and not before:
-            logs.zodb_away(self.trouble)
+            zope_logs.zodb_away(self.trouble)
         elif before and not self.trouble:
-            logs.zodb_back()
+            zope_logs.zodb_back()
         return self.trouble != before
 
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:

@@ -17,8 +17,8 @@ from coserver_consumer import store
 from coserver_consumer.maintenance.pruner import Pruner
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.model.lifecycle import Ending, complete
-from coserver_consumer.runtime import logs
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.logs import history_logs
 from coserver_consumer.store.maintain.partitions import first_id
 from coserver_consumer.store.schema import tables
 from support.databases import day_partitions, migrate, only_on
@@ -353,7 +353,7 @@ def test_without_rights_there_is_one_line_and_history_goes_on(poor_engine, histo
     for _ in range(3):
         assert pruner.tick() is None
     warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert warnings == [logs.CANNOT_MAKE_PARTITIONS]
+    assert warnings == [history_logs.CANNOT_MAKE_PARTITIONS]
     assert history.days() == [name]
     assert history.place(old) is None
     assert history.place(young) == REST
