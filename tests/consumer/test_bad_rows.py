@@ -1,8 +1,7 @@
 """Rows that other programs write stop nobody: whatever is in one, the others' jobs are done.
 
 All edge values of all columns are written, as far as the database takes them. Then everything that
-handles rows has to live through it: the claimer, the rescuer, the resolver, the scheduler, the
-screener, the pruner, the lists and the commands.
+handles rows has to live through it: the claimer, the loops, the lists and the commands.
 """
 
 from __future__ import annotations
@@ -86,15 +85,15 @@ class Life:
         self.tick()
 
     def tick(self) -> None:
-        """Do what the loops beside the claimer do in one round."""
+        """Do what the loops beside the claimer do between two claims."""
         ask, most = self.read, self.settings.max_rescues
         self.database.write(store.wake)
         ask(store.has_dead)
         self.database.write(lambda c: store.rescue(c, max_rescues=most, limit=1000))
         rescue_from(self.database, self.settings, [SOMEBODY])
-        self.database.write(store.fail_misfits)
+        self.database.write(store.fail_unroutable)
         Pruner(self.database, keep_days=30).tick()
-        Resolver(self.database, say_absent, patience=0, wake=lambda: None).tick()
+        Resolver(self.database, say_absent, older_than=0, wake=lambda: None).tick()
 
     def are_done(self, good: list[str]) -> bool:
         """True if they are completed, each at its first attempt."""

@@ -12,7 +12,7 @@ from ZODB import DB
 from collective.coserver.publication.agreement import answer
 from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.maintenance.heartbeat import make_heartbeat
-from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.maintenance.rescuer import make_rescuer
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.maintenance.scheduler import make_scheduler
@@ -29,29 +29,31 @@ SETTINGS = Settings(database="", heartbeat_every=0.1, dead_after=0.7, max_rescue
 
 
 @contextmanager
-def resolve(engine: Engine, storage: Storage, *, every: float, patience: float) -> Iterator[None]:
+def resolve(engine: Engine, storage: Storage, *, every: float, older_than: float) -> Iterator[None]:
     """Run a resolver alone; see ``keep``."""
     db = storage.open()
-    loop = _make_resolver(Database(engine), db, every=every, patience=patience)
+    loop = _make_resolver(Database(engine), db, every=every, older_than=older_than)
     with _zope_on(engine), _running([loop]):
         yield
     db.close()
 
 
 @contextmanager
-def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0) -> Iterator[None]:
+def keep(
+    engine: Engine, storage: Storage, *, every: float, older_than: float = 0
+) -> Iterator[None]:
     """Run a resolver, a rescuer and a scheduler.
 
-    The resolver asks about what is older than ``patience`` seconds: without any it asks about
+    The resolver asks about what is older than ``older_than`` seconds: without any it asks about
     the living all the time, and must not be wrong about them.
     """
     database, db = Database(engine), storage.open()
     registration = Registration(database, describe_consumer(SETTINGS, tasks=[]))
-    rhythm = Rhythm(SETTINGS)
+    health = HeartbeatHealth(SETTINGS)
     loops = [
-        make_heartbeat(database, registration, InFlight(), rhythm, every=SETTINGS.heartbeat_every),
-        _make_resolver(database, db, every=every, patience=patience),
-        make_rescuer(database, SETTINGS, rhythm, wake=_wake),
+        make_heartbeat(database, registration, InFlight(), health, every=SETTINGS.heartbeat_every),
+        _make_resolver(database, db, every=every, older_than=older_than),
+        make_rescuer(database, SETTINGS, health, wake=_wake),
         make_scheduler(database, wake=_wake),
     ]
     registration.register()
@@ -63,11 +65,11 @@ def keep(engine: Engine, storage: Storage, *, every: float, patience: float = 0)
         db.close()
 
 
-def _make_resolver(database: Database, db: DB, *, every: float, patience: float) -> Loop:
+def _make_resolver(database: Database, db: DB, *, every: float, older_than: float) -> Loop:
     def ask(questions: Sequence[Question]) -> list[Verdict]:
         return answer(questions, {"main": db})
 
-    resolver = Resolver(database, ask, patience=patience, wake=_wake)
+    resolver = Resolver(database, ask, older_than=older_than, wake=_wake)
     return Loop("resolver", every=every, tick=resolver.tick)
 
 

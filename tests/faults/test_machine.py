@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         self.unique_key: str | None = None
         self.number = 0
         self.connection: Connection | None = None
-        self.resolver = Resolver(Database(engine), self._ask, patience=-1, wake=lambda: None)
+        self.resolver = Resolver(Database(engine), self._ask, older_than=-1, wake=lambda: None)
         self._empty()
         self._begin()
 

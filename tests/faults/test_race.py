@@ -49,7 +49,7 @@ def count(ordeal: Ordeal, jobs: int) -> Tally:
     """
     said = Journals(ordeal.directory)
     orders = replace(ordeal.orders(Doom()), limit=jobs // PRODUCERS)
-    resolving = resolve(ordeal.engine, ordeal.storage, every=1, patience=10)
+    resolving = resolve(ordeal.engine, ordeal.storage, every=1, older_than=10)
     with resolving, Child(poll, ordeal.orders(Doom())):
         for producer in [Child(produce, orders) for _ in range(PRODUCERS)]:
             producer.wait()

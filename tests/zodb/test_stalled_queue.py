@@ -118,7 +118,7 @@ def resolve(engine: Engine, db: Any) -> None:
     def ask(questions: Any) -> Any:
         return evidence.answer(questions, {"main": db}) if questions else []
 
-    Resolver(Database(engine), ask, patience=0, wake=lambda: None).tick()
+    Resolver(Database(engine), ask, older_than=0, wake=lambda: None).tick()
 
 
 def commit_elsewhere(db: Any) -> None:

@@ -1,9 +1,9 @@
-"""The heartbeat: says that this consumer lives, and hears which of its jobs are to stop."""
+"""The heartbeat: says that this consumer lives, and learns which of its jobs are to stop."""
 
 from __future__ import annotations
 
 from coserver_consumer import store
-from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import consumer_logs
 from coserver_consumer.runtime.loop import Loop
@@ -15,7 +15,7 @@ def make_heartbeat(
     database: Database,
     registration: Registration,
     in_flight: InFlight,
-    rhythm: Rhythm,
+    health: HeartbeatHealth,
     *,
     every: float,
 ) -> Loop:
@@ -31,7 +31,7 @@ def make_heartbeat(
                 unavailable=registration.unavailable,
             )
         )
-        rhythm.beat()
+        health.note_heartbeat()
         in_flight.cancel(beat.cancelled)
         in_flight.kill(beat.killed)
         if not beat.alive:

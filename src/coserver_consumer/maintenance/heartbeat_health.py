@@ -1,4 +1,4 @@
-"""The rhythm of a consumer's own heartbeats, by which it knows whether it may judge others."""
+"""Whether a consumer's own heartbeats come in time, by which it knows whether to judge others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from coserver_consumer.settings.settings import Settings
 
 
-class Rhythm:
+class HeartbeatHealth:
     """Whether this consumer's own heartbeats come as they should.
 
     If one comes late, what delayed it may have delayed everybody's: a machine that was suspended,
@@ -15,21 +15,21 @@ class Rhythm:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._longest = max(settings.dead_after / 2, settings.heartbeat_every * 1.5)
-        self._last = self._since = time.time()
+        self._late_after = max(settings.dead_after / 2, settings.heartbeat_every * 1.5)  # seconds
+        self._last = self._healthy_since = time.time()
 
-    def beat(self) -> None:
+    def note_heartbeat(self) -> None:
         """Take note of a heartbeat."""
         now = time.time()
         if self._is_late(now):
-            self._since = now
+            self._healthy_since = now
         self._last = now
 
     @property
-    def steady(self) -> float:
+    def healthy_seconds(self) -> float:
         """For how many seconds the heartbeats have come without a gap; 0 if one is missing."""
         now = time.time()
-        return 0.0 if self._is_late(now) else now - self._since
+        return 0.0 if self._is_late(now) else now - self._healthy_since
 
     def _is_late(self, now: float) -> bool:
-        return abs(now - self._last) > self._longest
+        return abs(now - self._last) > self._late_after

@@ -7,14 +7,14 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import history_logs
 from coserver_consumer.runtime.loop import Loop
 
-EVERY = 60.0  # seconds
-LIMIT = 1000  # jobs a transaction
-DAY = 86_400.0  # seconds
+LOOK_EVERY_S = 60.0
+JOBS_PER_TRANSACTION = 1000
+DAY_S = 86_400.0
 
 
 def make_pruner(database: Database, *, keep_days: float) -> Loop:
     """Return the loop, which goes on without a pause while there is more to remove."""
-    return Loop("pruner", every=EVERY, tick=Pruner(database, keep_days=keep_days).tick)
+    return Loop("pruner", every=LOOK_EVERY_S, tick=Pruner(database, keep_days=keep_days).tick)
 
 
 class Pruner:
@@ -26,7 +26,7 @@ class Pruner:
     def __init__(self, database: Database, *, keep_days: float) -> None:
         self._database = database
         self._keep_days = keep_days
-        self._has_complained = False
+        self._has_warned = False
 
     def tick(self) -> float | None:
         """Do some of it; return 0.0 if there is more."""
@@ -34,22 +34,24 @@ class Pruner:
             self._make_partitions()
             if self._drop_partition():
                 return 0.0
-        gone = self._database.write(
-            lambda connection: store.prune(connection, older_than=self._older_than, limit=LIMIT)
+        number = self._database.write(
+            lambda connection: store.prune(
+                connection, older_than=self._older_than, limit=JOBS_PER_TRANSACTION
+            )
         )
-        if gone:
-            history_logs.pruned(gone)
-        return 0.0 if gone >= LIMIT else None
+        if number:
+            history_logs.pruned(number)
+        return 0.0 if number >= JOBS_PER_TRANSACTION else None
 
     @property
     def _older_than(self) -> float:
-        return self._keep_days * DAY
+        return self._keep_days * DAY_S
 
     def _make_partitions(self) -> None:
         if not self._database.read(store.may_make_partitions):
-            if not self._has_complained:
+            if not self._has_warned:
                 history_logs.cannot_make_partitions()
-            self._has_complained = True
+            self._has_warned = True
             return
         made = self._database.write(
             lambda connection: store.make_partitions(connection, keep_days=self._keep_days)
@@ -61,7 +63,7 @@ class Pruner:
         """Return True if there is more to drop."""
         step = self._database.write(
             lambda connection: store.drop_old_partition(
-                connection, older_than=self._older_than, limit=LIMIT
+                connection, older_than=self._older_than, limit=JOBS_PER_TRANSACTION
             )
         )
         if step and step.is_done:

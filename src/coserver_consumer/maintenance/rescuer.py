@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from coserver_consumer import store
-from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.model.lifecycle import conclude, overran
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.runtime.database import Database
@@ -15,35 +15,35 @@ from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
 
-LIMIT = 100  # jobs a transaction
-LOOKS = 3.0  # seconds between two looks for leases that have run out, at most
-SHARE = 1 / 8  # of a lease, at most, between two looks
+JOBS_PER_TRANSACTION = 100
+LOOK_EVERY_S = 3.0  # at most, between two looks for leases that have run out
+LOOK_EVERY_LEASES = 1 / 8  # of a lease, at most, between two looks
 
 
 class _StoodStill(Exception):
-    """Nobody could be heard for a while, so nobody is judged: what was done is undone."""
+    """No heartbeat could come for a while, so nobody counts as dead: what was done is undone."""
 
 
 def make_rescuer(
-    database: Database, settings: Settings, rhythm: Rhythm, *, wake: Callable[[], None]
+    database: Database, settings: Settings, health: HeartbeatHealth, *, wake: Callable[[], None]
 ) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed again."""
-    every, dead_after = reckon_looks(settings)
-    judge = Judge(database, rhythm, settings, dead_after=dead_after)
+    every, dead_after = plan_looks(settings)
+    rescuer = Rescuer(database, health, settings, dead_after=dead_after)
 
     def tick() -> float | None:
-        rescue = judge.rescue()
+        rescue = rescuer.rescue()
         if rescue is None:
             return None
-        _tell(rescue)
+        _log(rescue)
         if rescue.returned:
             wake()
-        return 0.0 if len(rescue.returned) + len(rescue.poisoned) == LIMIT else None
+        return 0.0 if len(rescue.returned) + len(rescue.poisoned) == JOBS_PER_TRANSACTION else None
 
     return Loop("rescuer", every=every, tick=tick)
 
 
-class Judge:
+class Rescuer:
     """Takes jobs from consumers that are dead, as far as this one can know.
 
     It waits until the database has been there, and this consumer's heartbeats have come, for two
@@ -52,10 +52,10 @@ class Judge:
     """
 
     def __init__(
-        self, database: Database, rhythm: Rhythm, settings: Settings, *, dead_after: float
+        self, database: Database, health: HeartbeatHealth, settings: Settings, *, dead_after: float
     ) -> None:
         self._database = database
-        self._rhythm = rhythm
+        self._health = health
         self._enough = settings.heartbeat_every * 2
         self._max_rescues = settings.max_rescues
         self._dead_after = dead_after
@@ -70,7 +70,8 @@ class Judge:
             return None
 
     def _may_judge(self) -> bool:
-        return min(self._database.calm, self._rhythm.steady) >= self._enough
+        """Return True if consumers that look dead most likely are."""
+        return min(self._database.calm, self._health.healthy_seconds) >= self._enough
 
     def _has_dead(self, connection: Connection) -> bool:
         return store.has_dead(connection, dead_after=self._dead_after)
@@ -80,20 +81,20 @@ class Judge:
             connection,
             dead_after=self._dead_after,
             max_rescues=self._max_rescues,
-            limit=LIMIT,
+            limit=JOBS_PER_TRANSACTION,
         )
         if not self._may_judge():
             raise _StoodStill
         return rescue
 
 
-def reckon_looks(settings: Settings) -> tuple[float, float]:
-    """Return the seconds between two looks, and of silence after which a consumer is dead for one.
+def plan_looks(settings: Settings) -> tuple[float, float]:
+    """Return the seconds between two looks, and the age of a heartbeat at which a consumer is dead.
 
     A lease that runs out before the next look counts as run out, so that jobs are back
     ``dead_after`` seconds after the last heartbeat, not later.
     """
-    every = min(LOOKS, settings.dead_after * SHARE)
+    every = min(LOOK_EVERY_S, settings.dead_after * LOOK_EVERY_LEASES)
     return every, settings.dead_after - every
 
 
@@ -121,10 +122,10 @@ def rescue_from(
         store.finish(connection, endings)
         return store.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
 
-    _tell(database.write(work))
+    _log(database.write(work))
 
 
-def _tell(rescue: store.Rescue) -> None:
+def _log(rescue: store.Rescue) -> None:
     for key in rescue.returned:
         recovery_logs.rescued(key)
     for key in rescue.poisoned:

@@ -2,7 +2,7 @@
 
 A request that died between its vote and its end leaves its jobs staged; a job that died there is
 left finishing. The ZODB knows whether the transaction committed, and Zope's side of coserver asks
-it. While there is nothing to ask, a round is one SELECT on an index.
+it. While there is nothing to ask, a tick is one SELECT on an index.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 
-SECOND_LOOK = 3600.0  # seconds; what was dropped is asked again, in case somebody was very slow
-LONGEST_OPEN = 86_400.0  # seconds that a question is asked; other Zopes may have its ZODB
+RECHECK_EVERY_S = 3600.0  # what was dropped is asked again, in case somebody was very slow
+MAX_QUESTION_AGE_S = 86_400.0  # until then it is asked again: other Zopes may have its ZODB
 
 Ask = Callable[[Sequence[Question]], list[Verdict]]
 
 
 def make_resolver(database: Database, ask: Ask, *, every: float, wake: Callable[[], None]) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed."""
-    resolver = Resolver(database, ask, patience=every, wake=wake)
+    resolver = Resolver(database, ask, older_than=every, wake=wake)
     return Loop("resolver", every=every, tick=resolver.tick)
 
 
 class Resolver:
-    """Asks about what is older than ``patience`` seconds, and writes what it is told."""
+    """Asks about what is older than ``older_than`` seconds, and writes what it is told."""
 
     def __init__(
-        self, database: Database, ask: Ask, *, patience: float, wake: Callable[[], None]
+        self, database: Database, ask: Ask, *, older_than: float, wake: Callable[[], None]
     ) -> None:
         self._database = database
         self._ask = ask
-        self._patience = patience
+        self._older_than = older_than
         self._wake = wake
-        self._next_second_look = time.monotonic()
+        self._next_recheck = time.monotonic()
         self._complaint = ""
 
     def tick(self) -> None:
-        """Make one round.
+        """Ask and resolve once.
 
         At the start and now and then Zope is called even without a question: it tends what its
         evidence hangs on.
         """
-        is_second_look = time.monotonic() >= self._next_second_look
+        is_recheck = time.monotonic() >= self._next_recheck
         questions = self._find_unresolved()
-        if not questions and not is_second_look:
+        if not questions and not is_recheck:
             return
         try:
-            self._resolve(questions + (self._find_dropped() if is_second_look else []))
+            self._resolve(questions + (self._find_dropped() if is_recheck else []))
             while questions:
                 questions = self._find_unresolved(behind=questions[-1])
                 if questions:
@@ -66,14 +66,14 @@ class Resolver:
             self._complain(str(error) if questions else "")
             return
         self._complain("")
-        if is_second_look:
-            self._next_second_look = time.monotonic() + SECOND_LOOK
+        if is_recheck:
+            self._next_recheck = time.monotonic() + RECHECK_EVERY_S
 
     def _find_unresolved(self, *, behind: Question | None = None) -> list[Question]:
-        """Return the next portion of questions; those that stay open are behind us then."""
+        """Return the next page of questions, those behind the one given."""
 
         def find(connection: Connection) -> list[Question]:
-            return store.find_unresolved(connection, older_than=self._patience, behind=behind)
+            return store.find_unresolved(connection, older_than=self._older_than, behind=behind)
 
         return self._database.write(find)
 
@@ -85,7 +85,7 @@ class Resolver:
         verdicts = {(verdict.mark, verdict.value): verdict for verdict in self._ask(questions)}
         for question in questions:
             verdict = verdicts.get((question.mark, question.value))
-            if verdict is not None or question.age > LONGEST_OPEN:
+            if verdict is not None or question.age > MAX_QUESTION_AGE_S:
                 self._settle(question, verdict or _nowhere(question))
 
     def _settle(self, question: Question, verdict: Verdict) -> None:
@@ -109,7 +109,7 @@ class Resolver:
             self._wake()
 
     def _complain(self, complaint: str) -> None:
-        """Say once what is wrong, not in every round."""
+        """Say once what is wrong, not at every tick."""
         if complaint and complaint != self._complaint:
             recovery_logs.unresolved(complaint)
         self._complaint = complaint

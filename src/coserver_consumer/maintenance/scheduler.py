@@ -11,17 +11,19 @@ from coserver_consumer import store
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 
-EVERY = 10.0  # seconds
-LIMIT = 1000  # jobs a transaction
+LOOK_EVERY_S = 10.0
+JOBS_PER_TRANSACTION = 1000
 
 
 def make_scheduler(database: Database, *, wake: Callable[[], None]) -> Loop:
     """Return the loop; ``wake`` is called when there are jobs to be claimed."""
 
     def tick() -> float | None:
-        woken = database.write(lambda connection: store.wake(connection, limit=LIMIT))
-        if woken:
+        number = database.write(
+            lambda connection: store.wake(connection, limit=JOBS_PER_TRANSACTION)
+        )
+        if number:
             wake()
-        return 0.0 if woken == LIMIT else None
+        return 0.0 if number == JOBS_PER_TRANSACTION else None
 
-    return Loop("scheduler", every=EVERY, tick=tick)
+    return Loop("scheduler", every=LOOK_EVERY_S, tick=tick)

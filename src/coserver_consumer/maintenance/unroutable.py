@@ -1,4 +1,7 @@
-"""The screener: fails the jobs that would wait for ever, which other programs may have written."""
+"""Fails unroutable jobs: those in an unknown queue, which other programs may have written.
+
+They would wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,19 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.loop import Loop
 
-EVERY = 10.0  # seconds
-LIMIT = 1000  # jobs a transaction
+LOOK_EVERY_S = 10.0
+JOBS_PER_TRANSACTION = 1000
 
 
-def make_screener(database: Database) -> Loop:
-    """Return the loop, which goes on without a pause while there is another page to fail."""
+def make_unroutable(database: Database) -> Loop:
+    """Return the loop, which goes on without a pause while there are more jobs to fail."""
 
     def tick() -> float | None:
-        failed = database.write(lambda connection: store.fail_misfits(connection, limit=LIMIT))
+        failed = database.write(
+            lambda connection: store.fail_unroutable(connection, limit=JOBS_PER_TRANSACTION)
+        )
         for queue, ids in failed.items():
             job_logs.unroutable_failed(queue, ids)
-        return 0.0 if sum(map(len, failed.values())) == LIMIT else None
+        return 0.0 if sum(map(len, failed.values())) == JOBS_PER_TRANSACTION else None
 
-    return Loop("screener", every=EVERY, tick=tick)
+    return Loop("unroutable", every=LOOK_EVERY_S, tick=tick)

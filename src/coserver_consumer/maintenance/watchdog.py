@@ -1,4 +1,4 @@
-"""The watchdog: sees from inside a worker process when that can't go on as it is."""
+"""The watchdog: sees from inside a worker process that this can't go on as it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.worker.inflight import InFlight
 
-EVERY = 1.0  # seconds
-MEGABYTE = 1_000_000
+CHECK_EVERY_S = 1.0
+MEGABYTE = 1_000_000  # bytes
 
 
 def make_watchdog(
@@ -22,19 +22,19 @@ def make_watchdog(
     """Return the loop.
 
     ``abandon`` is called while a job hangs: a thread can't be stopped, so its process must end.
-    ``retire`` is called, with the reason, while the process has had its time by the settings.
+    ``retire`` is called, with the reason, while the process is to be replaced by the settings.
     """
 
     def tick() -> None:
         if in_flight.hanging(settings.kill_after):
             abandon()
-        elif reason := find_wear(in_flight.ended_count, settings):
-            retire(reason)
+        elif why := why_retire(in_flight.ended_count, settings):
+            retire(why)
 
-    return Loop("watchdog", every=EVERY, tick=tick)
+    return Loop("watchdog", every=CHECK_EVERY_S, tick=tick)
 
 
-def find_wear(jobs: int, settings: Settings) -> str:
+def why_retire(jobs: int, settings: Settings) -> str:
     """Return why a process that has ended so many jobs should be replaced; empty if it needn't."""
     if settings.max_jobs is not None and jobs >= settings.max_jobs:
         return f"it has ended {jobs} jobs (setting max_jobs)"

@@ -9,7 +9,7 @@ from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.zope.router import Zope
 
-EVERY = 2.0  # seconds between two questions to an instance that is away
+CHECK_EVERY_S = 2.0  # between two questions to an instance that is away
 
 
 class ZopeWatch:
@@ -27,11 +27,11 @@ class ZopeWatch:
         self._registration = registration
         self._tasks = tuple(tasks)
         self._changed = changed
-        self.loop = Loop("zope", every=EVERY, tick=self.check)
+        self.loop = Loop("zope", every=CHECK_EVERY_S, tick=self.check)
         zope.watch(self._note)
 
     def check(self) -> None:
-        """Ask the instances that are away or weren't heard of for a while."""
+        """Ask the instances that are away or haven't answered for a while."""
         self._zope.check(self._registration.id)
 
     def _note(self) -> None:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 from coserver_consumer.maintenance.heartbeat import make_heartbeat
-from coserver_consumer.maintenance.heartbeat_health import Rhythm
+from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.maintenance.listener import make_listener
 from coserver_consumer.maintenance.pruner import make_pruner
 from coserver_consumer.maintenance.rescuer import make_rescuer
 from coserver_consumer.maintenance.resolver import make_resolver
 from coserver_consumer.maintenance.scheduler import make_scheduler
-from coserver_consumer.maintenance.unroutable import make_screener
+from coserver_consumer.maintenance.unroutable import make_unroutable
 from coserver_consumer.maintenance.watchdog import make_watchdog
 from coserver_consumer.maintenance.zope_watch import ZopeWatch
 from coserver_consumer.processes.parts import Parts
@@ -33,15 +33,15 @@ class Loops:
         abandon: Callable[[], None],
         retire: Callable[[str], None],
     ) -> None:
-        rhythm = Rhythm(parts.settings)
-        heartbeat = _make_heartbeat(parts, rhythm)
+        health = HeartbeatHealth(parts.settings)
+        heartbeat = _make_heartbeat(parts, health)
         self._watch = _make_zope_watch(parts, heartbeat)
         self._loops = [
             heartbeat,
             *([self._watch.loop] if self._watch else []),
             _make_watchdog(parts, abandon, retire),
             *make_listener(parts.database, parts.registration, notify=parts.worker.notify),
-            *(_make_loops_for_all(parts, rhythm) if for_all else []),
+            *(_make_loops_for_all(parts, health) if for_all else []),
         ]
 
     def start(self) -> None:
@@ -62,9 +62,9 @@ class Loops:
             loop.join(max(0.0, deadline - time.monotonic()))
 
 
-def _make_heartbeat(parts: Parts, rhythm: Rhythm) -> Loop:
+def _make_heartbeat(parts: Parts, health: HeartbeatHealth) -> Loop:
     every, in_flight = parts.settings.heartbeat_every, parts.worker.in_flight
-    return make_heartbeat(parts.database, parts.registration, in_flight, rhythm, every=every)
+    return make_heartbeat(parts.database, parts.registration, in_flight, health, every=every)
 
 
 def _make_watchdog(
@@ -86,14 +86,14 @@ def _make_zope_watch(parts: Parts, heartbeat: Loop) -> ZopeWatch | None:
     return ZopeWatch(parts.zope, parts.registration, parts.registry.in_zope, changed=changed)
 
 
-def _make_loops_for_all(parts: Parts, rhythm: Rhythm) -> list[Loop]:
+def _make_loops_for_all(parts: Parts, health: HeartbeatHealth) -> list[Loop]:
     database, settings, wake = parts.database, parts.settings, parts.worker.wake
     return [
         *_make_resolver(parts),
-        make_rescuer(database, settings, rhythm, wake=wake),
+        make_rescuer(database, settings, health, wake=wake),
         make_scheduler(database, wake=wake),
         make_pruner(database, keep_days=settings.keep_days),
-        make_screener(database),
+        make_unroutable(database),
     ]
 
 

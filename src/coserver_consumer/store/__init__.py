@@ -87,7 +87,7 @@ from coserver_consumer.store.maintain.partitions import (
 )
 from coserver_consumer.store.maintain.prune import prune
 from coserver_consumer.store.maintain.trial import try_to_write
-from coserver_consumer.store.maintain.unroutable import fail_misfits
+from coserver_consumer.store.maintain.unroutable import fail_unroutable
 from coserver_consumer.store.manage.control import cancel, report, retry, wake
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
 from coserver_consumer.store.manage.queries import (
@@ -170,7 +170,7 @@ __all__ = [
     "drop",
     "drop_old_partition",
     "each_by_itself",
-    "fail_misfits",
+    "fail_unroutable",
     "find",
     "find_agreed",
     "find_dropped",

@@ -1,4 +1,4 @@
-"""The resolver's rounds on a real database; what the ZODB would say is given."""
+"""The resolver on a real database; what the ZODB would say is given."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class Zodb:
         ]
 
 
-def make_resolver(engine, zodb: Zodb, *, patience: float = -1) -> Resolver:
+def make_resolver(engine, zodb: Zodb, *, older_than: float = -1) -> Resolver:
     """Return a resolver that asks about everything at once."""
-    return Resolver(Database(engine), zodb.ask, patience=patience, wake=lambda: None)
+    return Resolver(Database(engine), zodb.ask, older_than=older_than, wake=lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_a_batch_becomes_what_the_zodb_says(engine, batch, finding, state):
 def test_what_is_young_is_left_to_its_producer(engine, batch):
     """Most batches are staged for a millisecond."""
     zodb = Zodb(Finding.ABSENT)
-    make_resolver(engine, zodb, patience=60).tick()
+    make_resolver(engine, zodb, older_than=60).tick()
     assert store.read(engine, store.counts) == {"default": {State.STAGED: 1}}
 
 
 def test_an_idle_round_asks_nobody(engine):
-    """After its first call to Zope, which tends the evidence, there is one SELECT a round."""
+    """After its first call to Zope, which tends the evidence, there is one SELECT a tick."""
     zodb = Zodb(Finding.ABSENT)
     resolver = make_resolver(engine, zodb)
     for _ in range(3):
@@ -123,7 +123,7 @@ def test_an_answer_to_what_nobody_has_asked_changes_nothing(engine, batch):
         odd = [Verdict(mark=mark, value="\0", finding=Finding.ABSENT) for mark in Mark]
         return odd + Zodb(Finding.COMMITTED).ask(questions)
 
-    Resolver(Database(engine), ask, patience=-1, wake=lambda: None).tick()
+    Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
 
 
@@ -135,7 +135,7 @@ def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, cap
         verdicts = Zodb(Finding.COMMITTED).ask(questions)
         return [replace(said, tid=2**70 if said.value != batch else 5) for said in verdicts]
 
-    Resolver(Database(engine), ask, patience=-1, wake=lambda: None).tick()
+    Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
     assert get(engine, odd).state is State.STAGED
     assert store.read(engine, store.counts)["default"][State.READY] == 1
     assert "which can't be written" in caplog.text
@@ -150,7 +150,7 @@ def test_an_answer_that_is_out_of_date_is_no_reason_to_give_up(engine):
         store.write(engine, lambda c: store.rebase(c, "main", lambda tid: False, base=40))
         return Zodb(Finding.LOST).ask(questions)
 
-    resolver = Resolver(Database(engine), ask, patience=-1, wake=lambda: None)
+    resolver = Resolver(Database(engine), ask, older_than=-1, wake=lambda: None)
     resolver.tick()
     assert get(engine, job_id).state is State.STAGED
     resolver.tick()
@@ -167,7 +167,7 @@ def test_what_no_zope_can_answer_becomes_unknown_after_a_day(engine, evidence):
     young, old = stage(engine, batch=new_id(), evidence=evidence), new_id()
     old = stage(engine, batch=old, evidence=evidence, age=DAY + 60)
 
-    Resolver(Database(engine), lambda _: [], patience=-1, wake=lambda: None).tick()
+    Resolver(Database(engine), lambda _: [], older_than=-1, wake=lambda: None).tick()
     assert [get(engine, young).state, get(engine, old).state] == [State.STAGED, State.UNKNOWN]
     assert "its row names no ZODB" in get(engine, old).error
 
@@ -181,7 +181,7 @@ def test_zope_is_told_no_more_than_where_to_look(engine):
 
 
 def test_what_stays_open_stands_in_nobodys_way(engine):
-    """More questions than one round asks: those behind come in the next portion."""
+    """More questions than a page has: those behind it come in the next one."""
     batches = [new_id() for _ in range(5)]
     for batch in batches:
         stage(engine, batch=batch, evidence={})

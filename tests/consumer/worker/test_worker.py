@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from coserver_consumer import store
 from coserver_consumer.maintenance.heartbeat import make_heartbeat
-from coserver_consumer.maintenance.heartbeat_health import Rhythm
-from coserver_consumer.maintenance.rescuer import make_rescuer, reckon_looks, rescue_from
+from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
+from coserver_consumer.maintenance.rescuer import make_rescuer, plan_looks, rescue_from
 from coserver_consumer.model.current_job import EndAttempt
 from coserver_consumer.model.job import NewJob, State
 from coserver_consumer.model.lifecycle import conclude
@@ -77,8 +77,8 @@ class Bench:
 
     def heartbeat(self):
         """Return this worker's heartbeat."""
-        in_flight, rhythm = self.worker.in_flight, Rhythm(SETTINGS)
-        return make_heartbeat(self.database, self.registration, in_flight, rhythm, every=0.05)
+        in_flight, health = self.worker.in_flight, HeartbeatHealth(SETTINGS)
+        return make_heartbeat(self.database, self.registration, in_flight, health, every=0.05)
 
     def take(self, limit):
         """Claim jobs as this worker does; return them."""
@@ -472,9 +472,9 @@ def test_no_lease_ends_before_the_next_heartbeat_or_late(heartbeat_every, times)
     """However few heartbeats it lasts; the pauses of loops vary."""
     dead_after = heartbeat_every * times
     settings = replace(SETTINGS, heartbeat_every=heartbeat_every, dead_after=dead_after)
-    every, silence = reckon_looks(settings)
-    assert silence > heartbeat_every * (1 + JITTER) * 1.5
-    assert silence + every <= dead_after * 1.000001
+    every, looks_dead_after = plan_looks(settings)
+    assert looks_dead_after > heartbeat_every * (1 + JITTER) * 1.5
+    assert looks_dead_after + every <= dead_after * 1.000001
 
 
 def test_a_standstill_while_the_rescuer_asks_costs_nobody_a_job(make_bench, engine):
@@ -487,18 +487,18 @@ def test_a_standstill_while_the_rescuer_asks_costs_nobody_a_job(make_bench, engi
         lambda: all(each.is_dead(settings.dead_after) for each in bench.write(store.consumers)),
         what="the consumer to look dead",
     )
-    rhythm = Rhythm(settings)
+    health = HeartbeatHealth(settings)
     bench.database = Database(engine)
     wait_for(lambda: bench.database.calm > 0.3, what="the database to have been there for a while")
-    rhythm._since = rhythm._last = time.time()
-    rhythm._since -= 600
+    health._healthy_since = health._last = time.time()
+    health._healthy_since -= 600
     stood = []
 
     def stand_still(*_):
-        rhythm._last = time.time() - 600
+        health._last = time.time() - 600
         stood.append(True)
 
-    rescuer = make_rescuer(bench.database, settings, rhythm, wake=lambda: None)
+    rescuer = make_rescuer(bench.database, settings, health, wake=lambda: None)
     sa.event.listen(engine, "before_cursor_execute", stand_still)
     rescuer._tick()
     sa.event.remove(engine, "before_cursor_execute", stand_still)
@@ -520,13 +520,13 @@ def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
         what="the consumer to look dead",
     )
     other = Registration(bench.database, describe_consumer(SETTINGS, []))
-    rhythm = Rhythm(settings)
-    heartbeat = make_heartbeat(bench.database, other, InFlight(), rhythm, every=0.1)
-    rescuer = make_rescuer(bench.database, settings, rhythm, wake=lambda: None)
+    health = HeartbeatHealth(settings)
+    heartbeat = make_heartbeat(bench.database, other, InFlight(), health, every=0.1)
+    rescuer = make_rescuer(bench.database, settings, health, wake=lambda: None)
     heartbeat.start()
     rescuer.start()
     wait_for(
-        lambda: bench.state(job_id) is State.READY or rhythm.steady > 1.0,
+        lambda: bench.state(job_id) is State.READY or health.healthy_seconds > 1.0,
         what="the rescue, or many looks of the rescuer",
     )
     for loop in (rescuer, heartbeat):

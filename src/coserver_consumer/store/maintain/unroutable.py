@@ -15,12 +15,12 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import is_state, lock
 
-PATIENCE = 60.0  # seconds; a consumer that starts makes the queues known that it serves
-MOST_NAMES = 20  # of queues in an error text
+UNKNOWN_FOR_S = 60.0  # at least; a consumer that starts makes the queues known that it serves
+MAX_NAMES = 20  # of queues in an error text
 
 
-def fail_misfits(
-    connection: Connection, *, older_than: float = PATIENCE, limit: int = 1000
+def fail_unroutable(
+    connection: Connection, *, older_than: float = UNKNOWN_FOR_S, limit: int = 1000
 ) -> dict[str, list[str]]:
     """Fail up to ``limit`` ready jobs whose queue is unknown, with a text that says what to do.
 
@@ -30,7 +30,7 @@ def fail_misfits(
     failed: dict[str, list[str]] = {}
     left = limit
     for name in list(_ready_queues(connection)):
-        ids = _find_misfits(connection, name, older_than, left) if left else []
+        ids = _find_unroutable(connection, name, older_than, left) if left else []
         if ids:
             error = explain_unknown_queue(name, queues(connection))
             end_jobs(connection, ids, state=State.FAILED, error=error)
@@ -41,8 +41,8 @@ def fail_misfits(
 
 def explain_unknown_queue(name: str, known: Sequence[str]) -> str:
     """Return what is wrong with a job of that queue, and how to mend it."""
-    listed = ", ".join(known[:MOST_NAMES]) or "none"
-    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    listed = ", ".join(known[:MAX_NAMES]) or "none"
+    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
     return (
         f"No queue is called '{name}'; known are: {listed}{more}. Correct the name where the job "
         f"is queued. Or make the queue with `coserver queues add {shlex.quote(name)}`, run a "
@@ -62,7 +62,7 @@ def _ready_queues(connection: Connection) -> Iterator[str]:
         name = connection.execute(first.where(job.queue > name)).scalar()
 
 
-def _find_misfits(connection: Connection, name: str, older_than: float, limit: int) -> list[str]:
+def _find_unroutable(connection: Connection, name: str, older_than: float, limit: int) -> list[str]:
     """Return the ids of the queue's ready jobs, none if it is known.
 
     The database compares the names: MariaDB holds `Mail` and `mail` for the same, also in a claim.

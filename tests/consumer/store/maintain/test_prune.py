@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.maintenance.pruner import LIMIT, Pruner
+from coserver_consumer.maintenance.pruner import JOBS_PER_TRANSACTION, Pruner
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.runtime.database import Database
@@ -104,7 +104,7 @@ def test_what_ended_in_one_moment_leaves_nothing_behind(queue, history):
 
 def test_a_pruner_goes_on_behind_what_ended_in_one_moment(engine, history):
     """A portion is larger then, but not the last one."""
-    first, *others, last = (new_id() for _ in range(LIMIT + 200))
+    first, *others, last = (new_id() for _ in range(JOBS_PER_TRANSACTION + 200))
     history.end_all([first, last, *others], days_ago=32)
     history.end(new_id(), days_ago=31)
     pruner = Pruner(Database(engine), keep_days=30)

@@ -34,7 +34,7 @@ def test_a_job_in_an_unknown_queue_fails_after_a_minute(queue, put_long_ago):
     queue.add_queue("mail")
     young, fine = put_long_ago(50, queue="mial"), put_long_ago(600, queue="mail")
     old = put_long_ago(70, queue="mial")
-    assert queue.fail_misfits() == {"mial": [old]}
+    assert queue.fail_unroutable() == {"mial": [old]}
     job = queue.get(old)
     assert (job.state, job.attempt) == (State.FAILED, 0)
     assert "No queue is called 'mial'; known are: default, mail." in job.error
@@ -48,8 +48,8 @@ def test_a_job_that_is_due_for_a_moment_only_waits(queue, put_long_ago):
     job_id = put_long_ago(600, queue="mial")
     with queue.engine.begin() as connection:
         connection.execute(sa.update(tables.job).values(run_at=tables.job.c.run_at + 590_000_000))
-    assert queue.fail_misfits() == {}
-    assert queue.fail_misfits(older_than=5) == {"mial": [job_id]}
+    assert queue.fail_unroutable() == {}
+    assert queue.fail_unroutable(older_than=5) == {"mial": [job_id]}
 
 
 def test_a_new_job_that_was_due_long_ago_waits(queue, put_long_ago):
@@ -58,16 +58,16 @@ def test_a_new_job_that_was_due_long_ago_waits(queue, put_long_ago):
     with queue.engine.begin() as connection:
         created = tables.job.c.created_at + 590_000_000
         connection.execute(sa.update(tables.job).values(created_at=created))
-    assert queue.fail_misfits() == {}
+    assert queue.fail_unroutable() == {}
 
 
 def test_a_failed_one_runs_once_its_queue_is_known(queue, put_long_ago):
     """What the error says to do helps."""
     job_id = put_long_ago(600, queue="mial")
-    queue.fail_misfits()
+    queue.fail_unroutable()
     queue.add_queue("mial")
     queue.retry(job_id)
-    assert queue.fail_misfits(older_than=-1) == {}
+    assert queue.fail_unroutable(older_than=-1) == {}
     assert [job.id for job in queue.take(queues=["mial"])] == [job_id]
 
 
@@ -76,9 +76,9 @@ def test_many_are_failed_in_pages(queue, put_long_ago):
     for name in ("a", "b", "z"):
         for _ in range(2):
             put_long_ago(600, queue=name)
-    assert sum(map(len, queue.fail_misfits(limit=5).values())) == 5
-    assert sum(map(len, queue.fail_misfits(limit=5).values())) == 1
-    assert queue.fail_misfits(limit=5) == {}
+    assert sum(map(len, queue.fail_unroutable(limit=5).values())) == 5
+    assert sum(map(len, queue.fail_unroutable(limit=5).values())) == 1
+    assert queue.fail_unroutable(limit=5) == {}
 
 
 def test_states_that_wait_for_something_else_are_left_alone(queue, put_long_ago):
@@ -89,7 +89,7 @@ def test_states_that_wait_for_something_else_are_left_alone(queue, put_long_ago)
     with queue.engine.begin() as connection:
         gone = sa.update(tables.job).where(tables.job.c.id == running)
         connection.execute(gone.values(queue="mial"))
-    assert queue.fail_misfits() == {}
+    assert queue.fail_unroutable() == {}
 
 
 def test_of_many_queues_some_are_named():
