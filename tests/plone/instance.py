@@ -13,7 +13,7 @@ from collective.coserver.database import engine as addon_engine
 from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, new_id
-from coserver_consumer.protocol.request import Target, make_target
+from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.protocol.signing import make_token
 from coserver_consumer.tasks.call import as_request
 from support.jobs import Jobs
@@ -28,9 +28,9 @@ def forget_settings() -> None:
     addon_engine._open.cache_clear()
 
 
-def to_target(job: Job) -> Target:
+def to_request(job: Job) -> Request:
     """Return the request that a consumer makes for the job."""
-    return make_target(as_request(job) if job.task == "call" else job)
+    return as_request(job) if job.task == "call" else make_request(job)
 
 
 class Instance:
@@ -86,7 +86,7 @@ class Instance:
 
     def run(self, job: Job, *, token: str | None = None) -> requests.Response:
         """Have Zope run a claimed job, with its run's token or another."""
-        request = to_target(job)
+        request = to_request(job)
         token = self.token(job) if token is None else token
         return requests.request(
             request.method,
@@ -104,7 +104,7 @@ class Instance:
 
     def token(self, job: Job, **changes: Any) -> str:
         """Return the token of the job's run, or one that differs."""
-        request = to_target(job)
+        request = to_request(job)
         said = {
             "key": job.key,
             "method": request.method,

@@ -140,7 +140,7 @@ def test_a_server_that_is_too_busy_says_when_to_come_back(
         ["setStatus", 500],
         ["setBody", "locked", "", False, True],
         ["setHeader", "Content-Length", "1"],
-        ["setHeader", "Coserver-Ended", "x"],
+        ["setHeader", "Coserver-Completed", "x"],
         ["write", b"streamed"],
     ],
 )

@@ -19,7 +19,7 @@ from collective.coserver import queue
 from collective.coserver.publication.admission import find_handed_job
 from coserver_consumer.model.job import RunKey, State, new_id
 from coserver_consumer.model.outcome import Completed, NotTried, Obstacle
-from coserver_consumer.protocol.markers import ENDED, IN_PROCESS
+from coserver_consumer.protocol.markers import COMPLETED_RUN, IN_PROCESS
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
 from coserver_consumer.protocol.signing import seal
 from tests.plone import functions
@@ -505,14 +505,14 @@ def test_zope_says_when_its_commit_has_ended_the_job(instance: Instance, view: s
     job = instance.claim()
     answer = instance.run(job)
     has_ended = answer.status_code == 200
-    assert answer.headers.get(ENDED) == (f"{job.id}:{job.run}" if has_ended else None)
+    assert answer.headers.get(COMPLETED_RUN) == (f"{job.id}:{job.run}" if has_ended else None)
     assert (instance.jobs.get(job.id).state is State.COMPLETED) is has_ended
     assert has_ended is (view != "@@no-such-view")
 
 
 def test_no_browser_is_told_of_a_job(instance: Instance) -> None:
     """There is none."""
-    assert ENDED not in instance.browse(TELL).headers
+    assert COMPLETED_RUN not in instance.browse(TELL).headers
 
 
 def test_progress_is_seen_while_the_job_runs(instance: Instance) -> None:

@@ -246,6 +246,18 @@ class End(BrowserView):
         self.context.unwritable = lambda: None
 
 
+class Answer(BrowserView):
+    """Writes, and answers with the status, headers and body of the form."""
+
+    def __call__(self) -> str:
+        form, response = self.request.form, self.request.response
+        self.context.title = "written by an answer"
+        response.setStatus(int(form["status"]))
+        for name, value in json.loads(form["headers"]).items():
+            response.setHeader(name, value)
+        return form["body"]
+
+
 class Report(BrowserView):
     """Reports progress, then stops if it was cancelled, then writes."""
 
@@ -304,6 +316,7 @@ VIEWS = (
     ("test-show", Show, IDefaultBrowserLayer, "zope2.Public"),
     ("test-tile", Tile, IDefaultBrowserLayer, "zope2.Public"),
     ("test-end", End, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-answer", Answer, IDefaultBrowserLayer, "zope2.Public"),
     ("test-write", Write, IDefaultBrowserLayer, "zope2.Public"),
     ("test-report", Report, IJobRequest, "zope2.Public"),
     ("test-steps", Steps, IDefaultBrowserLayer, "zope2.Public"),

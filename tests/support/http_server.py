@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coserver_consumer.model.indoubt import run_mark
-from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.signing import read_token
 
 
@@ -113,7 +113,7 @@ def ran(call: Call, *, secret: str, **answer: Any) -> Answer:
     """Return the answer of a Zope whose transaction has completed the run that it was sent."""
     token = call.headers["authorization"].partition(" ")[2]
     mark = run_mark(*read_token(token, secret=secret).key)
-    return Answer(**answer, headers={ENDED: mark})
+    return Answer(**answer, headers={COMPLETED_RUN: mark})
 
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")  # of 127.0.0.1, good until 2126

@@ -1,16 +1,20 @@
 """What the answer to a job's request means. Pure.
 
-Zope judges its own response when the job's transaction is about to commit, and says what came of
-it: by the header ``ENDED`` that the job is completed, in words all else. So its consumer has
-nothing to guess: what bears neither wasn't said by a Zope that runs jobs.
+``judge`` is Zope's word on its own response, as the job's transaction is about to commit. What it
+comes to goes into the answer: a wire marker if the commit completes the job, an outcome message for
+all else. The consumer reads it there (``read_answer``).
+
+An answer without either comes from a load balancer, from another server than Zope, or from a Zope
+that broke down. The consumer then asks Zope what it knows of the run, and ``judge_unmarked`` judges
+the answer by that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import urlsplit
 from xmlrpc.client import Fault
 
@@ -19,10 +23,11 @@ from coserver_consumer.model.indoubt import run_mark
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Outcome
 from coserver_consumer.protocol.codec import encode, fit, not_kept
-from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
-from coserver_consumer.protocol.reply import REDIRECTS, Reply, conclude_reply, make_result
-from coserver_consumer.protocol.xmlrpc_message import read_answer
+from coserver_consumer.protocol.reply import REDIRECTS, Reply, judge_status, make_result
+from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.protocol.xmlrpc_message import read_answer as read_xmlrpc_answer
 
 CALL = "call"  # a task
 XML_RPC = "xmlrpc"  # a task
@@ -34,35 +39,12 @@ LOGIN_FORMS = frozenset(
 NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # A web server refuses these requests by itself, and would do so again: RFC 9110, RFC 6585 (431).
 UNREADABLE = frozenset({400, 413, 414, 431})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A job's request, as far as its answer is judged by it.
-
-    ``name`` is what people call it, ``owner`` as whom it ran. ``hosts`` are the names of the site,
-    so that a redirect away from it is told from one that ends a form. ``limit`` is the size of a
-    result as JSON.
-    """
-
-    task: str
-    name: str
-    owner: str
-    hosts: frozenset[str]
-    limit: int
-
-
-def describe(job: Job, *, addresses: Iterable[str], limit: int) -> Asked:
-    """Return the request of a job to a Zope that is known by these addresses."""
-    origin: dict[str, Any] = job.origin or {}
-    known = (*addresses, origin.get("server_url") or "")
-    return Asked(
-        task=job.task,
-        name=name_request(job),
-        owner=name_owner(job),
-        hosts=frozenset(filter(None, (urlsplit(address).hostname for address in known))),
-        limit=limit,
-    )
+# So says a server in front of Zope that gets no answer from it, and a Zope that can't run jobs.
+BUSY = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+DONE = Completed(is_written=True)
+NEVER_CAME = NotTried(obstacle=Obstacle.FOREIGN, reason="Its request never came to be run by Zope.")
 
 
 def name_request(job: Job) -> str:
@@ -82,52 +64,95 @@ def name_owner(job: Job) -> str:
     return f"'{job.owner}' of {origin.get('user_folder')}"
 
 
-def judge(asked: Asked, reply: Reply) -> Completed | Failed:
-    """Return what Zope's response means, once the transaction commits that made it.
+def find_site_hosts(job: Job, addresses: Iterable[str]) -> frozenset[str]:
+    """Return the hosts of the job's site: of these addresses, and of the one it was queued at.
 
-    That a function has returned is told apart from its response: see ``judge_call``.
+    So a redirect that ends a form is told from one away from the site.
     """
-    if asked.task == XML_RPC and reply.status == HTTPStatus.OK:
-        return _judge_xmlrpc(asked, reply)
+    origin: dict[str, Any] = job.origin or {}
+    known = (*addresses, origin.get("server_url") or "")
+    return frozenset(filter(None, (urlsplit(address).hostname for address in known)))
+
+
+def judge(job: Job, reply: Reply, *, site_hosts: frozenset[str], limit: int) -> Completed | Failed:
+    """Return what a response of Zope means, once the transaction commits that made it.
+
+    ``limit`` is the size of the result as JSON. For the call of a function see ``judge_call``.
+    """
+    if job.task == XML_RPC and reply.status == HTTPStatus.OK:
+        return _judge_xmlrpc(job, reply, limit)
     if reply.status in REDIRECTS:
-        return _judge_redirect(asked, reply)
-    outcome = conclude_reply(reply, request=asked.name, limit=asked.limit)
+        return _judge_redirect(job, reply, site_hosts, limit)
+    outcome = judge_status(reply, request=name_request(job), limit=limit)
     if isinstance(outcome, Completed):
         return outcome
-    return replace(outcome, error=outcome.error + _add_advice(asked, reply))
+    return replace(outcome, error=outcome.error + _add_advice(job, reply))
 
 
-def judge_call(asked: Asked, returned: Completed | None) -> Completed | Failed:
+def judge_call(job: Job, returned: Completed | None) -> Completed | Failed:
     """Return what it means that a request to call a function ends well.
 
     Whatever its response is: views that the function called may have had their way with it.
     """
     if returned is not None:
         return returned
-    return Failed(error=f"{asked.name} wasn't called: another view answered.", retry=False)
+    name = name_request(job)
+    return Failed(error=f"{name} wasn't called: another view answered.", retry=False)
 
 
-def understand(job: Job, reply: Reply) -> Outcome:
-    """Return what an answer tells the consumer that had the job run.
+def read_answer(job: Job, reply: Reply) -> Outcome | None:
+    """Return what Zope says in its answer of the job's run, None if the answer doesn't say it.
 
-    The job is completed only if Zope says that its transaction has ended this run.
+    The job is completed only if Zope says that its transaction has ended this very run.
     """
-    if reply.headers.get(ENDED.lower()) == run_mark(*job.key):
-        return Completed(is_written=True)
+    if reply.headers.get(COMPLETED_RUN.lower()) == run_mark(*job.key):
+        return DONE
     if not reply.content_type.startswith(MEDIA_TYPE):
-        return _judge_foreign(job, reply)
-    told = load_outcome(reply.body)
-    if told is None or isinstance(told, Completed):
-        said = f"{name_request(job)} was answered {reply.status}, and in words that mean nothing"
-        return Failed(error=f"{said}: were they cut? Zope's log may say more.")
-    return told
+        return None
+    outcome = load_outcome(reply.body)
+    if outcome is not None and not isinstance(outcome, Completed):
+        return outcome
+    return Failed(
+        error=f"{name_request(job)} was answered {reply.status} and with a message that can't be "
+        "read: was it cut? Zope's log may say more."
+    )
 
 
-def _judge_foreign(job: Job, reply: Reply) -> Outcome:
-    """Return what an answer means that no Zope with the add-on gave to this job."""
-    failed = conclude_reply(reply, request=name_request(job), limit=0)
-    if isinstance(failed, Failed) and (failed.retry or reply.status in UNREADABLE):
-        return failed
+def judge_unmarked(
+    job: Job, reply: Reply, state: RunState, *, site_hosts: frozenset[str]
+) -> Outcome:
+    """Return what an answer means that doesn't say it itself, by what Zope knows of the run.
+
+    A run that was begun is an attempt: it is completed by its own commit only.
+    """
+    match state:
+        case RunState.COMPLETED:
+            return DONE
+        case RunState.ENDED | RunState.AT_WORK:
+            return _judge_begun(job, reply, site_hosts)
+        case RunState.EARLIER | RunState.UNKNOWN:
+            return _judge_stray(job, reply)
+        case _:
+            assert_never(state)
+
+
+def _judge_begun(job: Job, reply: Reply, site_hosts: frozenset[str]) -> Failed:
+    outcome = judge(job, reply, site_hosts=site_hosts, limit=0)  # no result is kept
+    if isinstance(outcome, Failed):
+        return outcome
+    return Failed(
+        error=f"{name_request(job)} was answered {reply.status}, but Zope, which ran the job, "
+        "hasn't completed it: does a proxy answer in Zope's place? Zope's log may say more."
+    )
+
+
+def _judge_stray(job: Job, reply: Reply) -> Failed | NotTried:
+    """Return what it means that somebody has answered, and no Zope has run the job."""
+    if reply.status in BUSY:
+        return NEVER_CAME
+    outcome = judge_status(reply, request=name_request(job), limit=0)  # no result is kept
+    if isinstance(outcome, Failed) and (outcome.retry or reply.status in UNREADABLE):
+        return outcome
     location = reply.headers.get("location")
     said = f"{reply.status} and sent to {location}" if location else f"{reply.status}"
     return NotTried(
@@ -137,42 +162,45 @@ def _judge_foreign(job: Job, reply: Reply) -> Outcome:
     )
 
 
-def _add_advice(asked: Asked, reply: Reply) -> str:
+def _add_advice(job: Job, reply: Reply) -> str:
     """Return what is added to the error of an answer with this status."""
     if reply.status in NOT_ALLOWED:
-        return f" (as {asked.owner})"
-    if reply.status == HTTPStatus.BAD_REQUEST and asked.task == XML_RPC:
+        return f" (as {name_owner(job)})"
+    if reply.status == HTTPStatus.BAD_REQUEST and job.task == XML_RPC:
         return f". {OFF}"
     return ""
 
 
-def _judge_redirect(asked: Asked, reply: Reply) -> Completed | Failed:
+def _judge_redirect(
+    job: Job, reply: Reply, site_hosts: frozenset[str], limit: int
+) -> Completed | Failed:
     """Return what a redirect means: views end with one after they have done their work."""
-    location = urlsplit(reply.headers.get("location", ""))
+    name, location = name_request(job), urlsplit(reply.headers.get("location", ""))
     if location.path.rstrip("/").rpartition("/")[2].removeprefix("@@") in LOGIN_FORMS:
-        said = f"{asked.name} isn't allowed for {asked.owner}, who was sent to the login form"
-        return Failed(error=f"{said} {location.path}.", retry=False)
-    if location.hostname and location.hostname not in asked.hosts:
-        error = f"{asked.name} was sent to another site, {location.hostname}."
+        error = f"{name} isn't allowed for {name_owner(job)}, who was sent to the login form"
+        return Failed(error=f"{error} {location.path}.", retry=False)
+    if location.hostname and location.hostname not in site_hosts:
+        error = f"{name} was sent to another site, {location.hostname}."
         return Failed(error=error, retry=False)
-    return Completed(result=make_result(reply, limit=asked.limit))
+    return Completed(result=make_result(reply, limit=limit))
 
 
-def _judge_xmlrpc(asked: Asked, reply: Reply) -> Completed | Failed:
+def _judge_xmlrpc(job: Job, reply: Reply, limit: int) -> Completed | Failed:
     """Return what was returned, or the fault.
 
     Where a method raises an error, Zope answers with an error status; a fault comes from a method
     that returned it, and then Zope has committed: so another attempt would do the work twice.
     """
+    name = name_request(job)
     if reply.is_cut:
-        return Completed(result=not_kept(f"the answer has more than {asked.limit} bytes"))
+        return Completed(result=not_kept(f"the answer has more than {limit} bytes"))
     if not reply.content_type.startswith(XML):
-        return Failed(error=f"{asked.name} was not answered in XML-RPC.", retry=False)
+        return Failed(error=f"{name} was not answered in XML-RPC.", retry=False)
     try:
-        value = encode(read_answer(reply.body), name="The answer")
+        value = encode(read_xmlrpc_answer(reply.body), name="The answer")
     except Fault as fault:
-        said = f"fault {fault.faultCode}: {fault.faultString}"
-        return Failed(error=f"{asked.name} was answered with {said}", retry=False)
+        error = f"{name} was answered with fault {fault.faultCode}: {fault.faultString}"
+        return Failed(error=error, retry=False)
     except (ValueError, InvalidJob) as error:
-        return Failed(error=f"The answer to {asked.name} can't be read: {error}", retry=False)
-    return Completed(result=fit(value, asked.limit))
+        return Failed(error=f"The answer to {name} can't be read: {error}", retry=False)
+    return Completed(result=fit(value, limit))

@@ -1,11 +1,11 @@
-"""What a consumer and Zope tell each other beside a job's request and its answer."""
+"""The wire markers: what stands beside a job's request and its answer, and in neither's body."""
 
 # The key of a WSGI environment under which a consumer hands the job to a Zope of its own process.
 # What comes over a network is text, so no request from outside can bear a job.
 IN_PROCESS = "coserver.job"
 
-# The header by which Zope says that its transaction has completed a run in the store, by its mark.
-ENDED = "Coserver-Ended"
+# The header by which Zope says that its transaction has completed a run, with the run's mark.
+COMPLETED_RUN = "Coserver-Completed"
 
 # The header by which Zope proves that it has the consumer's secret; see ``handshake``.
 PROOF = "Coserver-Proof"

@@ -16,9 +16,9 @@ from coserver_consumer.model.outcome import Completed, Failed
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
 PASSING = frozenset({408, 425, 429})
-LONGEST_WAIT = 86_400.0  # seconds; a Retry-After of years isn't heeded
+LONGEST_RETRY_AFTER_S = 86_400.0  # one of years isn't heeded
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/xhtml")
-EXCERPT = 2_000  # characters of an error page
+EXCERPT_CHARACTERS = 2_000  # of an error page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Reply:
         return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def conclude_reply(reply: Reply, *, request: str, limit: int) -> Completed | Failed:
+def judge_status(reply: Reply, *, request: str, limit: int) -> Completed | Failed:
     """Return what an answer means by its status; a redirect is no success.
 
     ``request`` names the request to people; ``limit`` is the size of the result as JSON.
@@ -63,7 +63,7 @@ def conclude_reply(reply: Reply, *, request: str, limit: int) -> Completed | Fai
     is_passing = reply.status in PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return Failed(
         error=_describe(reply, request),
-        traceback=reply.text[:EXCERPT] or None if reply.is_text else None,
+        traceback=reply.text[:EXCERPT_CHARACTERS] or None if reply.is_text else None,
         retry=is_passing,
         retry_after=find_retry_after(reply, now=time.time()) if is_passing else None,
     )
@@ -92,12 +92,12 @@ def find_retry_after(reply: Reply, *, now: float) -> float | None:
     """Return the seconds of a Retry-After header, which holds seconds or a date; None if none."""
     said = reply.headers.get("retry-after", "").strip()
     if said.isdecimal():
-        return min(float(said), LONGEST_WAIT)
+        return min(float(said), LONGEST_RETRY_AFTER_S)
     try:
         wait = parsedate_to_datetime(said).timestamp() - now
     except ValueError:
         return None
-    return min(max(wait, 0.0), LONGEST_WAIT)
+    return min(max(wait, 0.0), LONGEST_RETRY_AFTER_S)
 
 
 def _describe(reply: Reply, request: str) -> str:
@@ -107,5 +107,5 @@ def _describe(reply: Reply, request: str) -> str:
     except ValueError:
         phrase = ""
     text = reply.text.strip() if reply.content_type.startswith("text/plain") else ""
-    reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT else ""
+    reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT_CHARACTERS else ""
     return f"{request} was answered {reply.status}{phrase}{reason}"

@@ -1,10 +1,11 @@
-"""What is asked of Zope for a ``view`` job: method, target, headers and body. Pure."""
+"""What a job asks of Zope: method, target, headers and body. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -14,28 +15,28 @@ from coserver_consumer.protocol.headers import on_wire, read_headers, refuse_res
 
 T = TypeVar("T")
 
+USER_AGENT = f"collective.coserver/{version('collective.coserver')}"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 FORM_METHODS = frozenset({"POST", "PUT", "PATCH"})
 FORM = "application/x-www-form-urlencoded"
 PORTS = {"http": 80, "https": 443}
 PATH_SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
-MAX_HEAD = 65_536  # bytes of address and headers: web servers take a quarter of a MiB, and a token
-# of the run repeats the address
+# Of address and headers: web servers take 256 KiB, and the token of a run repeats the address.
+MAX_HEAD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One request. ``target``: path and query of the request line; ``path``: what people know."""
+class Request:
+    """One request; ``target`` is path and query, as the request line bears them."""
 
     method: str
     target: str
-    path: str
     headers: dict[str, str]
     body: bytes | None
 
 
-def make_target(job: Job | NewJob) -> Target:
-    """Return the request for a job; raise ``InvalidJob`` naming the argument that is wrong.
+def make_request(job: Job | NewJob) -> Request:
+    """Return the request of a view's job; raise ``InvalidJob`` naming the argument that is wrong.
 
     The job's path is quoted, so that its first ``?`` is where the query begins.
     """
@@ -45,7 +46,7 @@ def make_target(job: Job | NewJob) -> Target:
     quoted, _, query = _find_path(job.args).partition("?")
     path = unquote(quoted)
     params = urlencode(_find(job.args, "params", dict, {}), doseq=True)
-    headers = _own_headers(_find(job.args, "headers", dict, {}))
+    headers = _given_headers(_find(job.args, "headers", dict, {}))
     body = job.payload
     if params and method in FORM_METHODS and body is None:
         body = params.encode("ascii")
@@ -56,16 +57,16 @@ def make_target(job: Job | NewJob) -> Target:
     if query:
         target += f"?{_quote_query(query)}"
     _check_head(target, headers)
-    return Target(method=method, target=target, path=path, headers=headers | _told(job), body=body)
+    return Request(method=method, target=target, headers=headers | _headers_of(job), body=body)
 
 
 def _check_head(target: str, headers: Mapping[str, str]) -> None:
     size = len(target) + sum(len(name) + len(value) for name, value in headers.items())
-    if size > MAX_HEAD:
+    if size > MAX_HEAD_BYTES:
         raise InvalidJob(
             f"The address and headers of the job's request have {size} bytes; the limit is "
-            f"{MAX_HEAD}. Send parameters with the method POST, which puts them into the body, "
-            "or pass the path or UID of what holds the data."
+            f"{MAX_HEAD_BYTES}. Send parameters with the method POST, which puts them into the "
+            "body, or pass the path or UID of what holds the data."
         )
 
 
@@ -93,14 +94,18 @@ def _find(args: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
     return value
 
 
-def _own_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+def _given_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     refuse_reserved(headers)
     return {name: on_wire(value) for name, value in read_headers(headers).items()}
 
 
-def _told(job: Job | NewJob) -> dict[str, str]:
+def _headers_of(job: Job | NewJob) -> dict[str, str]:
     """Return what the consumer says of the job; ``X-Task-...`` as collective.taskqueue did."""
-    headers = {"X-Task-Id": job.id, "X-Task-Queue": on_wire(job.queue)}
+    headers = {
+        "User-Agent": USER_AGENT,
+        "X-Task-Id": job.id,
+        "X-Task-Queue": on_wire(job.queue),
+    }
     if job.owner is not None:
         headers["X-Task-User-Id"] = on_wire(job.owner)
     language = (job.origin or {}).get("language")

@@ -23,6 +23,9 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"  # it never came
 
 
+AT_WORK = (RunState.AT_WORK, RunState.EARLIER)  # the job's next run has to wait
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuestion:
     """What became of these runs? With ``stop`` they, and earlier ones of their jobs, are to stop.

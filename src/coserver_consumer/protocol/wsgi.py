@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from coserver_consumer.protocol.reply import Reply
-from coserver_consumer.protocol.request import PORTS, Target
+from coserver_consumer.protocol.request import PORTS, Request
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -18,14 +18,14 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 FAULT = "text/plain; charset=utf-8"
 
 
-def make_environ(target: Target, *, server_url: str) -> Environ:
+def make_environ(request: Request, *, server_url: str) -> Environ:
     """Return the environment of a request to a server at this address."""
     server = urlsplit(server_url)
-    path, _, query = target.target.partition("?")
-    headers = {name.upper().replace("-", "_"): value for name, value in target.headers.items()}
-    body = target.body or b""
+    path, _, query = request.target.partition("?")
+    headers = {name.upper().replace("-", "_"): value for name, value in request.headers.items()}
+    body = request.body or b""
     return {
-        "REQUEST_METHOD": target.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote(path, "latin-1"),
         "QUERY_STRING": query,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.tasks.context import TaskContext
 
 SERVICE = "@@coserver-call"
@@ -27,10 +28,10 @@ class Call:
         return self._zope.send(job.job, as_request(job.job))
 
 
-def as_request(job: Job) -> Job:
-    """Return the job as one of a view, which finds in the job itself what to call.
+def as_request(job: Job) -> Request:
+    """Return the request of a view that finds in the job itself what to call.
 
     So the arguments don't travel twice, and what is called is what was signed.
     """
     path = f"{job.site or ''}/{SERVICE}"
-    return job._replace(args={"path": path, "method": "POST"}, payload=None)
+    return make_request(job._replace(args={"path": path, "method": "POST"}, payload=None))

@@ -15,7 +15,7 @@ from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.errors import ConfigurationError, InvalidJob
 from coserver_consumer.model.outcome import Failed, Outcome
 from coserver_consumer.protocol.headers import on_wire, read_headers
-from coserver_consumer.protocol.reply import REDIRECTS, Reply, conclude_reply
+from coserver_consumer.protocol.reply import REDIRECTS, Reply, judge_status
 from coserver_consumer.tasks.allow_list import AllowList
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.zope.http_pool import HttpPool
@@ -86,7 +86,7 @@ class Http:
                 timeout=max(end - time.monotonic(), SHORTEST),
             )
             if reply.status not in REDIRECTS or "location" not in reply.headers:
-                return conclude_reply(reply, request=request, limit=self._limit)
+                return judge_status(reply, request=request, limit=self._limit)
             call = follow(call, url, reply)
         return Failed(error=f"{request} led to more than {MOST_REDIRECTS} redirects.", retry=False)
 

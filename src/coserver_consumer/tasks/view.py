@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.protocol.request import make_request
 from coserver_consumer.tasks.context import TaskContext
 
 
@@ -22,4 +23,4 @@ class View:
 
     def run(self, job: CurrentJob) -> Outcome:
         """Have Zope publish it."""
-        return self._zope.send(job.job, job.job)
+        return self._zope.send(job.job, make_request(job.job))

@@ -7,6 +7,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.codec import decode
+from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.protocol.xmlrpc_message import write_call
 from coserver_consumer.tasks.context import TaskContext
 
@@ -28,14 +29,14 @@ class XmlRpc:
         return self._zope.send(job.job, as_request(job.job))
 
 
-def as_request(job: Job) -> Job:
+def as_request(job: Job) -> Request:
     """Return the job as a request; raise ``InvalidJob`` for arguments that can't be sent."""
     method, args = job.args.get("method"), job.args.get("args", [])
     if not isinstance(method, str) or not isinstance(args, list):
         raise InvalidJob("Task 'xmlrpc' wants 'method' as text and 'args' as a list.")
-    request = {
+    asked = {
         "path": job.args.get("path"),
         "method": "POST",
         "headers": {"Content-Type": "text/xml; charset=utf-8"},
     }
-    return job._replace(args=request, payload=write_call(method, decode(args)))
+    return make_request(job._replace(args=asked, payload=write_call(method, decode(args))))

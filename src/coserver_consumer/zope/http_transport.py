@@ -14,15 +14,20 @@ from typing import assert_never
 
 from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.model.job import Job, RunKey
-from coserver_consumer.model.outcome import Completed, NotTried, Obstacle, Outcome, Released
-from coserver_consumer.protocol.answer import understand
+from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome, Released
+from coserver_consumer.protocol.answer import (
+    DONE,
+    NEVER_CAME,
+    find_site_hosts,
+    judge_unmarked,
+    name_request,
+    read_answer,
+)
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.reply import Reply
-from coserver_consumer.protocol.request import Target
-from coserver_consumer.protocol.request_reply import make_request, name_request
-from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.protocol.request import Request
+from coserver_consumer.protocol.run_state import AT_WORK, RunState
 from coserver_consumer.protocol.signing import make_token
-from coserver_consumer.protocol.unmarked_reply import Step, decide, is_marked
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import SECOND
 from coserver_consumer.zope.http_pool import HttpPool, NoAnswer, NoConnection
@@ -30,9 +35,8 @@ from coserver_consumer.zope.instances import Instances
 from coserver_consumer.zope.run_states import ZopeRuns
 from coserver_consumer.zope.service import Services
 
-TOKEN_MARGIN = 60.0  # seconds a token outlives its request
-DONE = Completed(is_written=True)
-NEVER_CAME = NotTried(obstacle=Obstacle.FOREIGN, reason="Its request never came to be run by Zope.")
+TOKEN_MARGIN_S = 60.0  # so long a token outlives its request
+STOP_PAUSE_S = 0.1  # between two questions whether runs have stopped
 
 
 class HttpTransport:
@@ -50,20 +54,20 @@ class HttpTransport:
         self._runs = ZopeRuns(self.services, patience=settings.dead_after)
         self._pool = HttpPool(size=settings.threads, max_body=settings.max_result)
 
-    def send(self, job: Job) -> Outcome:
-        """Have Zope run the job, one of a view; return what its answer means.
+    def send(self, job: Job, request: Request) -> Outcome:
+        """Have an instance run the job; return how the attempt has ended.
 
-        The job is given back while no instance can run it: that is no attempt.
+        The job is released while no instance can run it: that is no attempt.
         """
-        request, begun = make_request(job), time.monotonic()
+        begun = time.monotonic()
         self._see_out_earlier(job)
         tried: set[str] = set()
         while True:
             with self.instances.least_busy(tried) as url:
                 if url is None:
                     return Released()
-                target = self._signed(request, job, waited=time.monotonic() - begun)
-                outcome = self._send_to(url, job, target)
+                signed = self._sign(request, job, waited=time.monotonic() - begun)
+                outcome = self._send_to(url, job, signed)
             if outcome is not None:
                 return outcome
             if self.instances.is_out(url):
@@ -75,7 +79,7 @@ class HttpTransport:
         left = {url: list(keys) for url in self.instances.urls if keys}
         while left and time.monotonic() < end:
             left = {url: found for url, asked in left.items() if (found := self._stop(url, asked))}
-            time.sleep(0.1 if left else 0)
+            time.sleep(STOP_PAUSE_S if left else 0)
 
     def _greet(self, url: str) -> Greeting:
         return self.services.greet(url, self.consumer)
@@ -87,7 +91,7 @@ class HttpTransport:
         except ZopeUnavailable:
             return []
         states = zip(keys, report.states, strict=True)
-        return [key for key, state in states if state in (RunState.AT_WORK, RunState.EARLIER)]
+        return [key for key, state in states if state in AT_WORK]
 
     def _see_out_earlier(self, job: Job) -> None:
         """Wait until no instance is at an earlier run of the job.
@@ -98,12 +102,12 @@ class HttpTransport:
             for url in self.instances.urls:
                 self._runs.see_out(url, RunKey(job.id, job.run - 1))
 
-    def _signed(self, request: Target, job: Job, *, waited: float) -> Target:
+    def _sign(self, request: Request, job: Job, *, waited: float) -> Request:
         """Return the request with a token that is good for it alone, as long as it may take.
 
         By the database's clock, which says when the job was claimed.
         """
-        lifetime = waited + self._find_timeout(job) + TOKEN_MARGIN
+        lifetime = waited + self._find_timeout(job) + TOKEN_MARGIN_S
         token = make_token(
             job.key,
             method=request.method,
@@ -117,29 +121,31 @@ class HttpTransport:
     def _find_timeout(self, job: Job) -> float:
         return job.timeout or self._settings.http_timeout
 
-    def _send_to(self, url: str, job: Job, target: Target) -> Outcome | None:
-        """Return what the instance's answer means; None if the job is to be sent again."""
+    def _send_to(self, url: str, job: Job, request: Request) -> Outcome | None:
+        """Return how the attempt has ended; None if the job is to be sent again."""
         process = self.instances.process(url)
         try:
-            reply = self._pool.ask(
-                target.method,
-                url + target.target,
-                request=name_request(target),
-                headers=target.headers,
-                body=target.body,
-                timeout=self._find_timeout(job),
-            )
+            reply = self._ask(url, job, request)
         except NoConnection as error:
             self.instances.leave_out(url, error.why)
             return None
         except NoAnswer as error:
-            return self._see_out(url, job, error.outcome, process)
-        if is_marked(reply, job.key):
-            return self._follow(url, job, understand(job, reply))
-        return self._conclude_unmarked(url, job, reply)
+            return self._see_out(url, job, process, otherwise=error.outcome)
+        outcome = read_answer(job, reply)
+        return self._find_out(url, job, reply) if outcome is None else self._heed(url, job, outcome)
 
-    def _follow(self, url: str, job: Job, outcome: Outcome) -> Outcome | None:
-        """Return the outcome that Zope tells; None if it was hindered by what may be otherwise."""
+    def _ask(self, url: str, job: Job, request: Request) -> Reply:
+        return self._pool.ask(
+            request.method,
+            url + request.target,
+            request=name_request(job),
+            headers=request.headers,
+            body=request.body,
+            timeout=self._find_timeout(job),
+        )
+
+    def _heed(self, url: str, job: Job, outcome: Outcome) -> Outcome | None:
+        """Return the outcome that Zope has answered; None if what hindered it may be otherwise."""
         if not isinstance(outcome, NotTried):
             self.instances.note_answer(url)
             return outcome
@@ -155,38 +161,35 @@ class HttpTransport:
             case _:
                 assert_never(outcome.obstacle)
 
-    def _conclude_unmarked(self, url: str, job: Job, reply: Reply) -> Outcome | None:
-        """Return what an answer means that no Zope with the add-on has given to this run."""
-        judged = understand(job, reply)
+    def _find_out(self, url: str, job: Job, reply: Reply) -> Outcome | None:
+        """Return how an attempt has ended whose answer doesn't say it; None to send it again."""
         try:
             report = self._runs.ask(url, [job.key], stop=False)
         except ZopeUnavailable as error:
             if reply.status == HTTPStatus.GATEWAY_TIMEOUT:  # it may be at work behind the gateway
-                return self._see_out(url, job, judged, None)
+                begun = self._judge(url, job, reply, RunState.AT_WORK)
+                return self._see_out(url, job, None, otherwise=begun)
             self.instances.leave_out(url, str(error))
             return None
         self.instances.note_answer(url, report.process)
-        match decide(report.states[0], reply.status):
-            case Step.JUDGE:
-                return judged
-            case Step.COMPLETE:
-                return DONE
-            case Step.SEE_OUT:
-                return self._see_out(url, job, judged, report.process)
-            case Step.PUT_OFF:
-                return NEVER_CAME
-            case step:
-                assert_never(step)
+        outcome = self._judge(url, job, reply, report.states[0])
+        if report.states[0] in AT_WORK:
+            return self._see_out(url, job, report.process, otherwise=outcome)
+        return outcome
 
-    def _see_out(self, url: str, job: Job, outcome: Outcome, process: str | None) -> Outcome:
-        """Wait until the instance isn't at the run any more; return how the attempt ended.
+    def _judge(self, url: str, job: Job, reply: Reply, state: RunState) -> Outcome:
+        return judge_unmarked(job, reply, state, site_hosts=find_site_hosts(job, [url]))
 
-        ``outcome`` is what the request itself came to.
+    def _see_out(self, url: str, job: Job, process: str | None, *, otherwise: Outcome) -> Outcome:
+        """Wait until the instance isn't at the run any more; return how the attempt has ended.
+
+        ``process`` is the one that may be at it, None if that isn't known. ``otherwise`` is what
+        holds unless the instance knows better.
         """
         report = self._runs.see_out(url, job.key)
         if report is None:
             self.instances.leave_out(url, "it can't be asked about a request that it had")
-            return outcome
+            return otherwise
         self.instances.note_answer(url, report.process)
         match report.states[0]:
             case RunState.COMPLETED:
@@ -194,4 +197,4 @@ class HttpTransport:
             case RunState.UNKNOWN if report.process == process:
                 return NEVER_CAME  # and won't be let in if it comes
             case _:
-                return outcome
+                return otherwise

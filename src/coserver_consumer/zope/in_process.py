@@ -10,16 +10,15 @@ from typing import Protocol
 from coserver_consumer.model import exception_text
 from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.model.indoubt import Question, Verdict
-from coserver_consumer.model.job import Job
-from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.transport import Transport
 
 GROUP = "coserver.transports"
 NAME = "zodb"
 
 
-class InProcess(Protocol):
-    """What a transport does that opens the ZODB in the worker process.
+class InProcess(Transport, Protocol):
+    """The transport that opens the ZODB in the worker process.
 
     ``trouble`` is why no job can run there now, as a sentence.
     """
@@ -27,13 +26,10 @@ class InProcess(Protocol):
     trouble: str | None
 
     def open(self) -> None:
-        """Start Zope; a second call is nothing.
+        """Start Zope; a second call does nothing.
 
         Raises ``ConfigurationError``, ``ZopeUnavailable`` and ``StartAgain``.
         """
-
-    def send(self, job: Job, request: Job) -> Outcome:
-        """Have Zope publish the job's request in this thread; return what its answer means."""
 
     def check(self) -> bool:
         """Find out whether the ZODB is there; return True if that has changed."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from coserver_consumer.model.indoubt import Question, Verdict
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.outcome import Outcome
+from coserver_consumer.protocol.request import Request
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.evidence import HttpEvidence
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.in_process import load_in_process
+from coserver_consumer.zope.transport import Transport
 
 
 class Zope:
@@ -55,14 +57,9 @@ class Zope:
         if self._zodb is not None and (why := self._zodb.trouble):
             yield self._own, why
 
-    def send(self, job: Job, request: Job) -> Outcome:
-        """Have Zope run the job and return what its answer means.
-
-        ``request`` is the job as one of a view: all that is sent.
-        """
-        if self._zodb is not None and self._settings.runs_in_process(job.queue):
-            return self._zodb.send(job, request)
-        return self._http.send(request)
+    def send(self, job: Job, request: Request) -> Outcome:
+        """Have Zope run the job, by this request; return how the attempt has ended."""
+        return self._find_transport(job.queue).send(job, request)
 
     def stop(self, keys: Collection[RunKey], *, within: float) -> None:
         """Tell Zope instances to stop these runs; wait until none is at work, so long at most."""
@@ -71,6 +68,11 @@ class Zope:
     def ask(self, questions: Sequence[Question]) -> list[Verdict]:
         """Return what became of transactions whose process died; raise ``EvidenceUnavailable``."""
         return (self._zodb or self._evidence).ask(questions)
+
+    def _find_transport(self, queue: str) -> Transport:
+        if self._zodb is not None and self._settings.runs_in_process(queue):
+            return self._zodb
+        return self._http
 
     @property
     def _sent(self) -> tuple[str, ...]:

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.protocol.run_state import (
+    AT_WORK,
     SERVICE,
     RunQuestion,
     RunReport,
-    RunState,
     read_report,
     write_question,
 )
 from coserver_consumer.zope.service import Services, ZopeGone
 
 PAUSES = (0.1, 0.2, 0.5, 1.0)  # seconds between two questions whether a run is at work; the last on
-AT_WORK = (RunState.AT_WORK, RunState.EARLIER)
 
 
 class ZopeRuns:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer.model.outcome import Completed, Failed
-from coserver_consumer.protocol.reply import Reply, conclude_reply, find_retry_after, make_result
+from coserver_consumer.protocol.reply import Reply, find_retry_after, judge_status, make_result
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 
@@ -17,7 +17,7 @@ HTML = {"content-type": "text/html; charset=utf-8"}
 def conclude(status: int, body: bytes = b"", **headers: str):
     """Return the outcome of an answer."""
     reply = Reply(status=status, headers=HTML | headers, body=body)
-    return conclude_reply(reply, request="GET /a", limit=1000)
+    return judge_status(reply, request="GET /a", limit=1000)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])

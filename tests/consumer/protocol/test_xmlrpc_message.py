@@ -10,17 +10,22 @@ import pytest
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.outcome import Completed, Failed
-from coserver_consumer.protocol.answer import Asked, judge
+from coserver_consumer.protocol.answer import judge
 from coserver_consumer.protocol.reply import Reply
 from coserver_consumer.protocol.xmlrpc_message import write_call
 from coserver_consumer.tasks.xmlrpc import as_request
 
 
-def conclude(body: bytes, *, status=200, content_type="text/xml", **more):
-    """Return what an answer means for a job of the task."""
-    reply = Reply(status=status, headers={"content-type": content_type}, body=body, **more)
-    asked = Asked(task="xmlrpc", name="POST /x", owner="Anonymous", hosts=frozenset(), limit=300)
-    return judge(asked, reply)
+@pytest.fixture
+def judge_body(make_job):
+    """Judge an answer to a job of the task."""
+    job = make_job(task="xmlrpc", args={"path": "/x"})
+
+    def judge_body(body: bytes, *, status=200, content_type="text/xml", **more):
+        reply = Reply(status=status, headers={"content-type": content_type}, body=body, **more)
+        return judge(job, reply, site_hosts=frozenset(), limit=300)
+
+    return judge_body
 
 
 def answer(value) -> bytes:
@@ -32,10 +37,10 @@ def answer(value) -> bytes:
 def test_a_call_is_a_post_of_xml(make_job):
     """Its arguments come as they were queued."""
     args = {"path": "/Plone", "method": "a.b", "args": ["\u00e4", {"$": "bytes", "value": "AP8="}]}
-    job = as_request(make_job(args=args))
-    assert job.args["method"] == "POST"
-    assert job.args["headers"]["Content-Type"].startswith("text/xml")
-    assert loads(job.payload, use_builtin_types=True) == (("\u00e4", b"\x00\xff"), "a.b")
+    request = as_request(make_job(args=args))
+    assert request.method == "POST"
+    assert request.headers["Content-Type"].startswith("text/xml")
+    assert loads(request.body, use_builtin_types=True) == (("\u00e4", b"\x00\xff"), "a.b")
 
 
 @pytest.mark.parametrize("argument", [2**31, Decimal(1), {1: 2}, {"a"}, object()])
@@ -59,17 +64,17 @@ def test_arguments_of_another_shape_are_refused(make_job, args):
         as_request(make_job(args=args))
 
 
-def test_what_was_returned_is_the_result():
+def test_what_was_returned_is_the_result(judge_body):
     """As JSON that can be read back."""
     moment = datetime(2026, 1, 2, tzinfo=UTC).replace(tzinfo=None)
-    assert conclude(answer([1, moment])) == Completed(
+    assert judge_body(answer([1, moment])) == Completed(
         result=[1, {"$": "datetime", "value": ["2026-01-02T00:00:00", None]}]
     )
 
 
-def test_a_fault_is_no_reason_to_try_again():
+def test_a_fault_is_no_reason_to_try_again(judge_body):
     """It has code and text."""
-    outcome = conclude(answer(Fault(3, "no such harbour")))
+    outcome = judge_body(answer(Fault(3, "no such harbour")))
     assert outcome == Failed(
         error="POST /x was answered with fault 3: no such harbour", retry=False
     )
@@ -78,29 +83,29 @@ def test_a_fault_is_no_reason_to_try_again():
 @pytest.mark.parametrize(
     ("body", "more"), [(answer("x" * 400), {}), (b"<methodResponse>", {"is_cut": True})]
 )
-def test_a_result_that_is_too_large_is_not_kept(body, more):
+def test_a_result_that_is_too_large_is_not_kept(judge_body, body, more):
     """The work is done all the same."""
-    outcome = conclude(body, **more)
+    outcome = judge_body(body, **more)
     assert isinstance(outcome, Completed)
     assert outcome.result["$"] == "not kept"
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"<a>", b"<methodCall/>"])
-def test_an_answer_that_cannot_be_read_fails_the_job(body):
+def test_an_answer_that_cannot_be_read_fails_the_job(judge_body, body):
     """Zope has committed: again would be twice."""
-    outcome = conclude(body)
+    outcome = judge_body(body)
     assert isinstance(outcome, Failed)
     assert not outcome.retry
 
 
-def test_a_page_is_no_answer():
+def test_a_page_is_no_answer(judge_body):
     """A method that sets a content type of its own, say."""
-    outcome = conclude(b"<p>hello</p>", content_type="text/html")
+    outcome = judge_body(b"<p>hello</p>", content_type="text/html")
     assert outcome == Failed(error="POST /x was not answered in XML-RPC.", retry=False)
 
 
-def test_where_xmlrpc_is_off_the_error_says_how_to_turn_it_on():
+def test_where_xmlrpc_is_off_the_error_says_how_to_turn_it_on(judge_body):
     """Zope says only that the request isn't supported."""
-    outcome = conclude(b"", status=400, content_type="text/html")
+    outcome = judge_body(b"", status=400, content_type="text/html")
     assert isinstance(outcome, Failed)
     assert "enable-xmlrpc on" in outcome.error

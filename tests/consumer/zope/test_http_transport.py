@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 
 import pytest
 
 from coserver_consumer.model.outcome import Completed, Failed
-from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
+from coserver_consumer.protocol.request import make_request
 from coserver_consumer.protocol.run_state import RunState
 from coserver_consumer.protocol.signing import read_token
 from coserver_consumer.settings.settings import Settings
@@ -24,6 +26,11 @@ SECRET = "0123456789abcdef0123456789abcdef"
 def as_zope(call: Call) -> Answer:
     """Answer as Zope does when it has run the job."""
     return ran(call, secret=SECRET)
+
+
+def send(transport, job):
+    """Have the transport run a view's job."""
+    return transport.send(job, make_request(job))
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_the_token_names_the_request_as_it_goes_over_the_wire(
     """To the letter: Zope compares them."""
     job = make_job(args=args, payload=payload, origin=origin, owner="ada")
     with serve(as_zope) as server:
-        outcome = make_transport(server).send(job)
+        outcome = send(make_transport(server), job)
     assert isinstance(outcome, Completed)
     [call] = server.calls
     scheme, _, token = call.headers["authorization"].partition(" ")
@@ -83,9 +90,9 @@ def test_a_job_is_completed_if_zope_says_that_its_transaction_did_it(
 ):
     """Exactly this run, and whatever the status is: the queue has it as completed."""
     job = make_job(args={"path": "/x"})
-    headers = {"Location": "/y"} | ({ENDED: said.format(id=job.id)} if said else {})
+    headers = {"Location": "/y"} | ({COMPLETED_RUN: said.format(id=job.id)} if said else {})
     with serve(lambda _: Answer(status=status, headers=headers)) as server:
-        outcome = make_transport(server).send(job)
+        outcome = send(make_transport(server), job)
     assert (outcome == Completed(is_written=True)) is is_done
 
 
@@ -93,7 +100,7 @@ def test_the_request_bears_what_the_contract_says(make_transport, make_job):
     """And no cookie."""
     job = make_job(args={"path": "/x"}, owner="ada", origin={"language": "de"})
     with serve(lambda _: Answer()) as server:
-        make_transport(server).send(job)
+        send(make_transport(server), job)
     headers = server.calls[0].headers
     assert headers["x-task-id"] == job.id
     assert headers["x-task-queue"] == "default"
@@ -108,7 +115,7 @@ def test_connections_are_kept_open(make_transport, make_job):
     with serve(as_zope) as server:
         transport = make_transport(server)
         for method in ("GET", "HEAD", "PUT", "DELETE", "GET"):
-            transport.send(make_job(args={"path": "/x", "method": method}))
+            send(transport, make_job(args={"path": "/x", "method": method}))
     assert len({call.port for call in server.calls}) == 1
 
 
@@ -132,14 +139,14 @@ def test_threads_share_the_transport(make_transport, make_job):
         transport = make_transport(server)
         jobs = [make_job(args={"path": f"/{number}"}) for number in range(40)]
         with ThreadPoolExecutor(4) as pool:
-            outcomes = list(pool.map(transport.send, jobs))
+            outcomes = list(pool.map(partial(send, transport), jobs))
     assert [outcome.error for outcome in outcomes] == [f"/{n}" for n in range(40)]
 
 
 def test_a_redirect_is_not_followed(make_transport, make_job):
     """Whether it ends the view or comes from somebody else."""
     with serve(lambda _: Answer(status=302, headers={"Location": "/y"})) as server:
-        make_transport(server).send(make_job(args={"path": "/x"}))
+        send(make_transport(server), make_job(args={"path": "/x"}))
     assert "/y" not in [call.target for call in server.calls]
 
 
@@ -147,7 +154,7 @@ def test_a_failure_names_the_path_without_its_query(make_transport, make_job):
     """The query may hold what nobody should read in a log."""
     zope = ZopeServices(secret=SECRET, answer=lambda _: Answer(status=500))
     with serve(zope) as server:
-        outcome = make_transport(server).send(make_job(args={"path": "/x?key=hunter2"}))
+        outcome = send(make_transport(server), make_job(args={"path": "/x?key=hunter2"}))
     assert isinstance(outcome, Failed)
     assert outcome.error.startswith("GET /x was answered 500")
 
@@ -163,6 +170,6 @@ def test_the_jobs_timeout_wins_over_the_setting(make_transport, make_job):
     zope = ZopeServices(secret=SECRET, answer=wait, states=[RunState.ENDED])
     with serve(zope) as server:
         transport = make_transport(server, http_timeout=60.0)
-        outcome = transport.send(make_job(args={"path": "/x"}, timeout=0.1))
+        outcome = send(transport, make_job(args={"path": "/x"}, timeout=0.1))
         done.set()
     assert outcome.error == "GET /x: no answer within 0.1 s"

@@ -13,6 +13,7 @@ from coserver_consumer.errors import ZopeUnavailable
 from coserver_consumer.model.outcome import Failed, NotTried, Obstacle, Released
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
+from coserver_consumer.protocol.request import make_request
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.instances import Instances
@@ -36,6 +37,11 @@ def make_transport():
         )
 
     return make
+
+
+def send(transport, job):
+    """Have the transport run a view's job."""
+    return transport.send(job, make_request(job))
 
 
 def nowhere() -> str:
@@ -70,7 +76,7 @@ def test_the_least_busy_instance_is_asked(make_transport, make_job):
     job = make_job(args={"path": "/x"}, run=1)
     with serve(zope) as one, serve(zope) as two, ThreadPoolExecutor(4) as pool:
         transport = make_transport(one.url, two.url)
-        sent = [pool.submit(transport.send, job) for _ in range(4)]
+        sent = [pool.submit(send, transport, job) for _ in range(4)]
         wait_for(lambda: len(one.calls + two.calls) == 4, what="all requests")
         counts = len(one.calls), len(two.calls)
         gate.set()
@@ -86,7 +92,7 @@ def test_a_job_goes_to_another_instance_if_no_connection_can_be_made(
     with serve(ZopeServices(secret=SECRET)) as server:
         transport = make_transport(away, server.url)
         for _ in range(10):
-            outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+            outcome = send(transport, make_job(args={"path": "/x"}, run=1))
             assert not isinstance(outcome, Released)
     assert len(server.calls) == 10
     assert caplog.text.count(f"Zope at {away} gets no jobs") == 1
@@ -98,7 +104,7 @@ def test_what_an_instance_may_have_heard_is_not_sent_again(make_transport, make_
     with ExitStack() as stack:
         servers = [stack.enter_context(serve(zope)) for _ in range(2)]
         transport = make_transport(*(server.url for server in servers))
-        outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+        outcome = send(transport, make_job(args={"path": "/x"}, run=1))
     assert isinstance(outcome, Failed)
     assert "the connection broke" in outcome.error
     assert [call.target for call in servers[0].calls + servers[1].calls].count("/x") == 1
@@ -111,7 +117,7 @@ def test_a_job_that_no_instance_can_run_is_given_back(make_transport, make_job):
     changes = []
     transport.instances.changed = lambda: changes.append(transport.instances.trouble)
     for _ in range(2):
-        assert transport.send(make_job(args={"path": "/x"}, run=1)) == Released()
+        assert send(transport, make_job(args={"path": "/x"}, run=1)) == Released()
     assert all(url in changes[-1] for url in urls)
     assert len(changes) == 2
 
@@ -124,7 +130,7 @@ def test_one_instance_with_another_secret_is_left_out_alone(make_transport, make
     with serve(other) as wrong, serve(ZopeServices(secret=SECRET)) as right:
         transport = make_transport(wrong.url, right.url)
         for _ in range(10):
-            outcome = transport.send(make_job(args={"path": "/x"}, run=1))
+            outcome = send(transport, make_job(args={"path": "/x"}, run=1))
             assert not isinstance(outcome, Released)
         transport.instances.check()
     assert caplog.text.count(f"Zope at {wrong.url} gets no jobs") == 1

@@ -10,6 +10,7 @@ from coserver_consumer.errors import ZopeUnavailable
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Released
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
+from coserver_consumer.protocol.request import make_request
 from coserver_consumer.protocol.run_state import SERVICE, RunState
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_transport import HttpTransport
@@ -29,6 +30,11 @@ def refuse(obstacle) -> Answer:
     return Answer(status=503, headers={"Content-Type": MEDIA_TYPE}, body=told.encode())
 
 
+def send_view(transport, job):
+    """Have the transport run a view's job."""
+    return transport.send(job, make_request(job))
+
+
 @pytest.fixture
 def send(make_job):
     """Have a server run a job whose answer takes too long, or comes at once."""
@@ -42,9 +48,9 @@ def send(make_job):
                 Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,), **settings)
             )
             transport.instances.check()
-            outcome = transport.send(
-                make_job(args={"path": "/x"}, timeout=0.2 if late else 30, started_at=0)
-            )
+            timeout = 0.2 if late else 30
+            job = make_job(args={"path": "/x"}, timeout=timeout, started_at=0)
+            outcome = send_view(transport, job)
             done.set()
         return outcome
 
@@ -84,7 +90,7 @@ def test_a_run_whose_process_has_ended_was_tried(make_job):
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
         transport = HttpTransport(settings)
         transport.instances.check()
-        outcome = transport.send(make_job(args={"path": "/x"}))
+        outcome = send_view(transport, make_job(args={"path": "/x"}))
     assert isinstance(outcome, Failed)
 
 
@@ -101,7 +107,7 @@ def test_what_cannot_be_asked_about_is_waited_for_as_long_as_a_lease(make_job):
             database="sqlite:///x", secret=SECRET, zope_url=(server.url,), dead_after=0.3
         )
         transport = HttpTransport(settings)
-        outcome = transport.send(make_job(args={"path": "/x"}))
+        outcome = send_view(transport, make_job(args={"path": "/x"}))
     assert isinstance(outcome, Failed)
     assert "can't be asked about a request" in transport.instances.trouble
 
@@ -118,7 +124,7 @@ def test_an_answer_of_another_server_is_no_try(make_job):
     with serve(lambda _: Answer(status=404)) as server:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
         transport = HttpTransport(settings)
-        assert transport.send(make_job(args={"path": "/x"})) == Released()
+        assert send_view(transport, make_job(args={"path": "/x"})) == Released()
     assert "something else answers there than a Zope" in transport.instances.trouble
 
 
@@ -132,7 +138,7 @@ def test_an_earlier_run_that_is_still_at_work_is_waited_for(make_job):
     )
     with serve(zope) as server:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
-        outcome = HttpTransport(settings).send(make_job(args={"path": "/x"}))
+        outcome = send_view(HttpTransport(settings), make_job(args={"path": "/x"}))
     job = make_job()
     assert outcome == Completed(is_written=True)
     assert zope.stopped == [RunKey(job.id, job.run - 1)] * 3
@@ -146,9 +152,9 @@ def test_all_instances_are_asked_about_an_earlier_run(make_job):
     with serve(idle) as one, serve(busy) as two:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(one.url, two.url))
         transport = HttpTransport(settings)
-        transport.send(make_job(args={"path": "/x"}, run=1))
+        send_view(transport, make_job(args={"path": "/x"}, run=1))
         assert (idle.stopped, busy.stopped) == ([], [])
-        transport.send(make_job(args={"path": "/x"}, run=3))
+        send_view(transport, make_job(args={"path": "/x"}, run=3))
     key = RunKey(make_job().id, 2)
     assert (idle.stopped, busy.stopped) == ([key], [key, key])
 
@@ -160,7 +166,7 @@ def test_a_zope_that_cannot_run_jobs_gets_no_more(make_job, obstacle):
     with serve(zope) as server:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
         transport = HttpTransport(settings)
-        assert transport.send(make_job(args={"path": "/x"})) == Released()
+        assert send_view(transport, make_job(args={"path": "/x"})) == Released()
         assert transport.instances.trouble == f"{server.url}: It can't be."
         transport.instances.check()
         assert transport.instances.trouble is None
@@ -172,9 +178,9 @@ def test_a_run_that_zope_does_not_know_of_may_be_of_another_queue(make_job):
     with serve(zope) as server:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
         transport = HttpTransport(settings)
-        assert isinstance(transport.send(make_job(args={"path": "/x"})), NotTried)
+        assert isinstance(send_view(transport, make_job(args={"path": "/x"})), NotTried)
         zope.knows = False
-        assert transport.send(make_job(args={"path": "/x"})) == Released()
+        assert send_view(transport, make_job(args={"path": "/x"})) == Released()
         assert "it uses another queue's database" in transport.instances.trouble
 
 

@@ -89,7 +89,7 @@ class Batch:
         """
         self._has_voted = True
         if self._zodb is None:
-            self._write(self._conclude)
+            self._write(self._write_at_once)
             self._confirm()
         else:
             base = {"base_tid": last_tid(self._zodb)}
@@ -131,7 +131,7 @@ class Batch:
             value = run_mark(*self.effect.key)
             self._evidence[Mark.RUN] = mark(current, connection, Mark.RUN, value)
 
-    def _conclude(self, connection: Connection) -> None:
+    def _write_at_once(self, connection: Connection) -> None:
         """Write all at once; the ended job's unique key is free for the jobs that it queues."""
         if self.effect is not None:
             self.effect.complete(connection)

@@ -21,27 +21,27 @@ class LostRun(TransactionError):
 class Effect:
     """One attempt of a job, at the time its transaction commits.
 
-    ``conclude`` says what the attempt has come to. Only a completed one ends here: a view that
-    sets an error status and returns commits as well, but its job isn't done. ``ended`` is called
-    when the store has it as completed. ``outcome`` is what the attempt has come to, None before the
-    commit begins and if it never did.
+    ``judge`` says what the attempt has come to. Only a completed one ends here: a view that sets
+    an error status and returns commits as well, but its job isn't done. ``completed`` is called
+    when the store has the job as completed. ``outcome`` is what the attempt has come to, None
+    before the commit begins and if it never did.
     """
 
     def __init__(
         self,
         key: RunKey,
-        conclude: Callable[[], Outcome],
-        ended: Callable[[], None] = lambda: None,
+        judge: Callable[[], Outcome],
+        completed: Callable[[], None] = lambda: None,
     ) -> None:
         self.key = key
-        self._conclude = conclude
-        self._ended = ended
+        self._judge = judge
+        self._completed = completed
         self.outcome: Outcome | None = None
-        self.has_ended = False
+        self.is_completed = False
 
     def decide(self) -> bool:
         """Find out what the attempt has come to; return True if that completes the job."""
-        self.outcome = self._conclude()
+        self.outcome = self._judge()
         return isinstance(self.outcome, Completed)
 
     def complete(self, connection: Connection) -> None:
@@ -64,16 +64,16 @@ class Effect:
             self._end(connection, self.outcome, state=State.FINISHING)
 
     def confirm(self) -> None:
-        """Say that the job has ended, if what was written is committed now and did that."""
-        if self.has_ended:
-            self._ended()
+        """Say that the job is completed, if what was written is committed now and did that."""
+        if self.is_completed:
+            self._completed()
 
     def _end(self, connection: Connection, outcome: Completed, *, state: State) -> bool:
         limit = get_settings().max_result
         is_done = store.complete(
             connection, self.key, outcome.result, state=state, max_result=limit
         )
-        self.has_ended = is_done
+        self.is_completed = is_done
         return is_done
 
     def _require(self, is_current: bool) -> None:  # noqa: FBT001  the answer of the store

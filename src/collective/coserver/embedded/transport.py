@@ -21,19 +21,12 @@ from coserver_consumer.model.errors import (
 from coserver_consumer.model.indoubt import Question, Verdict
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome
-from coserver_consumer.protocol.answer import understand
-from coserver_consumer.protocol.markers import IN_PROCESS
-from coserver_consumer.protocol.reply import Reply
-from coserver_consumer.protocol.request import Target
-from coserver_consumer.protocol.request_reply import make_request
-from coserver_consumer.protocol.run_state import RunState
-from coserver_consumer.protocol.unmarked_reply import is_marked
-from coserver_consumer.protocol.wsgi import Application, ask, make_environ
+from coserver_consumer.protocol.request import Request
+from coserver_consumer.protocol.wsgi import Application
 from coserver_consumer.runtime.logs import zope_logs
 from coserver_consumer.settings.settings import Settings
 
-PAUSE = 0.5  # seconds between two tries to begin a job whose earlier run is still at work
-UNREADABLE = NotTried(obstacle=Obstacle.ZODB, reason="The ZODB can't be read; Zope's log says why.")
+AT_WORK_PAUSE_S = 0.5  # between two tries to begin a job whose earlier run is still at work
 
 
 class ZodbTransport:
@@ -57,26 +50,22 @@ class ZodbTransport:
             if self._application is None:
                 self._application = _start(self._settings, self._zope_conf)
 
-    def send(self, job: Job, request: Job) -> Outcome:
-        """Have Zope publish the job's request in this thread; return what its answer means.
-
-        Zope is handed the job as it was claimed, whatever its request looks like.
-        """
+    def send(self, job: Job, request: Request) -> Outcome:
+        """Have Zope publish the job's request in this thread; return how the attempt has ended."""
         self.open()
-        target = make_request(request)
         while True:
-            reply = self._publish(target, job)
-            outcome = understand(job, reply) if _is_of_run(reply, job) else UNREADABLE
+            outcome = self._publish(job, request)
             if isinstance(outcome, NotTried) and outcome.obstacle is Obstacle.AT_WORK:
-                time.sleep(PAUSE)  # another thread of this process is at an earlier run
+                time.sleep(AT_WORK_PAUSE_S)  # another thread of this process is at an earlier run
                 continue
             return outcome
 
-    def _publish(self, target: Target, job: Job) -> Reply:
-        url = self._settings.zope_url[0]
-        environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
+    def _publish(self, job: Job, request: Request) -> Outcome:
+        from collective.coserver.embedded.publish import publish
+
+        url, limit = self._settings.zope_url[0], self._settings.max_result
         try:
-            return ask(self._published, environ, max_body=self._settings.max_result)
+            return publish(self._published, job, request, server_url=url, max_body=limit)
         finally:
             _clear_thread()
 
@@ -123,13 +112,6 @@ class ZodbTransport:
         if self._application is None:
             raise ZopeUnavailable("Zope has to be opened before jobs can be sent to it.")
         return self._application
-
-
-def _is_of_run(reply: Reply, job: Job) -> bool:
-    """Return False if Zope didn't come so far that it knew of the run: its ZODB can't be read."""
-    from collective.coserver.publication.inflight import runs
-
-    return is_marked(reply, job.key) or runs.state(job.key) is not RunState.UNKNOWN
 
 
 def _start(settings: Settings, zope_conf: Path) -> Application:

@@ -19,7 +19,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol import signing
-from coserver_consumer.protocol.request import make_target
+from coserver_consumer.protocol.request import make_request
 
 TITLE = 200  # characters of a path or name that stands for a title
 
@@ -59,7 +59,7 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
     settings = get_settings()
     store.check_job(job, max_payload=settings.max_payload)
     if work.task == "view":
-        require_readable(make_target(job))  # raises for what its consumer couldn't ask
+        require_readable(make_request(job))  # raises for what its consumer couldn't ask
     return signing.sign(job, settings.secret_text)
 
 

@@ -8,7 +8,7 @@ from ZPublisher import HTTPRequest
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import describe
-from coserver_consumer.protocol.request import FORM_METHODS, Target
+from coserver_consumer.protocol.request import FORM_METHODS, Request
 
 # What Zope takes for a form whose fields are in one line; also a body of which nothing is said.
 LINES = ("", "application/x-www-form-urlencoded", "application/x-url-encoded")
@@ -16,16 +16,16 @@ PARTS = "multipart/form-data"
 INSTEAD = "pass the path or UID of what holds the data"
 
 
-def require_readable(target: Target) -> None:
+def require_readable(request: Request) -> None:
     """Raise ``InvalidJob`` for a form that Zope would answer with 400, in each attempt."""
-    if target.body is None or target.method not in FORM_METHODS:
+    if request.body is None or request.method not in FORM_METHODS:
         return
-    said = next((v for name, v in target.headers.items() if name.lower() == "content-type"), "")
+    said = next((v for name, v in request.headers.items() if name.lower() == "content-type"), "")
     kind = said.partition(";")[0].strip().lower()
-    if kind in LINES and len(target.body) > read_limit():
+    if kind in LINES and len(request.body) > read_limit():
         what = f"a form ({kind})" if kind else "a body without a media type, which is a form"
-        raise too_long(what, len(target.body))
-    if kind == PARTS and (fault := _find_fault(target, said)):
+        raise too_long(what, len(request.body))
+    if kind == PARTS and (fault := _find_fault(request, said)):
         raise InvalidJob(f"Zope can't read the payload as {kind}: {fault}. Mend it, or {INSTEAD}.")
 
 
@@ -45,11 +45,11 @@ def too_long(what: str, size: int) -> InvalidJob:
     )
 
 
-def _find_fault(target: Target, kind: str) -> str | None:
+def _find_fault(request: Request, kind: str) -> str | None:
     """Return what Zope says of a form in parts, whose files it keeps on disk; None if it reads."""
     try:
         HTTPRequest.ZopeFieldStorage(
-            BytesIO(target.body or b""), {"REQUEST_METHOD": target.method, "CONTENT_TYPE": kind}
+            BytesIO(request.body or b""), {"REQUEST_METHOD": request.method, "CONTENT_TYPE": kind}
         )
     except Exception as error:  # noqa: BLE001  whatever it is, it would be the attempt's
         return describe(error)

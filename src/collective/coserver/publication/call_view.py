@@ -17,7 +17,7 @@ from collective.coserver.functions.calls import read_arguments, write
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.identity.site import find_site
-from collective.coserver.publication.failure import judge_function
+from collective.coserver.publication.judgement import judge_function_error
 from collective.coserver.publication.refusal import NotAdmitted, Refused, refuse
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed
@@ -46,7 +46,7 @@ class Call(BrowserView):
             raise  # the job ends itself, or the publisher begins the request again
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
-            refuse(self.request, Refused(500, judge_function(error, job)))
+            refuse(self.request, Refused(500, judge_function_error(error, job)))
         admitted.returned = Completed(result=fit(result, get_settings().max_result - MARGIN))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
         return dump_outcome(admitted.returned)

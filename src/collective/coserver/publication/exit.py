@@ -15,7 +15,8 @@ from zope.publisher.interfaces import EndRequestEvent
 
 from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import refuse_ended
-from collective.coserver.publication.failure import tell_failure, to_failure
+from collective.coserver.publication.judgement import judge_error
+from collective.coserver.publication.refusal import refuse_failed
 from collective.coserver.publication.run import find_run, was_completed
 
 
@@ -35,4 +36,4 @@ def answer_exit(event: Any) -> None:
     error = sys.exception()
     if error is None or error is run.handled or isinstance(error, Exception):
         return
-    tell_failure(request, job, to_failure(error, job, request), status=500)
+    refuse_failed(request, job, judge_error(error, job, request), status=500)

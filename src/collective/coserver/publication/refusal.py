@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 from zExceptions import HTTPException
 
 from collective.coserver.database.settings import get_settings
+from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Snoozed
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
+
+logger = logging.getLogger("collective.coserver")
+
+ERRORS = range(400, 600)  # statuses
+LONGEST_LINE = 1_000  # characters of a line in the log
 
 
 class Refused(HTTPException):
@@ -40,3 +47,15 @@ def refuse(request: Any, refusal: Refused) -> NoReturn:
     """
     request.environ["x-wsgiorg.throw_errors"] = True
     raise refusal
+
+
+def refuse_failed(request: Any, job: Job, failure: Failed | NotTried, *, status: int) -> NoReturn:
+    """Answer with the failure, and log it with the job's id."""
+    why = failure.error if isinstance(failure, Failed) else failure.reason
+    logger.error("Job %s (%s), attempt %s: %s", job.id, _line(job.name), job.attempt, _line(why))
+    refuse(request, Refused(status if status in ERRORS else 500, failure))
+
+
+def _line(text: str) -> str:
+    """Return the text as one line that isn't too long for a log."""
+    return " ".join(text.split())[:LONGEST_LINE]

@@ -13,7 +13,7 @@ from collective.coserver.identity.request_job import has_ending
 from collective.coserver.publication.inflight import runs
 from coserver_consumer.model.indoubt import run_mark
 from coserver_consumer.model.job import Job, RunKey
-from coserver_consumer.protocol.markers import ENDED
+from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.run_state import RunState
 
 NAME = "_coserver_run"
@@ -46,7 +46,7 @@ def was_called(request: Any) -> bool:
 
 def was_completed(request: Any, noted: RunRequest) -> bool:
     """Return True if the request's commit has completed the run."""
-    return bool(request.response.getHeader(ENDED) == run_mark(*noted.key))
+    return bool(request.response.getHeader(COMPLETED_RUN) == run_mark(*noted.key))
 
 
 @adapter(IPubAfterTraversal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from AccessControl import getSecurityManager
@@ -13,40 +13,36 @@ from ZPublisher.httpexceptions import HTTPExceptionHandler
 from ZPublisher.WSGIPublisher import publish_module
 
 from collective.coserver.database.settings import get_settings
+from collective.coserver.embedded.publish import publish
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Outcome
-from coserver_consumer.protocol.answer import understand
-from coserver_consumer.protocol.markers import IN_PROCESS
-from coserver_consumer.protocol.request_reply import make_request
-from coserver_consumer.protocol.wsgi import ask, make_environ
+from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.tasks import call, xmlrpc
 
 
 def run_view(current: CurrentJob) -> Outcome:
     """Run a job of the task ``view``."""
-    return _send(current.job, current.job)
+    return _run(current.job, make_request)
 
 
 def run_call(current: CurrentJob) -> Outcome:
     """Run a job of the task ``call``."""
-    return _send(current.job, call.as_request(current.job))
+    return _run(current.job, call.as_request)
 
 
 def run_xmlrpc(current: CurrentJob) -> Outcome:
     """Run a job of the task ``xmlrpc``."""
-    return _send(current.job, xmlrpc.as_request(current.job))
+    return _run(current.job, xmlrpc.as_request)
 
 
-def _send(job: Job, request: Job) -> Outcome:
-    """Have Zope run the job, and return what its answer means."""
-    settings = get_settings()
+def _run(job: Job, as_request: Callable[[Job], Request]) -> Outcome:
+    """Have Zope run the job by the request that is made of it; return how that has ended."""
     url = (job.origin or {}).get("server_url") or _current_address()
-    target = make_request(_without_host(request))
-    environ = make_environ(target, server_url=url) | {IN_PROCESS: job}
+    request = as_request(_without_host(job))
+    application, limit = HTTPExceptionHandler(publish_module), get_settings().max_result
     with _keeping_state():
-        reply = ask(HTTPExceptionHandler(publish_module), environ, max_body=settings.max_result)
-    return understand(job, reply)
+        return publish(application, job, request, server_url=url, max_body=limit)
 
 
 def _current_address() -> str:
