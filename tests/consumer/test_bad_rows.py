@@ -87,7 +87,7 @@ class Life:
     def tick(self) -> None:
         """Do what the loops beside the claimer do between two claims."""
         ask, most = self.read, self.settings.max_rescues
-        self.database.write(store.wake)
+        self.database.write(store.make_due_ready)
         ask(store.has_dead)
         self.database.write(lambda c: store.rescue(c, max_rescues=most, limit=1000))
         rescue_from(self.database, self.settings, [SOMEBODY])

@@ -20,7 +20,7 @@ def make_scheduler(database: Database, *, wake: Callable[[], None]) -> Loop:
 
     def tick() -> float | None:
         number = database.write(
-            lambda connection: store.wake(connection, limit=JOBS_PER_TRANSACTION)
+            lambda connection: store.make_due_ready(connection, limit=JOBS_PER_TRANSACTION)
         )
         if number:
             wake()

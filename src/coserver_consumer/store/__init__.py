@@ -15,7 +15,7 @@ from coserver_consumer.store.claim.limits import (
     remove_limit,
     set_limit,
 )
-from coserver_consumer.store.claim.prefetched import begin, set_aside
+from coserver_consumer.store.claim.prefetched import begin_prefetched, note_prefetched
 from coserver_consumer.store.claim.snapshot import Snapshot, read_snapshot
 from coserver_consumer.store.claim.watermark import Cursors, reuse_seconds
 from coserver_consumer.store.database.address import show_address
@@ -68,6 +68,7 @@ from coserver_consumer.store.finish.dependents import refuse_twins
 from coserver_consumer.store.finish.effects import complete, hold_running, lose, revoke, vote
 from coserver_consumer.store.finish.finish import finish
 from coserver_consumer.store.finish.indoubt import find_dropped, find_unresolved, still_asks
+from coserver_consumer.store.maintain.due import make_due_ready
 from coserver_consumer.store.maintain.leases import (
     ConsumerInfo,
     Heartbeat,
@@ -88,7 +89,7 @@ from coserver_consumer.store.maintain.partitions import (
 from coserver_consumer.store.maintain.prune import prune
 from coserver_consumer.store.maintain.trial import try_to_write
 from coserver_consumer.store.maintain.unroutable import fail_unroutable
-from coserver_consumer.store.manage.control import cancel, report, retry, wake
+from coserver_consumer.store.manage.control import cancel, report, retry
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
 from coserver_consumer.store.manage.queries import (
     NEWEST,
@@ -147,7 +148,7 @@ __all__ = [
     "add_queues",
     "agree",
     "attempts",
-    "begin",
+    "begin_prefetched",
     "borrow",
     "can_listen",
     "can_notify",
@@ -196,9 +197,11 @@ __all__ = [
     "lines",
     "listen",
     "lose",
+    "make_due_ready",
     "make_partitions",
     "may_make_partitions",
     "name_outage",
+    "note_prefetched",
     "notify",
     "now",
     "open_engine",
@@ -221,7 +224,6 @@ __all__ = [
     "retry",
     "reuse_seconds",
     "revoke",
-    "set_aside",
     "set_limit",
     "set_max_running",
     "set_rate",
@@ -235,6 +237,5 @@ __all__ = [
     "upgrade",
     "vote",
     "wait_for_notification",
-    "wake",
     "write",
 ]

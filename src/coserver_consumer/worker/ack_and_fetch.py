@@ -86,7 +86,7 @@ class Rounds:
             twins = store.refuse_twins(connection, claimed)
             claimed = [job for job in claimed if job.key not in twins]
             unstarted = {job.key for job in claimed[wanted.idle :] if _needs_start(job)}
-            store.set_aside(connection, [key.job_id for key in unstarted])
+            store.note_prefetched(connection, [key.job_id for key in unstarted])
             return Round(ours, claimed, unstarted, orphans, twins)
 
         done = self._database.write(work)

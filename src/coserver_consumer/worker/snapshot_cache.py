@@ -57,5 +57,5 @@ class SnapshotCache:
         snapshot = self.read(connection)
         if not snapshot.is_due:
             return snapshot
-        store.wake(connection)
+        store.make_due_ready(connection)
         return self.read(connection)

@@ -240,7 +240,9 @@ class Worker:
     def _write_start(self, run: Run) -> None:
         """Have the store note that the run begins; stop it if it isn't ours any more."""
         try:
-            if not self._database.write(lambda connection: store.begin(connection, run.key)):
+            if not self._database.write(
+                lambda connection: store.begin_prefetched(connection, run.key)
+            ):
                 self.in_flight.cancel([run.key])
         except Exception:  # noqa: BLE001  at worst a rescue isn't counted
             return

@@ -84,7 +84,7 @@ def read_snapshot(connection: Connection) -> Any:
 
 def list_all_keys(connection: Connection) -> Any:
     """List the limit keys that jobs wait with."""
-    return list_keys(connection, "default", behind="", limit=64)
+    return list_keys(connection, "default", after="", limit=64)
 
 
 READY = NewJob(task="t")
@@ -108,7 +108,10 @@ QUESTIONS = {
         },
     ),
     "jobs of another queue": (ELSEWHERE, {"a snapshot": read_snapshot, "a claim": claim}),
-    "jobs that are due later": (LATER, {"a snapshot": read_snapshot, "what is due": store.wake}),
+    "jobs that are due later": (
+        LATER,
+        {"a snapshot": read_snapshot, "what is due": store.make_due_ready},
+    ),
     "jobs with a limit": (
         LIMITED,
         {"a snapshot": read_snapshot, "the keys that jobs wait with": list_all_keys},

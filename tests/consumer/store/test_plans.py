@@ -245,14 +245,14 @@ QUESTIONS = {
     "a heartbeat": lambda c, _, __: store.heartbeat(c, new_id()),
     "whom to rescue": lambda c, _, __: store.has_dead(c),
     "a rescue": lambda c, _, __: store.rescue(c),
-    "what is due": lambda c, _, __: store.wake(c),
+    "what is due": lambda c, _, __: store.make_due_ready(c),
     "what is too old": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
     "what is too old and lies apart": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
     "nothing that is too old": lambda c, _, __: store.prune(c, older_than=86_400),
     "what a consumer would find": lambda c, _, __: store.read_snapshot(
         c, ["default", "other"], capabilities=["x"]
     ),
-    "the keys that jobs wait with": lambda c, _, __: list_keys(c, "default", behind="", limit=64),
+    "the keys that jobs wait with": lambda c, _, __: list_keys(c, "default", after="", limit=64),
     "what runs": lambda c, _, __: store.count_running(c),
     "who waits for a job": lambda c, parent, _: settle(c, {parent: State.COMPLETED}),
     "what a job waits for": lambda c, _, child: store.parents(c, child),

@@ -182,7 +182,7 @@ class QueueClaim:
         return jobs
 
     def _find_keys(self) -> Iterator[list[str]]:
-        """Yield the keys that jobs wait with, those behind the one served last first."""
+        """Yield the keys that jobs wait with, those after the one served last first."""
         keys = self._walk_keys()
         for _ in range(MAX_PAGES):
             page = list(islice(keys, KEYS_PER_PAGE))
@@ -201,8 +201,8 @@ class QueueClaim:
                 yield from (key for key in page if key not in seen)
                 seen.update(page)
 
-    def _list_keys(self, behind: str) -> list[str]:
-        return list_keys(self._connection, self._queue.name, behind=behind, limit=KEYS_PER_PAGE)
+    def _list_keys(self, after: str) -> list[str]:
+        return list_keys(self._connection, self._queue.name, after=after, limit=KEYS_PER_PAGE)
 
     def _take(self, key: str, limit: int, *, start: Position = BEGINNING) -> list[Job]:
         return take(

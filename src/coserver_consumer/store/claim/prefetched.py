@@ -1,4 +1,4 @@
-"""Jobs that a consumer has claimed ahead of the time at which one of its threads begins them.
+"""Prefetched jobs: a consumer has claimed them, and none of its threads has begun them yet.
 
 Most of them need nothing of this: what is short and harmless may be taken for begun. It matters
 for a job with a timeout, which counts from the beginning, and for one whose consumer has died
@@ -18,16 +18,16 @@ from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import is_state
 
 
-def set_aside(connection: Connection, job_ids: Collection[str]) -> None:
+def note_prefetched(connection: Connection, job_ids: Collection[str]) -> None:
     """Note that these jobs, which this transaction has claimed, aren't begun yet."""
     if not job_ids:
         return
-    aside = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
-    connection.execute(aside.values(started_at=None, deadline_at=None))
+    prefetched = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
+    connection.execute(prefetched.values(started_at=None, deadline_at=None))
 
 
-def begin(connection: Connection, key: RunKey) -> bool:
-    """Note that a job that was set aside begins now; return False if the run isn't current.
+def begin_prefetched(connection: Connection, key: RunKey) -> bool:
+    """Note that a prefetched job begins now; return False if the run isn't current.
 
     The deadline of one that is to be killed stays as it is: it says so.
     """

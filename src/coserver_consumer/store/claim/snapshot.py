@@ -19,7 +19,7 @@ from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import by_index, is_state
-from coserver_consumer.store.schema.loose_scan import Values
+from coserver_consumer.store.schema.loose_scan import READY_QUEUES, LooseIndexScan
 from coserver_consumer.store.schema.rows import split_names
 
 QUEUES_PER_STATEMENT = 50  # more take long to plan, and SQLite takes 500 parts
@@ -102,7 +102,7 @@ def _read_many(
 ) -> Snapshot:
     """Ask in full about those queues only that have ready jobs, some at a time."""
     rules = _read_rules(connection)
-    ready = set(_READY.all(connection))
+    ready = set(READY_QUEUES.all(connection))
     asked = [name for name in queues if name in ready] or list(queues[:1])
     parts = [
         _read_some(connection, asked[first : first + QUEUES_PER_STATEMENT], capabilities, starts)
@@ -235,8 +235,7 @@ def _find_requirements(connection: Connection, capabilities: Sequence[str]) -> t
     return tuple(text for text in asked if set(split_names(text)) <= set(capabilities))
 
 
-_READY = Values(tables.job.c.queue, "coserver_job_claim", is_state(State.READY))
-_REQUIREMENTS = Values(
+_REQUIREMENTS = LooseIndexScan(
     tables.job.c.requires,
     "coserver_job_requires",
     is_state(State.READY),

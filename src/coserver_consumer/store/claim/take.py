@@ -14,7 +14,7 @@ from coserver_consumer.store.database.statement import Statement, is_one_of, par
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import by_index, count_up, is_state, locked
-from coserver_consumer.store.schema.loose_scan import Values
+from coserver_consumer.store.schema.loose_scan import LooseIndexScan
 from coserver_consumer.store.schema.rows import live_columns, to_job
 
 Position = tuple[int, str]  # rank and id of a job
@@ -47,7 +47,7 @@ def take(
     return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
 
 
-_KEYS = Values(
+_KEYS = LooseIndexScan(
     tables.job.c.limit_key,
     "coserver_job_claim",
     is_state(State.READY),
@@ -60,9 +60,9 @@ def position_of(job: Job) -> Position:
     return job.run_at - job.priority * tables.MINUTE, job.id
 
 
-def list_keys(connection: Connection, queue: str, *, behind: str, limit: int) -> list[str]:
-    """Return the concurrency keys that jobs of the queue wait with, in order, behind this one."""
-    return _KEYS.behind(connection, behind, limit=limit, queue=queue)
+def list_keys(connection: Connection, queue: str, *, after: str, limit: int) -> list[str]:
+    """Return the next concurrency keys after this one that jobs of the queue wait with."""
+    return _KEYS.after(connection, after, limit=limit, queue=queue)
 
 
 def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) -> list[Job]:

@@ -124,8 +124,8 @@ def rescue(
     """Take up to ``limit`` jobs back from consumers without a heartbeat for ``dead_after`` seconds.
 
     A job gets a new run, so that its old attempt can't end it, and the attempt isn't counted. At
-    its ``max_rescues``-th rescue it fails: it seems to kill its consumers. One that was set aside
-    and never begun can't have done that.
+    its ``max_rescues``-th rescue it fails: it seems to kill its consumers. One that was
+    prefetched and never begun can't have done that.
     """
     dead = _is_dead(dead_after)
     alive = sa.select(tables.consumer.c.id).where(~dead)

@@ -1,9 +1,9 @@
-"""Jobs that would wait for ever, since no consumer serves a queue of that name."""
+"""Unroutable jobs, which would wait for ever since no consumer serves a queue of that name."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -14,13 +14,14 @@ from coserver_consumer.store.manage.queues import queues
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import is_state, lock
+from coserver_consumer.store.schema.loose_scan import READY_QUEUES
 
-UNKNOWN_FOR_S = 60.0  # at least; a consumer that starts makes the queues known that it serves
+UNROUTABLE_AFTER_S = 60.0  # a consumer that starts makes the queues known that it serves
 MAX_NAMES = 20  # of queues in an error text
 
 
 def fail_unroutable(
-    connection: Connection, *, older_than: float = UNKNOWN_FOR_S, limit: int = 1000
+    connection: Connection, *, older_than: float = UNROUTABLE_AFTER_S, limit: int = 1000
 ) -> dict[str, list[str]]:
     """Fail up to ``limit`` ready jobs whose queue is unknown, with a text that says what to do.
 
@@ -29,7 +30,7 @@ def fail_unroutable(
     """
     failed: dict[str, list[str]] = {}
     left = limit
-    for name in list(_ready_queues(connection)):
+    for name in list(READY_QUEUES.all(connection)):
         ids = _find_unroutable(connection, name, older_than, left) if left else []
         if ids:
             error = explain_unknown_queue(name, queues(connection))
@@ -50,20 +51,8 @@ def explain_unknown_queue(name: str, known: Sequence[str]) -> str:
     )
 
 
-def _ready_queues(connection: Connection) -> Iterator[str]:
-    """Yield the queues that have ready jobs, by one look into the claim's index for each."""
-    job = tables.job.c
-    first = sa.select(sa.func.min(job.queue)).where(is_state(State.READY))
-    seen: set[str] = set()
-    name = connection.execute(first).scalar()
-    while name is not None and name not in seen:  # bytes that aren't text are read as other ones
-        yield name
-        seen.add(name)
-        name = connection.execute(first.where(job.queue > name)).scalar()
-
-
 def _find_unroutable(connection: Connection, name: str, older_than: float, limit: int) -> list[str]:
-    """Return the ids of the queue's ready jobs, none if it is known.
+    """Return the ids of the queue's ready jobs, none if the queue is known.
 
     The database compares the names: MariaDB holds `Mail` and `mail` for the same, also in a claim.
     """

@@ -108,22 +108,6 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
     return connection.execute(statement).rowcount == 1
 
 
-def wake(connection: Connection, *, limit: int = 1000) -> int:
-    """Make the scheduled jobs ready whose time has come, the oldest first; return how many."""
-    job = tables.job.c
-    due = (
-        sa.select(job.id)
-        .where(is_state(State.SCHEDULED), job.run_at <= Now())
-        .order_by(job.run_at)
-        .limit(limit)
-    )
-    ids = lock(connection, due, skip=True).scalars().all()
-    if ids:
-        woken = sa.update(tables.job).where(job.id.in_(ids))
-        connection.execute(woken.values(state=State.READY.value))
-    return len(ids)
-
-
 def _lock(connection: Connection, job_id: str) -> State:
     """Return the job's state, its row lock if it is live."""
     if is_id(job_id):

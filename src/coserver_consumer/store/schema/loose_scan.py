@@ -1,28 +1,29 @@
-"""Which values the live jobs have in a column: a few of which each may be that of many jobs.
+"""Loose index scans: which values the live jobs have in a column.
 
-The search goes from one value to the next in an index, so that many jobs of a value cost no more
-than one.
+They are few, and each may be that of many jobs. The scan goes from one value to the next in an
+index, so that many jobs of a value cost no more than one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from coserver_consumer.model.job import State
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.fragments import by_index
+from coserver_consumer.store.schema.fragments import by_index, is_state
 
-PAGE = 64  # values that are asked for at once
+VALUES_PER_STATEMENT = 64
 
 
-class Values:
-    """The values of a text column among the jobs that fulfil conditions.
+class LooseIndexScan:
+    """Finds the values of a text column among the jobs that fulfil conditions.
 
     ``index`` has the columns that the conditions name, and then the column itself.
     """
@@ -34,17 +35,8 @@ class Values:
         self._index = index
         self._conditions = conditions
         self._first = Statement(self._build_first)
-        self._go = Statement(self._build_walk)
-        self._read = Statement(self._build_read)
-
-    def behind(
-        self, connection: Connection, value: str, *, limit: int, **parameters: Any
-    ) -> list[str]:
-        """Return up to ``limit`` values behind this one, in the database's order."""
-        if find_family(connection) is Family.MYSQL:
-            return list(islice(self._walk(connection, value, limit, parameters), limit))
-        found = self._go.execute(connection, behind=value, limit=limit, **parameters)
-        return [value for value in found.scalars() if value is not None]
+        self._walk = Statement(self._build_walk)
+        self._page = Statement(self._build_page)
 
     def all(self, connection: Connection, **parameters: Any) -> Iterator[str]:
         """Yield all values, in the database's order; there may be an empty one."""
@@ -53,9 +45,22 @@ class Values:
         while page and seen.isdisjoint(page):  # bytes that aren't text are read as other ones
             yield from page
             seen.update(page)
-            page = self.behind(connection, page[-1], limit=PAGE, **parameters)
+            page = self.after(connection, page[-1], limit=VALUES_PER_STATEMENT, **parameters)
 
-    def _walk(
+    def after(
+        self, connection: Connection, value: str, *, limit: int, **parameters: Any
+    ) -> list[str]:
+        """Return the next values after this one, up to ``limit``, in the database's order."""
+        match family := find_family(connection):
+            case Family.SQLITE | Family.POSTGRESQL:
+                found = self._walk.execute(connection, after=value, limit=limit, **parameters)
+                return [value for value in found.scalars() if value is not None]
+            case Family.MYSQL:
+                return list(islice(self._read_pages(connection, value, limit, parameters), limit))
+            case _:
+                assert_never(family)
+
+    def _read_pages(
         self, connection: Connection, value: str, limit: int, parameters: dict[str, Any]
     ) -> Iterator[str]:
         """Yield the values, a statement for so many jobs after another.
@@ -69,23 +74,23 @@ class Values:
     def _read_page(
         self, connection: Connection, value: str, limit: int, parameters: dict[str, Any]
     ) -> Sequence[str]:
-        found = self._read.execute(connection, behind=value, limit=limit, **parameters)
+        found = self._page.execute(connection, after=value, limit=limit, **parameters)
         return found.scalars().all()
 
     def _build_first(self, family: Family) -> sa.Executable:
         return self._in_order(family).limit(1)
 
-    def _build_read(self, family: Family) -> sa.Executable:
-        behind = self._column > parameter("behind", type_=self._column.type)
-        return self._in_order(family, behind).limit(parameter("limit", type_=sa.Integer))
+    def _build_page(self, family: Family) -> sa.Executable:
+        after = self._column > parameter("after", type_=self._column.type)
+        return self._in_order(family, after).limit(parameter("limit", type_=sa.Integer))
 
     def _in_order(self, family: Family, *more: sa.ColumnElement[bool]) -> sa.Select[str]:
         query = sa.select(self._column).where(*self._conditions, *more).order_by(self._column)
         return by_index(family, query, self._index)
 
     def _build_walk(self, _family: Family) -> sa.Executable:
-        behind = parameter("behind", type_=self._column.type)
-        first = sa.select(self._next(behind).label("value")).cte("found", recursive=True)
+        after = parameter("after", type_=self._column.type)
+        first = sa.select(self._next(after).label("value")).cte("found", recursive=True)
         following = sa.select(self._next(first.c.value)).where(first.c.value.is_not(None))
         found = first.union_all(following)
         return sa.select(found.c.value).limit(parameter("limit", type_=sa.Integer))
@@ -97,3 +102,6 @@ class Values:
             .correlate_except(tables.job)
             .scalar_subquery()
         )
+
+
+READY_QUEUES = LooseIndexScan(tables.job.c.queue, "coserver_job_claim", is_state(State.READY))

@@ -251,7 +251,7 @@ def test_an_idle_snapshot_says_what_there_is(queue):
     queue.put(delay=0.2)
     assert not read().is_due
     wait_for(lambda: read().is_due, what="the job to be due")
-    queue.wake()
+    queue.make_due_ready()
     assert read().has_work
     assert [each.has_keyless for each in read().queues] == [True, False]
     queue.pause("default")

@@ -78,7 +78,7 @@ def test_a_delayed_job_waits_for_its_time(queue):
     assert job.state is State.SCHEDULED
     assert job.run_at - job.created_at == pytest.approx(60_000_000, abs=1_000_000)
     assert queue.take() == []
-    assert queue.wake() == 0
+    assert queue.make_due_ready() == 0
 
 
 def test_delayed_jobs_may_stand_among_others(queue):
@@ -92,7 +92,7 @@ def test_a_job_is_woken_when_its_time_has_come(queue):
     job_id = queue.put(delay=60)
     with queue.engine.begin() as connection:
         connection.execute(sa.update(tables.job).values(run_at=10**15))
-    assert queue.wake() == 1
+    assert queue.make_due_ready() == 1
     assert [job.id for job in queue.take()] == [job_id]
 
 
