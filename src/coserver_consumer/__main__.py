@@ -1,17 +1,18 @@
 """The program ``coserver``.
 
 A signal may come before the modules are imported that obey it, as at a ``systemctl reload`` right
-behind a ``systemctl restart``. So the first thing done is to hold them; the command releases them.
+behind a ``systemctl restart``. So the first thing done is to block signals; the command unblocks
+them.
 """
 
 from __future__ import annotations
 
-from coserver_consumer.settings import held_signals
+from coserver_consumer.settings import signal_mask
 
 
 def main() -> None:
     """Run the command."""
-    held_signals.hold()
+    signal_mask.block()
     from coserver_consumer.cli import main as command  # which takes a while
 
     command()

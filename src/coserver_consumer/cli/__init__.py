@@ -13,7 +13,7 @@ import click
 from coserver_consumer.cli import standard_output
 from coserver_consumer.cli.access import access_options
 from coserver_consumer.cli.group import LazyGroup
-from coserver_consumer.settings import held_signals
+from coserver_consumer.settings import signal_mask
 
 COMMANDS = {
     "init": "coserver_consumer.cli.schema:init",
@@ -60,6 +60,6 @@ def main(context: click.Context) -> None:
     """
     if context.invoked_subcommand == "run":  # it obeys signals, and writes a log only
         return
-    held_signals.release()
+    signal_mask.unblock()
     if standard_output.is_closed():
         raise click.ClickException("Standard output is closed, so nothing was done.")

@@ -15,7 +15,7 @@ from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.diagnosis.hazards import find_hazards
 from coserver_consumer.processes.signals import obey_signals
 from coserver_consumer.runtime.logs import consumer_logs, log_output
-from coserver_consumer.settings.loading import load_settings_apart
+from coserver_consumer.settings.separate_process import load_settings_apart
 from coserver_consumer.settings.settings import Settings
 
 # --database is an option of every command; a secret would be seen in the list of processes.

@@ -21,7 +21,7 @@ from coserver_consumer.processes.control import (
 )
 from coserver_consumer.processes.process_group import end_group_with
 from coserver_consumer.processes.restart_policy import Exit
-from coserver_consumer.settings import held_signals, python_command
+from coserver_consumer.settings import python_command, signal_mask
 
 MODULE = "coserver_consumer.processes.entry"
 LAST_REPORTS_TIMEOUT_S = 2.0  # to read, after the process has ended, what it had reported
@@ -43,7 +43,7 @@ class Child:
         self.is_ready = self._is_done = False
         self._started_at = self._reported_at = time.monotonic()
         self._receive = receive
-        with held_signals.holding():  # until it can obey them
+        with signal_mask.blocked():  # until it can obey them
             self._process = subprocess.Popen(
                 python_command.command(MODULE),
                 env=python_command.environment(),

@@ -1,7 +1,7 @@
 """Children that a task forks from a worker process: nothing of that process goes on in them.
 
-A fork has copies of all open files and of the thread that called it, which would go on in it as if
-it were the worker: tell the supervisor, and run the jobs that wait.
+A fork has copies of all open files and of the thread that called it. That thread would go on in it
+as if it were the worker's: report to the supervisor, and run the jobs that wait.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ STDERR = 2  # its file descriptor
 
 Attempt = Callable[[CurrentJob], Ending]
 
-_held = threading.local()  # the signals that a thread was blocking before its fork
+_before_fork = threading.local()  # its ``mask``: the signals that the thread was blocking
 
 
 def guard_children(*descriptors: int) -> None:
     """Have each child that is forked from now on find nothing in these files.
 
     Signals do to it what they do to any program: ``multiprocessing`` ends its children by SIGTERM.
-    One that comes before the child could see to that is kept until then: it would be lost, as the
-    handler that it still finds is this process's. None is forked while a line of the log is being
-    written: standard error would be locked in it for ever. The log's own locks are free there.
+    A signal is blocked until the child has seen to that: the handler that it would find before is
+    this process's, and the signal would be lost. No child is forked while a line of the log is
+    being written: standard error would be locked in it for ever. The log's own locks are free in
+    the child.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(
@@ -59,27 +60,27 @@ def end_in_children(attempt: Attempt) -> Attempt:
 
 def _prepare() -> None:
     log_output.lock()
-    _hold_signals()
+    _block_signals()
 
 
 def _go_on() -> None:
-    _release_signals()
+    _restore_signals()
     log_output.unlock()
 
 
-def _hold_signals() -> None:
-    _held.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ours())
+def _block_signals() -> None:
+    _before_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ours())
 
 
-def _release_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _held.before)
+def _restore_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _before_fork.mask)
 
 
 def _begin_as_child(descriptors: tuple[int, ...]) -> None:
     _disconnect(descriptors)
     for number in _ours():
         signal.signal(number, signal.SIG_DFL)
-    _release_signals()
+    _restore_signals()
 
 
 def _ours() -> list[int]:
@@ -94,7 +95,7 @@ def _disconnect(descriptors: tuple[int, ...]) -> None:
 
 
 def _leave(ending: Ending) -> NoReturn:
-    """End, having said why; another thread may have held the lock of ``sys.stderr`` at the fork."""
+    """End and say why, but not by ``sys.stderr``: at the fork another thread may have locked it."""
     with suppress(OSError):
         os.write(STDERR, (ending.traceback or "").encode(errors="backslashreplace"))
     os._exit(1 if ending.error else 0)

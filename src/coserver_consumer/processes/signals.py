@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from coserver_consumer.processes.control import Command, CommandKind
-from coserver_consumer.settings import held_signals
+from coserver_consumer.settings import signal_mask
 
 # SIGBREAK is Ctrl-Break on Windows, which has neither SIGHUP nor SIGUSR1.
 ENDINGS = ("SIGTERM", "SIGINT", "SIGBREAK")
@@ -15,7 +15,7 @@ OTHERS = {"SIGHUP": CommandKind.RELOAD, "SIGUSR1": CommandKind.DUMP}
 
 
 def obey_signals(put: Callable[[Command], None]) -> None:
-    """Have ``put`` called for each signal, also for those that were held until now.
+    """Have ``put`` called for each signal, also for those that were blocked until now.
 
     ``put`` must be safe in a signal handler. The first signal to end drains, the next one stops
     now.
@@ -33,7 +33,7 @@ def obey_signals(put: Callable[[Command], None]) -> None:
 
     for name in (*ENDINGS, *OTHERS):
         _set(name, handle)
-    held_signals.release()
+    signal_mask.unblock()
 
 
 def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
@@ -45,7 +45,7 @@ def leave_signals_to_supervisor(put: Callable[[Command], None]) -> None:
     _set("SIGTERM", drain)
     for name in ("SIGINT", "SIGBREAK", *OTHERS):
         _set(name, _do_nothing)
-    held_signals.release()
+    signal_mask.unblock()
 
 
 def _set(name: str, handler: Callable[[int, FrameType | None], None]) -> None:

@@ -17,6 +17,7 @@ from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.model.job import MOST
 from coserver_consumer.model.options import DAY, MAX_DELAY, MAX_TIMEOUT
 from coserver_consumer.model.retry import Backoff
+from coserver_consumer.settings.named_file import read_named_file
 
 SECRET_LENGTH = 32
 PREFIX = "COSERVER_"  # of the settings in the environment
@@ -228,13 +229,7 @@ def find_file(path: Path | None) -> Path | None:
 
 
 def _read_secret(file: Path) -> str:
-    try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:  # also for a NUL in its name
-        why = error.strerror if isinstance(error, OSError) else "it isn't text"
-        raise ConfigurationError(
-            f"Setting 'secret_file' is wrong: can't read {file}: {why}."
-        ) from None
+    secret = read_named_file(file, "'secret_file'")
     if len(secret) < SECRET_LENGTH:
         raise ConfigurationError(
             f"Setting 'secret_file' is wrong: {file} holds {len(secret)} characters, "

@@ -10,11 +10,8 @@ import pytest
 
 from coserver_consumer import Client, store
 from coserver_consumer.errors import ConfigurationError
-from coserver_consumer.settings.loading import (
-    load_settings,
-    load_settings_apart,
-    load_zope_settings,
-)
+from coserver_consumer.settings.loading import load_settings, load_zope_settings
+from coserver_consumer.settings.separate_process import load_settings_apart
 from coserver_consumer.settings.settings import Settings, is_number
 from coserver_consumer.store.database.address import NOT_IN_ADDRESS
 

@@ -8,7 +8,8 @@ from typing import Any
 from App.config import getConfiguration
 
 from collective.coserver.database.saconfig import find_registered_engine
-from coserver_consumer.settings.loading import Settings, load_zope_settings
+from coserver_consumer.settings.loading import load_zope_settings
+from coserver_consumer.settings.settings import Settings
 
 SECTION = "collective.coserver"  # <product-config collective.coserver>
 

@@ -1,7 +1,8 @@
-"""Signals that wait until somebody can obey them, or for good in a process that is soon over.
+"""Signals that are blocked until somebody can obey them.
 
-A held signal is held in the programs that are started meanwhile, too, from their first instruction
-on. On Windows nothing is held: it has none of these signals but Ctrl-C.
+A blocked signal is blocked in the programs that are started meanwhile, too, from their first
+instruction on; in one that is soon over it stays so. On Windows nothing is blocked: it has none of
+these signals but Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from contextlib import contextmanager
 NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
 
 
-def hold() -> None:
-    """Have these signals wait, for this thread and what it starts, until ``release``."""
+def block() -> None:
+    """Have these signals wait, for this thread and what it starts, until ``unblock``."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, _find())
 
 
-def release() -> None:
+def unblock() -> None:
     """Let them come, also those that have waited."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _find())
 
 
 @contextmanager
-def holding() -> Iterator[None]:
-    """Hold them meanwhile: what is started here never hears one, unless it calls ``release``."""
+def blocked() -> Iterator[None]:
+    """Block them meanwhile: a program that is started here hears none before it unblocks them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
