@@ -26,6 +26,6 @@ def test_the_jobs_of_a_dead_request_are_decided(
     odd = NewJob(task="http")
     nonsense = {"database": "main", "base_tid": -1, "marker": -1}
     store.write(jobs.engine, lambda c: store.stage(c, [odd], batch=new_id(), evidence=nonsense))
-    wait_for(lambda: jobs.get(job.id).state is not State.STAGED, what="a verdict", within=60)
+    wait_for(lambda: jobs.get(job.id).state is not State.STAGED, what="a decision", within=60)
     assert (jobs.get(job.id).state is State.DROPPED) is not commits
-    wait_for(lambda: jobs.get(odd.id).state is State.UNKNOWN, what="a verdict", within=60)
+    wait_for(lambda: jobs.get(odd.id).state is State.UNKNOWN, what="a decision", within=60)

@@ -26,7 +26,7 @@ from coserver_consumer.maintenance.pruner import Pruner
 from coserver_consumer.maintenance.rescuer import rescue_from
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.model.current_job import CurrentJob
-from coserver_consumer.model.indoubt import Finding, Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Fate, Question
 from coserver_consumer.model.job import Job, NewJob, State, is_id, new_id
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
@@ -93,7 +93,7 @@ class Life:
         rescue_from(self.database, self.settings, [SOMEBODY])
         self.database.write(store.fail_unroutable)
         Pruner(self.database, keep_days=30).tick()
-        Resolver(self.database, say_absent, older_than=0, wake=lambda: None).tick()
+        Resolver(self.database, say_aborted, older_than=0, wake=lambda: None).tick()
 
     def are_done(self, good: list[str]) -> bool:
         """True if they are completed, each at its first attempt."""
@@ -147,10 +147,10 @@ class Life:
         return worker, registration
 
 
-def say_absent(questions: list[Question]) -> list[Verdict]:
+def say_aborted(questions: list[Question]) -> list[Decision]:
     """Answer as a Zope would in which none of these transactions ever was."""
     assert all(isinstance(question.evidence, dict) for question in questions)
-    return [Verdict(mark=at.mark, value=at.value, finding=Finding.ABSENT) for at in questions]
+    return [Decision(mark=at.mark, value=at.value, fate=Fate.ABORTED) for at in questions]
 
 
 def note(job: CurrentJob, **arguments: Any) -> int:

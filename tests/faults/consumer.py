@@ -119,7 +119,7 @@ class Consumer:
         """Do as a consumer whose request failed; nothing if the attempt isn't ours any more."""
         backoff = Backoff(base=0.01, cap=0.01)
         ending = lifecycle.conclude(job, Failed(error="in vain"), backoff=backoff)
-        write(lambda connection: store.finish(connection, [ending]))
+        write(lambda connection: store.end_attempts(connection, [ending]))
 
 
 def work(life: Life, job: Job, root: Any) -> None:
@@ -162,7 +162,7 @@ def afterwards(life: Life, job: Job) -> None:
         work(life, job, connection.root())
         commit()
     ending = lifecycle.complete(job)
-    write(lambda sql: store.finish(sql, [ending]))
+    write(lambda sql: store.end_attempts(sql, [ending]))
 
 
 WAYS = {"protocol": by_protocol, "one-phase": in_one_phase, "afterwards": afterwards}

@@ -16,7 +16,7 @@ from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.maintenance.rescuer import make_rescuer
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.maintenance.scheduler import make_scheduler
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration, describe_consumer
@@ -66,7 +66,7 @@ def keep(
 
 
 def _make_resolver(database: Database, db: DB, *, every: float, older_than: float) -> Loop:
-    def ask(questions: Sequence[Question]) -> list[Verdict]:
+    def ask(questions: Sequence[Question]) -> list[Decision]:
         return answer(questions, {"main": db})
 
     resolver = Resolver(database, ask, older_than=older_than, wake=_wake)

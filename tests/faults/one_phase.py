@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from collective.coserver.database.engine import get_engine
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, RunKey, State
+from coserver_consumer.model.job import NewJob, RunKey
 
 
 def join(job: NewJob) -> None:
@@ -26,7 +26,7 @@ def join(job: NewJob) -> None:
 def join_effect(key: RunKey) -> None:
     """End the job with the current transaction."""
     session = _sessions()()
-    store.complete(session.connection(), key, state=State.RUNNING)
+    store.complete_running(session.connection(), key)
     zope.sqlalchemy.mark_changed(session)
 
 

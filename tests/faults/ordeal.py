@@ -129,7 +129,7 @@ class Ordeal:
 
     def _is_resolved(self) -> bool:
         def find(connection: Connection) -> bool:
-            return not store.find_unresolved(connection, older_than=-PATIENCE)
+            return not store.find_in_doubt(connection, older_than=-PATIENCE)
 
         return store.read(self.engine, find)
 

@@ -72,6 +72,6 @@ def ages(ordeal: Ordeal) -> list[float]:
     """Return for how many seconds the open questions have been open."""
 
     def find(connection: Connection) -> list[float]:
-        return [question.age for question in store.find_unresolved(connection, older_than=-1)]
+        return [question.age for question in store.find_in_doubt(connection, older_than=-1)]
 
     return store.read(ordeal.engine, find)

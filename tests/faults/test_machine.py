@@ -30,7 +30,7 @@ from collective.coserver.datamanager.effect import Effect, LostRun
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.maintenance.resolver import Resolver
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.runtime.database import Database
@@ -254,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         """True if the transaction is an attempt that isn't current any more."""
         return self.key is not None and not self.model.is_current(self.key)
 
-    def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
+    def _ask(self, questions: Sequence[Question]) -> list[Decision]:
         return evidence.answer(questions, {"main": self.db})
 
 

@@ -44,8 +44,8 @@ def test_nobody_is_taken_for_dead_between_vote_and_finish(
     doom = Frozen(step="before ZODB tpc_finish", later="before Last.tpc_finish")
     with ordeal.kept(), ordeal.child(produce, doom=doom) as child:
         wait_for(lambda: states(ordeal) == [State.STAGED], what="a staged job")
-        with pytest.raises(AssertionError, match="a verdict"):
-            wait_for(lambda: states(ordeal) != [State.STAGED], what="a verdict", within=1)
+        with pytest.raises(AssertionError, match="a decision"):
+            wait_for(lambda: states(ordeal) != [State.STAGED], what="a decision", within=1)
         child.send(signal.SIGCONT)
         wait_for(lambda: states(ordeal) == [State.READY], what="the job to be ready")
         ordeal.wait_resolved()

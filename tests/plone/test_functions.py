@@ -367,7 +367,7 @@ def test_a_job_without_result_says_why(instance: Instance, site: Any) -> None:
     with pytest.raises(NotDone, match="is ready; it has no result yet"):
         queue.result(job_id)
     failed = Ending(key=instance.claim().key, state=State.FAILED, error="no wind")
-    store.write(instance.jobs.engine, lambda connection: store.finish(connection, [failed]))
+    store.write(instance.jobs.engine, lambda connection: store.end_attempts(connection, [failed]))
     with pytest.raises(DidNotComplete, match="is failed: no wind"):
         queue.result(job_id)
     with pytest.raises(JobNotFound):

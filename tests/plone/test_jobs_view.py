@@ -65,7 +65,7 @@ def fail(instance: Instance, error: str) -> None:
     """Let the only job fail."""
     job = instance.claim()
     ending = lifecycle.fail(job, Failed(error=error))
-    store.write(instance.jobs.engine, lambda connection: store.finish(connection, [ending]))
+    store.write(instance.jobs.engine, lambda connection: store.end_attempts(connection, [ending]))
 
 
 def test_a_manager_sees_everybodys_jobs_the_newest_first(people: Instance) -> None:
@@ -385,7 +385,7 @@ def test_who_may_see_how_a_job_failed(people: Instance) -> None:
     answer = people.queue_and_run(path, login="jane", params={"how": "fail"})
     job = people.jobs.titled(path)[0]
     ending = lifecycle.conclude(job, load_outcome(answer.content), backoff=Backoff(base=60, cap=60))
-    store.write(people.jobs.engine, lambda connection: store.finish(connection, [ending]))
+    store.write(people.jobs.engine, lambda connection: store.end_attempts(connection, [ending]))
     [seen_by_owner], [seen_by_boss] = (
         look(people, login).cssselect(f"tr[data-job='{job.id}']") for login in ("jane", "boss")
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from collective.coserver.evidence import answer
 from coserver_consumer import store
-from coserver_consumer.maintenance.resolver import settle
-from coserver_consumer.model.indoubt import Finding
+from coserver_consumer.maintenance.resolver import apply
+from coserver_consumer.model.indoubt import Fate
 from support.jobs import Jobs
 
 
@@ -57,17 +57,17 @@ def fail_after_everybody() -> Any:
     return at_finish(fail)
 
 
-def settle_all(jobs: Jobs, db: Any) -> list[Finding]:
+def recover_all(jobs: Jobs, db: Any) -> list[Fate]:
     """Ask the ZODB about all that is open, as the resolver does; return what it said."""
-    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
-    verdicts = answer(questions, {"main": db})
-    for verdict in verdicts:
-        store.write(jobs.engine, lambda connection, said=verdict: settle(connection, said))
-    return [verdict.finding for verdict in verdicts]
+    questions = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
+    decisions = answer(questions, {"main": db})
+    for decision in decisions:
+        store.write(jobs.engine, lambda connection, said=decision: apply(connection, said))
+    return [decision.fate for decision in decisions]
 
 
 def drop_all(jobs: Jobs) -> None:
     """End every staged batch as one that never committed."""
-    questions = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
+    questions = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
     for question in questions:
-        store.write(jobs.engine, lambda c, batch=question.value: store.drop(c, batch))
+        store.write(jobs.engine, lambda c, batch=question.value: store.drop_staged(c, batch))

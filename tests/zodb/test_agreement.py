@@ -20,7 +20,7 @@ from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.outcome import Completed
 from support.addon import use_database
 from support.backups import Backup, ZodbHome, back_up_queue
-from support.commits import fail_after_everybody, settle_all
+from support.commits import fail_after_everybody, recover_all
 from support.databases import DATABASES, empty
 from support.jobs import Jobs
 from support.storages import KINDS
@@ -119,7 +119,7 @@ def test_an_older_zodb_runs_no_job_that_it_never_had(
             write(db)
         assert not check(db)
         assert {jobs.get(job_id).state for job_id in lost} == {State.STAGED}
-        settle_all(jobs, db)
+        recover_all(jobs, db)
         assert {jobs.get(job_id).state for job_id in lost} == {State.DROPPED}
         assert {jobs.get(job_id).state for job_id in kept} == {State.READY}
         later = request(db)
@@ -136,7 +136,7 @@ def test_an_older_zodb_loses_what_both_knew(home: ZodbHome, backup: Backup, jobs
     with home.opened() as db:
         write(db)
         assert not check(db)
-        settle_all(jobs, db)
+        recover_all(jobs, db)
         assert jobs.get(lost).state is State.DROPPED
 
 
@@ -155,7 +155,7 @@ def test_a_run_that_was_finishing_is_decided_in_an_older_zodb(
     with home.opened() as db:
         write(db)
         check(db)
-        settle_all(jobs, db)
+        recover_all(jobs, db)
         assert jobs.get(finishing.id).state in (State.READY, State.DROPPED)
 
 

@@ -18,12 +18,12 @@ from collective.coserver.datamanager.effect import Effect, LostRun
 from collective.coserver.evidence.comparison import compare
 from collective.coserver.evidence.zodb import last_tid
 from coserver_consumer import store
-from coserver_consumer.model.indoubt import Finding, Mark
+from coserver_consumer.model.indoubt import Fate, Mark
 from coserver_consumer.model.job import Job, NewJob, State, new_id
 from coserver_consumer.model.lifecycle import Ending, complete
 from coserver_consumer.model.outcome import Completed, Failed
 from support.addon import use_database
-from support.commits import at_finish, drop_all, fail_after_everybody, settle_all
+from support.commits import at_finish, drop_all, fail_after_everybody, recover_all
 from support.databases import DATABASES, empty
 from support.jobs import Jobs
 from support.storages import KINDS, open_db
@@ -100,7 +100,7 @@ def test_a_commit_completes_its_job_with_its_result(jobs: Jobs, db: Any) -> None
     done = jobs.get(job.id)
     assert (done.state, done.result, count(db)) == (State.COMPLETED, {"status": 200}, 1)
     late = Ending(key=job.key, state=State.SCHEDULED, delay=1, error="no answer in time")
-    assert store.write(jobs.engine, lambda c: store.finish(c, [late])) == {job.key}
+    assert store.write(jobs.engine, lambda c: store.end_attempts(c, [late])) == {job.key}
     assert jobs.get(job.id).state is State.COMPLETED
 
 
@@ -154,7 +154,7 @@ def test_a_zombie_cannot_commit(jobs: Jobs, db: Any, writes: bool) -> None:  # n
     with pytest.raises(LostRun, match="given to another consumer"):
         transaction.commit()
     transaction.abort()
-    settle_all(jobs, db)
+    recover_all(jobs, db)
     assert count(db) == 0
     assert not jobs.exists(child) or jobs.get(child).state is State.DROPPED
     assert jobs.get(job.id).state is State.READY
@@ -208,7 +208,7 @@ def test_an_attempt_that_failed_keeps_what_comes_after_it_waiting(jobs: Jobs, db
     child = queue.add("/Plone/@@child", after=[job.id])
     transaction.commit()
     assert jobs.get(child).state is State.BLOCKED
-    store.write(jobs.engine, lambda connection: store.finish(connection, [complete(job)]))
+    store.write(jobs.engine, lambda connection: store.end_attempts(connection, [complete(job)]))
     assert jobs.get(child).state is State.READY
 
 
@@ -221,7 +221,7 @@ def test_a_death_amid_the_end_of_a_parent_is_found_out(jobs: Jobs, db: Any) -> N
     with pytest.raises(RuntimeError):
         transaction.commit()
     transaction.abort()
-    assert settle_all(jobs, db) == [Finding.COMMITTED, Finding.COMMITTED]
+    assert recover_all(jobs, db) == [Fate.COMMITTED, Fate.COMMITTED]
     assert [jobs.get(job.id).state, jobs.get(child).state] == [State.COMPLETED, State.READY]
 
 
@@ -236,7 +236,7 @@ def test_a_death_after_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) 
     transaction.abort()
     assert [jobs.get(job.id).state, jobs.get(child).state] == [State.FINISHING, State.STAGED]
     rescue(jobs)
-    assert settle_all(jobs, db) == [Finding.COMMITTED, Finding.COMMITTED]
+    assert recover_all(jobs, db) == [Fate.COMMITTED, Fate.COMMITTED]
     assert [jobs.get(job.id).state, jobs.get(child).state] == [State.COMPLETED, State.READY]
     assert jobs.get(child).tid is not None
     assert count(db) == 1
@@ -253,7 +253,7 @@ def test_a_death_before_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any)
     with db.transaction() as connection:
         vote["base_tid"] = u64(connection._storage.lastTransaction())
     store.write(jobs.engine, lambda c: store.vote(c, job.key, evidence=vote))
-    assert settle_all(jobs, db) == [Finding.ABSENT]
+    assert recover_all(jobs, db) == [Fate.ABORTED]
     again = jobs.get(job.id)
     assert (again.state, again.run, again.rescues) == (State.READY, job.run + 1, 1)
 
@@ -266,7 +266,7 @@ def test_a_mark_is_that_of_one_run(jobs: Jobs, db: Any) -> None:
     with pytest.raises(RuntimeError):
         transaction.commit()
     transaction.abort()
-    (question,) = store.read(jobs.engine, lambda c: store.find_unresolved(c, older_than=-1))
+    (question,) = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
     assert (question.mark, question.value) == (Mark.RUN, f"{job.id}:{job.run}")
 
 

@@ -13,7 +13,7 @@ from ZODB.utils import u64
 
 from collective.coserver.evidence import answer, tend
 from collective.coserver.evidence.mark import mark
-from coserver_consumer.model.indoubt import Finding, Mark, Question
+from coserver_consumer.model.indoubt import Fate, Mark, Question
 from coserver_consumer.model.job import new_id
 
 
@@ -88,10 +88,10 @@ def _end(manager: Any, *, commits: bool) -> None:
     manager.abort()
 
 
-def find(db, *questions: Question) -> list[Finding]:
+def find(db, *questions: Question) -> list[Fate]:
     """Return the findings in the order of the questions."""
-    verdicts = {verdict.value: verdict for verdict in answer(questions, {"main": db})}
-    return [verdicts[question.value].finding for question in questions]
+    decisions = {decision.value: decision for decision in answer(questions, {"main": db})}
+    return [decisions[question.value].fate for question in questions]
 
 
 def test_a_committed_transaction_is_found_with_its_id(db):
@@ -100,10 +100,10 @@ def test_a_committed_transaction_is_found_with_its_id(db):
     question = write(db)
     last = u64(db.storage.lastTransaction()) if hasattr(db.storage, "ping") else None
     write(db)
-    (verdict,) = answer([question], {"main": db})
-    assert verdict.finding is Finding.COMMITTED
-    assert verdict.tid > question.evidence["base_tid"]
-    assert last is None or verdict.tid == last
+    (decision,) = answer([question], {"main": db})
+    assert decision.fate is Fate.COMMITTED
+    assert decision.tid > question.evidence["base_tid"]
+    assert last is None or decision.tid == last
 
 
 def test_an_aborted_transaction_is_absent(db):
@@ -111,11 +111,11 @@ def test_an_aborted_transaction_is_absent(db):
     write(db)
     aborted = write(db, commits=False)
     committed = write(db)
-    assert find(db, aborted, committed) == [Finding.ABSENT, Finding.COMMITTED]
+    assert find(db, aborted, committed) == [Fate.ABORTED, Fate.COMMITTED]
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_verdict_waits_for_who_has_voted(db, fails):
+def test_a_decision_waits_for_who_has_voted(db, fails):
     """While a transaction stands between vote and finish, nobody may call it absent."""
     write(db)
     pause, results = Pause(), []
@@ -138,7 +138,7 @@ def test_a_verdict_waits_for_who_has_voted(db, fails):
     producer.join(30)
     resolver.join(60)
     connection.close()
-    assert results == [Finding.ABSENT if fails else Finding.COMMITTED]
+    assert results == [Fate.ABORTED if fails else Fate.COMMITTED]
 
 
 def _commit_quietly(manager: Any) -> None:
@@ -157,9 +157,9 @@ def test_packed_evidence_is_lost_and_never_a_guess(db):
     write(db)
     findings = find(db, aborted, committed)
     assert findings in (
-        [Finding.LOST, Finding.LOST],
-        [Finding.LOST, Finding.COMMITTED],
-        [Finding.ABSENT, Finding.COMMITTED],  # this storage's pack took no evidence away
+        [Fate.PACKED, Fate.PACKED],
+        [Fate.PACKED, Fate.COMMITTED],
+        [Fate.ABORTED, Fate.COMMITTED],  # this storage's pack took no evidence away
     )
 
 
@@ -169,7 +169,7 @@ def test_a_pack_that_takes_evidence_away_is_noticed(packing):
     aborted = write(packing, commits=False)
     write(packing)
     packing.pack(time.time() + 1)
-    assert find(packing, aborted) == [Finding.LOST]
+    assert find(packing, aborted) == [Fate.PACKED]
 
 
 def test_evidence_after_a_pack_is_good_again(db):
@@ -179,13 +179,13 @@ def test_evidence_after_a_pack_is_good_again(db):
     tend({"main": db})
     write(db)
     aborted, committed = write(db, commits=False), write(db)
-    assert find(db, aborted, committed) == [Finding.ABSENT, Finding.COMMITTED]
+    assert find(db, aborted, committed) == [Fate.ABORTED, Fate.COMMITTED]
 
 
 def test_a_question_without_evidence_is_lost(db):
     """Some other program wrote the row."""
     question = Question(mark=Mark.BATCH, value="x", evidence={"database": "main"})
-    assert find(db, question) == [Finding.NOWHERE]
+    assert find(db, question) == [Fate.UNTRACEABLE]
 
 
 def test_a_database_that_is_not_mounted_here_is_not_answered_for(db):
@@ -197,13 +197,13 @@ def test_a_database_that_is_not_mounted_here_is_not_answered_for(db):
 def test_the_first_marked_transaction_of_all_may_abort(db):
     """What its evidence hangs on is there before it."""
     aborted = write(db, commits=False)
-    assert find(db, aborted) == [Finding.ABSENT]
+    assert find(db, aborted) == [Fate.ABORTED]
 
 
 def test_the_first_marked_transaction_of_all_may_commit(db):
     """Also when the next one aborts."""
     committed = write(db)
-    assert find(db, committed, write(db, commits=False)) == [Finding.COMMITTED, Finding.ABSENT]
+    assert find(db, committed, write(db, commits=False)) == [Fate.COMMITTED, Fate.ABORTED]
 
 
 NONSENSE = [
@@ -223,13 +223,13 @@ NONSENSE = [
 
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=str)
 def test_nonsense_is_answered_by_itself(db, nonsense):
-    """Whatever a row says of its evidence, the others of the same round get their verdicts."""
+    """Whatever a row says of its evidence, the others of the same round get their decisions."""
     write(db)
     aborted, committed = write(db, commits=False), write(db)
     odd = Question(mark=Mark.BATCH, value="odd", evidence={"database": "main"} | nonsense)
     found, *others = find(db, odd, aborted, committed)
-    assert found in (Finding.NOWHERE, Finding.LOST)
-    assert others == [Finding.ABSENT, Finding.COMMITTED]
+    assert found in (Fate.UNTRACEABLE, Fate.PACKED)
+    assert others == [Fate.ABORTED, Fate.COMMITTED]
 
 
 def test_a_base_that_is_yet_to_come_is_nobodys(db):
@@ -239,7 +239,7 @@ def test_a_base_that_is_yet_to_come_is_nobodys(db):
     committed = write(db)
     evidence = write(db).evidence | {"base_tid": ahead, "witness": 2**62, "marker": 2**62}
     late = Question(mark=Mark.BATCH, value="late", evidence=evidence)
-    assert find(db, late, committed) == [Finding.LOST, Finding.COMMITTED]
+    assert find(db, late, committed) == [Fate.PACKED, Fate.COMMITTED]
 
 
 @pytest.mark.parametrize("name", [None, 7, ["main"], {"main": 1}, "\0"])
@@ -247,8 +247,8 @@ def test_a_database_whose_name_is_nonsense_is_not_answered_for(db, name):
     """It is somebody else's, if anybody's; the others are answered."""
     odd = Question(mark=Mark.BATCH, value="odd", evidence={"database": name, "base_tid": 1})
     committed = write(db)
-    [verdict] = answer([odd, committed], {"main": db})
-    assert (verdict.value, verdict.finding) == (committed.value, Finding.COMMITTED)
+    [decision] = answer([odd, committed], {"main": db})
+    assert (decision.value, decision.fate) == (committed.value, Fate.COMMITTED)
 
 
 def test_what_others_write_into_a_transaction_is_theirs(db):
@@ -263,7 +263,7 @@ def test_what_others_write_into_a_transaction_is_theirs(db):
     manager.get().setExtendedInfo("coserver-run", ["not", "ours"])
     manager.commit()
     connection.close()
-    assert find(db, first, write(db)) == [Finding.ABSENT, Finding.COMMITTED]
+    assert find(db, first, write(db)) == [Fate.ABORTED, Fate.COMMITTED]
 
 
 def test_another_object_under_the_oid_of_a_marker_is_no_mark(marking):
@@ -271,4 +271,4 @@ def test_another_object_under_the_oid_of_a_marker_is_no_mark(marking):
     mine, others = write(marking), write(marking)
     evidence = others.evidence | {"marker": mine.evidence["marker"]}
     mixed = Question(mark=Mark.BATCH, value=others.value, evidence=evidence)
-    assert find(marking, mixed) == [Finding.ABSENT]
+    assert find(marking, mixed) == [Fate.ABORTED]

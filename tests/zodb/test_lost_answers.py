@@ -23,7 +23,7 @@ from coserver_consumer.model.job import State, new_id
 from coserver_consumer.store.schema import tables
 from demo.ports import HOST
 from support.addon import use_database
-from support.commits import at_vote, settle_all
+from support.commits import at_vote, recover_all
 from support.databases import only_on
 from support.jobs import Jobs
 from support.line import Line
@@ -80,7 +80,7 @@ def test_a_request_happens_twice_if_zeos_answer_is_lost(
             served.result()
         threads.submit(serve).result()
         assert count() == 2
-        settle_all(Jobs(engine), near)
+        recover_all(Jobs(engine), near)
         assert list_states(engine) == [State.READY, State.READY]
 
 

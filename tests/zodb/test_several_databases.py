@@ -13,7 +13,7 @@ from ZODB.FileStorage import FileStorage
 
 from collective.coserver import queue
 from collective.coserver.evidence import answer
-from coserver_consumer.model.indoubt import Finding, Mark, Question
+from coserver_consumer.model.indoubt import Fate, Mark, Question
 from support.addon import use_database
 from support.jobs import Jobs
 
@@ -51,5 +51,5 @@ def test_the_evidence_is_in_a_database_that_was_written(
     job = jobs.get(job_id)
     assert job.evidence["database"] in written
     question = Question(mark=Mark.BATCH, value=job.batch, evidence=job.evidence)
-    (verdict,) = answer([question], databases)
-    assert (verdict.finding, verdict.tid) == (Finding.COMMITTED, job.tid)
+    (decision,) = answer([question], databases)
+    assert (decision.fate, decision.tid) == (Fate.COMMITTED, job.tid)

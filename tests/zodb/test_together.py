@@ -13,12 +13,12 @@ from ZODB import DB
 
 from collective.coserver import queue
 from coserver_consumer import store
-from coserver_consumer.model.indoubt import Finding
+from coserver_consumer.model.indoubt import Fate
 from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.model.workflow import Group
 from support.addon import use_database
-from support.commits import at_finish, drop_all, fail_after_everybody, settle_all
+from support.commits import at_finish, drop_all, fail_after_everybody, recover_all
 from support.jobs import Jobs
 from support.storages import open_db
 
@@ -63,7 +63,7 @@ def run(jobs: Jobs) -> list[str]:
         taken = store.claim(
             connection, consumer=new_id(), queues=["default"], tasks=["view"], limit=1
         )
-        store.finish(connection, [complete(job) for job in taken])
+        store.end_attempts(connection, [complete(job) for job in taken])
         return taken
 
     ran: list[str] = []
@@ -96,7 +96,7 @@ def test_a_group_of_a_process_that_died_after_the_commit_runs_in_order(jobs: Job
         transaction.commit()
     transaction.abort()
     assert states(jobs, group) == [STAGED] * 4
-    assert settle_all(jobs, db) == [Finding.COMMITTED]
+    assert recover_all(jobs, db) == [Fate.COMMITTED]
     require_order(jobs, group)
 
 
@@ -108,7 +108,7 @@ def test_a_group_of_a_transaction_that_never_committed_never_runs(jobs: Jobs, db
     with pytest.raises(RuntimeError, match="vetoed"):
         transaction.commit()
     transaction.abort()
-    assert settle_all(jobs, db) == [Finding.ABSENT]
+    assert recover_all(jobs, db) == [Fate.ABORTED]
     assert states(jobs, group) == [State.DROPPED] * 4
     assert run(jobs) == []
 

@@ -119,7 +119,7 @@ def rescue_from(
             conclude(job, overran(job), backoff=settings.backoff, policy=policy(job.task))
             for job in late
         ]
-        store.finish(connection, endings)
+        store.end_attempts(connection, endings)
         return store.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
 
     _log(database.write(work))

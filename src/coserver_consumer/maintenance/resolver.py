@@ -1,4 +1,4 @@
-"""The resolver: finds out what became of jobs whose process died around a commit.
+"""The resolver: recovers jobs whose transaction is in doubt, since its process died.
 
 A request that died between its vote and its end leaves its jobs staged; a job that died there is
 left finishing. The ZODB knows whether the transaction committed, and Zope's side of coserver asks
@@ -15,16 +15,16 @@ from sqlalchemy import Connection
 
 from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable, StoreUnavailable
-from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict, read_run_mark
+from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 
 RECHECK_EVERY_S = 3600.0  # what was dropped is asked again, in case somebody was very slow
-MAX_QUESTION_AGE_S = 86_400.0  # until then it is asked again: other Zopes may have its ZODB
+MAX_IN_DOUBT_S = 86_400.0  # until then it is asked again: other Zopes may have its ZODB
 
-Ask = Callable[[Sequence[Question]], list[Verdict]]
+Ask = Callable[[Sequence[Question]], list[Decision]]
 
 
 def make_resolver(database: Database, ask: Ask, *, every: float, wake: Callable[[], None]) -> Loop:
@@ -53,15 +53,15 @@ class Resolver:
         evidence hangs on.
         """
         is_recheck = time.monotonic() >= self._next_recheck
-        questions = self._find_unresolved()
+        questions = self._find_in_doubt()
         if not questions and not is_recheck:
             return
         try:
-            self._resolve(questions + (self._find_dropped() if is_recheck else []))
+            self._recover(questions + (self._find_dropped() if is_recheck else []))
             while questions:
-                questions = self._find_unresolved(behind=questions[-1])
+                questions = self._find_in_doubt(behind=questions[-1])
                 if questions:
-                    self._resolve(questions)
+                    self._recover(questions)
         except EvidenceUnavailable as error:
             self._complain(str(error) if questions else "")
             return
@@ -69,93 +69,83 @@ class Resolver:
         if is_recheck:
             self._next_recheck = time.monotonic() + RECHECK_EVERY_S
 
-    def _find_unresolved(self, *, behind: Question | None = None) -> list[Question]:
+    def _find_in_doubt(self, *, behind: Question | None = None) -> list[Question]:
         """Return the next page of questions, those behind the one given."""
 
         def find(connection: Connection) -> list[Question]:
-            return store.find_unresolved(connection, older_than=self._older_than, behind=behind)
+            return store.find_in_doubt(connection, older_than=self._older_than, behind=behind)
 
         return self._database.write(find)
 
     def _find_dropped(self) -> list[Question]:
         return self._database.write(store.find_dropped)
 
-    def _resolve(self, questions: Sequence[Question]) -> None:
-        """Ask, and write what is told; what stays open for a day is nowhere to be found."""
-        verdicts = {(verdict.mark, verdict.value): verdict for verdict in self._ask(questions)}
+    def _recover(self, questions: Sequence[Question]) -> None:
+        """Ask, and apply the decisions; what stays in doubt for a day can't be traced."""
+        decisions = {(each.mark, each.value): each for each in self._ask(questions)}
         for question in questions:
-            verdict = verdicts.get((question.mark, question.value))
-            if verdict is not None or question.age > MAX_QUESTION_AGE_S:
-                self._settle(question, verdict or _nowhere(question))
+            decision = decisions.get((question.mark, question.value))
+            if decision is not None or question.age > MAX_IN_DOUBT_S:
+                self._apply(question, decision or question.decide(Fate.UNTRACEABLE))
 
-    def _settle(self, question: Question, verdict: Verdict) -> None:
-        """Write what follows; a verdict that can't be written keeps no other back."""
+    def _apply(self, question: Question, decision: Decision) -> None:
+        """Write what follows; a decision that can't be written keeps no other back."""
 
         def work(connection: Connection) -> int:
-            is_told = verdict.finding in (Finding.COMMITTED, Finding.ABSENT)
-            if not is_told and not store.still_asks(connection, question):
+            is_known = decision.fate in (Fate.COMMITTED, Fate.ABORTED)
+            if not is_known and not store.still_asks(connection, question):
                 return 0
-            return settle(connection, verdict)
+            return apply(connection, decision)
 
         try:
             number = self._database.write(work)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  what Zope said is somebody else's text
-            recovery_logs.resolution_refused(verdict, error)
+            recovery_logs.decision_refused(decision, error)
             return
         if number:
-            recovery_logs.resolved(verdict, number)
+            recovery_logs.recovered(decision, number)
             self._wake()
 
     def _complain(self, complaint: str) -> None:
         """Say once what is wrong, not at every tick."""
         if complaint and complaint != self._complaint:
-            recovery_logs.unresolved(complaint)
+            recovery_logs.recovery_waits(complaint)
         self._complaint = complaint
 
 
-def _nowhere(question: Question) -> Verdict:
-    return Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)
-
-
-def settle(connection: Connection, verdict: Verdict) -> int:
-    """Write what follows from a verdict; return how many jobs it changed."""
-    match verdict.mark:
+def apply(connection: Connection, decision: Decision) -> int:
+    """Write what follows from a decision; return how many jobs that changed."""
+    match decision.mark:
         case Mark.BATCH:
-            return _settle_batch(connection, verdict)
+            return _apply_to_batch(connection, decision)
         case Mark.RUN:
-            key = read_run_mark(verdict.value)
-            if key is None:
-                return 0
-            return int(_settle_run(connection, verdict.finding, RunKey(*key)))
+            key = read_run_mark(decision.value)
+            return 0 if key is None else int(_apply_to_run(connection, decision, RunKey(*key)))
         case _:
-            assert_never(verdict.mark)
+            assert_never(decision.mark)
 
 
-def _settle_batch(connection: Connection, verdict: Verdict) -> int:
-    match verdict.finding:
-        case Finding.COMMITTED:
-            return store.promote(connection, verdict.value, tid=verdict.tid)
-        case Finding.ABSENT:
-            return store.drop(connection, verdict.value)
-        case Finding.LOST:
-            return store.forsake(connection, verdict.value)
-        case Finding.NOWHERE:
-            return store.forsake(connection, verdict.value, why=store.NOWHERE)
+def _apply_to_batch(connection: Connection, decision: Decision) -> int:
+    match decision.fate:
+        case Fate.COMMITTED:
+            return store.promote(connection, decision.value, tid=decision.tid)
+        case Fate.ABORTED:
+            return store.drop_staged(connection, decision.value)
+        case Fate.PACKED | Fate.UNTRACEABLE:
+            return store.abandon_staged(connection, decision.value, fate=decision.fate)
         case _:
-            assert_never(verdict.finding)
+            assert_never(decision.fate)
 
 
-def _settle_run(connection: Connection, finding: Finding, key: RunKey) -> bool:
-    match finding:
-        case Finding.COMMITTED:
-            return store.complete(connection, key)
-        case Finding.ABSENT:
-            return store.revoke(connection, key)
-        case Finding.LOST:
-            return store.lose(connection, key)
-        case Finding.NOWHERE:
-            return store.lose(connection, key, why=store.NOWHERE)
+def _apply_to_run(connection: Connection, decision: Decision, key: RunKey) -> bool:
+    match decision.fate:
+        case Fate.COMMITTED:
+            return store.complete_finishing(connection, key)
+        case Fate.ABORTED:
+            return store.requeue_finishing(connection, key)
+        case Fate.PACKED | Fate.UNTRACEABLE:
+            return store.abandon_finishing(connection, key, fate=decision.fate)
         case _:
-            assert_never(finding)
+            assert_never(decision.fate)

@@ -1,4 +1,7 @@
-"""Questions to the ZODB about transactions whose process died, and the answers to them."""
+"""In-doubt transactions: their process died around the commit, and only the ZODB knows their fate.
+
+Recovery asks the ZODB a question for each and writes what follows from the decision.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,24 @@ class Mark(StrEnum):
     RUN = "coserver-run"  # it is the effect of a job; the value is ``run_mark``
 
 
-class Finding(StrEnum):
-    """What the ZODB says of a transaction."""
+class Fate(StrEnum):
+    """What became of a transaction, as the ZODB tells it."""
 
     COMMITTED = "committed"
-    ABSENT = "absent"  # it never committed, and never will
-    LOST = "lost"  # the evidence was packed away
-    NOWHERE = "nowhere"  # nothing says where to look
+    ABORTED = "aborted"  # it never committed, and never will
+    PACKED = "packed"  # the evidence was packed away
+    UNTRACEABLE = "untraceable"  # nothing says where to look
+
+    @property
+    def why(self) -> str:
+        """Why nobody can tell more, as a part of a sentence."""
+        return _WHY.get(self, "")
+
+
+_WHY = {
+    Fate.PACKED: "the ZODB was packed, or restored from a backup, meanwhile",
+    Fate.UNTRACEABLE: "its row names no ZODB that could be looked at",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +47,7 @@ class Question:
     on storages that keep no metadata ``marker`` and ``witness`` (oids as numbers).
 
     ``job_id`` and ``created_at`` are those of a job that depends on it, and ``age`` is for how many
-    seconds it has been open.
+    seconds it has been in doubt.
     """
 
     mark: Mark
@@ -43,14 +57,18 @@ class Question:
     created_at: int = 0
     age: float = 0.0
 
+    def decide(self, fate: Fate, tid: int | None = None) -> Decision:
+        """Return the decision on this transaction."""
+        return Decision(mark=self.mark, value=self.value, fate=fate, tid=tid)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The answer. ``tid`` is the transaction's id as a number, if it is known."""
+class Decision:
+    """The answer to a question. ``tid`` is the transaction's id as a number, if it is known."""
 
     mark: Mark
     value: str
-    finding: Finding
+    fate: Fate
     tid: int | None = None
 
 

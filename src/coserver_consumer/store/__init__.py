@@ -49,10 +49,9 @@ from coserver_consumer.store.enqueue.enqueue import (
     stage,
 )
 from coserver_consumer.store.enqueue.staging import (
-    NOWHERE,
+    abandon_staged,
     add_all,
-    drop,
-    forsake,
+    drop_staged,
     promote,
     promote_staged,
 )
@@ -60,14 +59,25 @@ from coserver_consumer.store.finish.agreement import (
     Origin,
     agree,
     complete_found,
-    doubt,
     find_agreed,
     rebase,
+    restage_lost,
 )
 from coserver_consumer.store.finish.dependents import refuse_twins
-from coserver_consumer.store.finish.effects import complete, hold_running, lose, revoke, vote
-from coserver_consumer.store.finish.finish import finish
-from coserver_consumer.store.finish.indoubt import find_dropped, find_unresolved, still_asks
+from coserver_consumer.store.finish.effects import (
+    complete_finishing,
+    complete_running,
+    lock_running,
+    vote,
+)
+from coserver_consumer.store.finish.finish import end_attempts
+from coserver_consumer.store.finish.indoubt import (
+    abandon_finishing,
+    find_dropped,
+    find_in_doubt,
+    still_asks,
+)
+from coserver_consumer.store.finish.requeue import requeue_finishing
 from coserver_consumer.store.maintain.due import make_due_ready
 from coserver_consumer.store.maintain.leases import (
     ConsumerInfo,
@@ -124,7 +134,6 @@ from coserver_consumer.store.schema.upgrade import check_schema, upgrade
 __all__ = [
     "MAX_PAYLOAD",
     "NEWEST",
-    "NOWHERE",
     "SECOND",
     "AttemptError",
     "Claimer",
@@ -140,6 +149,8 @@ __all__ = [
     "Rescue",
     "Snapshot",
     "Timeouts",
+    "abandon_finishing",
+    "abandon_staged",
     "add",
     "add_all",
     "add_line",
@@ -158,8 +169,9 @@ __all__ = [
     "check_size_of_row",
     "claim",
     "claim_from",
-    "complete",
+    "complete_finishing",
     "complete_found",
+    "complete_running",
     "consumers",
     "count",
     "count_ahead",
@@ -167,27 +179,24 @@ __all__ = [
     "count_starts",
     "counts",
     "describe",
-    "doubt",
-    "drop",
     "drop_old_partition",
+    "drop_staged",
     "each_by_itself",
+    "end_attempts",
     "fail_unroutable",
     "find",
     "find_agreed",
     "find_dropped",
     "find_id",
+    "find_in_doubt",
     "find_limit",
     "find_running",
-    "find_unresolved",
-    "finish",
-    "forsake",
     "get",
     "get_merged",
     "has_dead",
     "has_partitions",
     "heartbeat",
     "held",
-    "hold_running",
     "is_one_statement",
     "is_outage",
     "is_refusal",
@@ -196,7 +205,7 @@ __all__ = [
     "limits",
     "lines",
     "listen",
-    "lose",
+    "lock_running",
     "make_due_ready",
     "make_partitions",
     "may_make_partitions",
@@ -219,11 +228,12 @@ __all__ = [
     "register",
     "remove_limit",
     "report",
+    "requeue_finishing",
     "rescue",
     "rescue_from",
+    "restage_lost",
     "retry",
     "reuse_seconds",
-    "revoke",
     "set_limit",
     "set_max_running",
     "set_rate",

@@ -80,7 +80,7 @@ class Rounds:
             written = [result.ending for result in results if result.ending.is_written]
             told = [result.ending for result in results if not result.ending.is_written]
             endings = told + [release(job) for job in orphans]
-            ours = store.finish(connection, endings, max_result=self._max_result)
+            ours = store.end_attempts(connection, endings, max_result=self._max_result)
             ours |= {ending.key for ending in written}
             claimed = self._claim(connection, wanted) if wanted.number else []
             twins = store.refuse_twins(connection, claimed)
@@ -98,7 +98,7 @@ class Rounds:
         """Tell one ending; return None if the database refuses it as it is."""
         try:
             ours = self._database.write(
-                lambda connection: store.finish(connection, [result.ending])
+                lambda connection: store.end_attempts(connection, [result.ending])
             )
         except StoreUnavailable:
             raise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from coserver_consumer.model.errors import EvidenceUnavailable, ZopeUnavailable
-from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 from coserver_consumer.zope.service import Services
 
 SERVICE = "/@@coserver-evidence"
@@ -20,8 +20,8 @@ class HttpEvidence:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
-        """Return the verdicts that Zope can give; raise ``EvidenceUnavailable``."""
+    def ask(self, questions: Sequence[Question]) -> list[Decision]:
+        """Return the decisions that Zope can give; raise ``EvidenceUnavailable``."""
         body = json.dumps([asdict(question) for question in questions]).encode()
         try:
             reply = self._services.ask_any(SERVICE, body, timeout=TIMEOUT)
@@ -29,12 +29,12 @@ class HttpEvidence:
             raise EvidenceUnavailable(
                 f"{error} What became of requests that died is found out when it answers."
             ) from error
-        return _read_verdicts(reply.body)
+        return _read_decisions(reply.body)
 
 
-def _read_verdicts(said: bytes) -> list[Verdict]:
+def _read_decisions(said: bytes) -> list[Decision]:
     try:
-        return [_to_verdict(verdict) for verdict in json.loads(said)]
+        return [_to_decision(each) for each in json.loads(said)]
     except (ValueError, TypeError, KeyError) as error:
         raise EvidenceUnavailable(
             f"What Zope says of dead requests can't be read ({error!r}): are both of the same "
@@ -42,11 +42,11 @@ def _read_verdicts(said: bytes) -> list[Verdict]:
         ) from error
 
 
-def _to_verdict(said: dict[str, str | int | None]) -> Verdict:
+def _to_decision(said: dict[str, str | int | None]) -> Decision:
     tid = said["tid"]
-    return Verdict(
+    return Decision(
         mark=Mark(str(said["mark"])),
         value=str(said["value"]),
-        finding=Finding(str(said["finding"])),
+        fate=Fate(str(said["fate"])),
         tid=None if tid is None else int(tid),
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from coserver_consumer.model import exception_text
 from coserver_consumer.model.errors import ConfigurationError
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.transport import Transport
 
@@ -34,7 +34,7 @@ class InProcess(Transport, Protocol):
     def check(self) -> bool:
         """Find out whether the ZODB is there; return True if that has changed."""
 
-    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
+    def ask(self, questions: Sequence[Question]) -> list[Decision]:
         """Return what became of transactions; raise ``EvidenceUnavailable``."""
 
 

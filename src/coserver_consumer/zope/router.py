@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import Request
@@ -65,7 +65,7 @@ class Zope:
         """Tell Zope instances to stop these runs; wait until none is at work, so long at most."""
         self._http.stop(keys, within=within)
 
-    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
+    def ask(self, questions: Sequence[Question]) -> list[Decision]:
         """Return what became of transactions whose process died; raise ``EvidenceUnavailable``."""
         return (self._zodb or self._evidence).ask(questions)
 

@@ -125,7 +125,7 @@ def test_the_timeline_shows_each_attempt_with_its_error(sqlite_url, sqlite_clien
             connection, consumer=NO_SUCH_JOB, queues=["default"], tasks=["test"], limit=1
         )
         failure = Failed(error="no wind", traceback="Traceback: line 1")
-        store.finish(connection, [retry(job, failure, 600)])
+        store.end_attempts(connection, [retry(job, failure, 600)])
 
     store.write(engine, fail)
     engine.dispose()

@@ -32,7 +32,7 @@ def end(engine):
         tasks = ["http", "test"]
         queues = store.queues(connection)
         jobs = store.claim(connection, consumer=CONSUMER, queues=queues, tasks=tasks, limit=1000)
-        store.finish(connection, [how(job) for job in jobs])
+        store.end_attempts(connection, [how(job) for job in jobs])
 
     return lambda how: store.write(engine, lambda connection: work(connection, how))
 

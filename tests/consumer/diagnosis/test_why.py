@@ -112,7 +112,7 @@ def test_it_is_for_later(put, why, act, take):
     assert why(put(delay=10_800)).endswith(", in 3 h.")
     job_id = put()
     [job] = take()
-    act(store.finish, [retry(job, Failed(error="no ship\nat all"), 600)])
+    act(store.end_attempts, [retry(job, Failed(error="no ship\nat all"), 600)])
     assert why(job_id).startswith("Attempt 1 failed (no ship); it is tried again at ")
 
 
@@ -122,7 +122,7 @@ def test_it_waits_for_another(put, why, act, take):
     child = put(after=(parent, other))
     assert why(child) == f"It waits for job {parent}, which is ready, and for 1 other."
     first, _ = take()
-    act(store.finish, [fail(first, Failed(error="no"))])
+    act(store.end_attempts, [fail(first, Failed(error="no"))])
     assert why(child) == (
         f"It waits for job {parent}, which failed, and for 1 other: "
         "run that one again, or cancel this one."
@@ -136,10 +136,10 @@ def test_it_runs_or_has_ended(put, why, act, take):
     assert why(job_id) == "It is running on crew for 0 s, attempt 1."
     act(store.vote, job.key, evidence={})
     assert why(job_id) == "It has done its work, which is being committed to the ZODB."
-    act(store.complete, job.key, None)
+    act(store.complete_finishing, job.key, None)
     assert why(job_id).startswith("It isn't waiting: it was completed at 2")
     failed = put()
-    act(store.finish, [fail(job, Failed(error="no")) for job in take()])
+    act(store.end_attempts, [fail(job, Failed(error="no")) for job in take()])
     assert why(failed).endswith(": no.")
     with pytest.raises(JobNotFound):
         why(new_id())
@@ -151,4 +151,4 @@ def test_every_state_has_a_sentence(put, why, act, take):
     act(store.stage, [job], batch=new_id(), evidence={})
     assert act(store.get, job.id).state is State.STAGED
     assert why(job.id).startswith("The request that queued it hasn't finished")
-    act(store.finish, [complete(each) for each in take()])
+    act(store.end_attempts, [complete(each) for each in take()])

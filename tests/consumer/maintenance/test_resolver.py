@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.maintenance.resolver import Resolver
-from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.store.schema import tables
@@ -45,18 +45,18 @@ def get(engine, job_id: str):
 
 
 class Zodb:
-    """Answers every question with one finding, or not at all; counts the calls."""
+    """Answers every question with one fate, or not at all; counts the calls."""
 
-    def __init__(self, finding: Finding | None) -> None:
-        self.finding = finding
+    def __init__(self, fate: Fate | None) -> None:
+        self.fate = fate
         self.calls = 0
 
     def ask(self, questions):
         self.calls += 1
-        if self.finding is None:
+        if self.fate is None:
             raise EvidenceUnavailable("Zope doesn't answer.")
         return [
-            Verdict(mark=question.mark, value=question.value, finding=self.finding, tid=5)
+            Decision(mark=question.mark, value=question.value, fate=self.fate, tid=5)
             for question in questions
         ]
 
@@ -67,29 +67,29 @@ def make_resolver(engine, zodb: Zodb, *, older_than: float = -1) -> Resolver:
 
 
 @pytest.mark.parametrize(
-    ("finding", "state"),
+    ("fate", "state"),
     [
-        (Finding.COMMITTED, State.READY),
-        (Finding.ABSENT, State.DROPPED),
-        (Finding.LOST, State.UNKNOWN),
+        (Fate.COMMITTED, State.READY),
+        (Fate.ABORTED, State.DROPPED),
+        (Fate.PACKED, State.UNKNOWN),
     ],
 )
-def test_a_batch_becomes_what_the_zodb_says(engine, batch, finding, state):
+def test_a_batch_becomes_what_the_zodb_says(engine, batch, fate, state):
     """Ready, dropped, or left to an operator; never a guess."""
-    make_resolver(engine, Zodb(finding)).tick()
+    make_resolver(engine, Zodb(fate)).tick()
     assert store.read(engine, store.counts) == {"default": {state: 1}}
 
 
 def test_what_is_young_is_left_to_its_producer(engine, batch):
     """Most batches are staged for a millisecond."""
-    zodb = Zodb(Finding.ABSENT)
+    zodb = Zodb(Fate.ABORTED)
     make_resolver(engine, zodb, older_than=60).tick()
     assert store.read(engine, store.counts) == {"default": {State.STAGED: 1}}
 
 
 def test_an_idle_round_asks_nobody(engine):
     """After its first call to Zope, which tends the evidence, there is one SELECT a tick."""
-    zodb = Zodb(Finding.ABSENT)
+    zodb = Zodb(Fate.ABORTED)
     resolver = make_resolver(engine, zodb)
     for _ in range(3):
         resolver.tick()
@@ -104,15 +104,15 @@ def test_without_zope_nothing_is_decided_and_it_is_said_once(engine, batch, capl
     resolver.tick()
     resolver.tick()
     assert [record.message for record in caplog.records] == ["Zope doesn't answer."]
-    zodb.finding = Finding.COMMITTED
+    zodb.fate = Fate.COMMITTED
     resolver.tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
 
 
 def test_a_dropped_batch_is_looked_at_again(engine, batch):
     """Somebody was very slow: at the next second look its transaction is there."""
-    make_resolver(engine, Zodb(Finding.ABSENT)).tick()
-    make_resolver(engine, Zodb(Finding.COMMITTED)).tick()
+    make_resolver(engine, Zodb(Fate.ABORTED)).tick()
+    make_resolver(engine, Zodb(Fate.COMMITTED)).tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
 
 
@@ -120,20 +120,20 @@ def test_an_answer_to_what_nobody_has_asked_changes_nothing(engine, batch):
     """What Zope says is somebody else's text."""
 
     def ask(questions):
-        odd = [Verdict(mark=mark, value="\0", finding=Finding.ABSENT) for mark in Mark]
-        return odd + Zodb(Finding.COMMITTED).ask(questions)
+        odd = [Decision(mark=mark, value="\0", fate=Fate.ABORTED) for mark in Mark]
+        return odd + Zodb(Fate.COMMITTED).ask(questions)
 
     Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
     assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
 
 
-def test_a_verdict_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
+def test_a_decision_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
     """No transaction has such a number."""
     odd = stage(engine, batch=new_id(), evidence={"database": "main", "base_tid": 1}, age=60)
 
     def ask(questions):
-        verdicts = Zodb(Finding.COMMITTED).ask(questions)
-        return [replace(said, tid=2**70 if said.value != batch else 5) for said in verdicts]
+        decisions = Zodb(Fate.COMMITTED).ask(questions)
+        return [replace(said, tid=2**70 if said.value != batch else 5) for said in decisions]
 
     Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
     assert get(engine, odd).state is State.STAGED
@@ -148,7 +148,7 @@ def test_an_answer_that_is_out_of_date_is_no_reason_to_give_up(engine):
 
     def ask(questions):
         store.write(engine, lambda c: store.rebase(c, "main", lambda tid: False, base=40))
-        return Zodb(Finding.LOST).ask(questions)
+        return Zodb(Fate.PACKED).ask(questions)
 
     resolver = Resolver(Database(engine), ask, older_than=-1, wake=lambda: None)
     resolver.tick()
@@ -176,7 +176,7 @@ def test_zope_is_told_no_more_than_where_to_look(engine):
     """A row may hold megabytes."""
     evidence = {"database": "main", "base_tid": 1, "more": "x" * 10_000, "marker": ["x" * 10_000]}
     stage(engine, batch=new_id(), evidence=evidence)
-    (question,) = store.read(engine, lambda c: store.find_unresolved(c, older_than=-1))
+    (question,) = store.read(engine, lambda c: store.find_in_doubt(c, older_than=-1))
     assert question.evidence == {"database": "main", "base_tid": 1}
 
 
@@ -189,7 +189,7 @@ def test_what_stays_open_stands_in_nobodys_way(engine):
 
     def find(connection: Connection) -> list[Question]:
         behind = found[-1] if found else None
-        return store.find_unresolved(connection, older_than=-1, behind=behind, limit=2)
+        return store.find_in_doubt(connection, older_than=-1, behind=behind, limit=2)
 
     while portion := store.read(engine, find):
         found += portion

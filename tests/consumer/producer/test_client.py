@@ -135,7 +135,7 @@ def run(engine):
 
     def work(connection, end):
         [job] = store.claim(connection, consumer=new_id(), queues=["default"], tasks=["x"], limit=1)
-        store.finish(connection, [end(job)])
+        store.end_attempts(connection, [end(job)])
 
     return lambda end: store.write(engine, lambda connection: work(connection, end))
 

@@ -74,7 +74,7 @@ def claim(connection: Connection) -> list[Any]:
 
 def claim_and_finish(connection: Connection) -> Any:
     """Do what a consumer's round does."""
-    return store.finish(connection, [complete(job) for job in claim(connection)])
+    return store.end_attempts(connection, [complete(job) for job in claim(connection)])
 
 
 def read_snapshot(connection: Connection) -> Any:
@@ -103,7 +103,7 @@ QUESTIONS = {
             "a round": claim_and_finish,
             "a heartbeat": lambda connection: store.heartbeat(connection, new_id()),
             "whom to rescue": store.has_dead,
-            "what is open": store.find_unresolved,
+            "what is open": store.find_in_doubt,
             "what runs": store.count_running,
         },
     ),

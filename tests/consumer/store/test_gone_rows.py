@@ -60,7 +60,7 @@ def test_a_claim_does_not_visit_the_rows_that_are_gone(engine: Engine, waiting: 
     """Neither before the first job that waits nor behind the last one."""
     add(engine, GONE)
     gone = store.write(engine, claim)
-    store.write(engine, lambda connection: store.finish(connection, map(complete, gone)))
+    store.write(engine, lambda connection: store.end_attempts(connection, map(complete, gone)))
     add(engine, waiting)
     claimed: list[Any] = []
     assert 0 < count_pages(engine, lambda c: claimed.extend(claim(c))) < GONE

@@ -19,7 +19,7 @@ from coserver_consumer.model.lifecycle import complete, retry
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.store.claim.take import list_keys
 from coserver_consumer.store.enqueue.unique_keys import find_recent
-from coserver_consumer.store.finish.dependents import settle
+from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.maintain.partitions import DAY, first_id
 from coserver_consumer.store.schema import tables
 from support.databases import only_on
@@ -126,7 +126,7 @@ def fill(engine: Engine) -> None:
 def test_the_resolver_reads_an_index(engine: Engine) -> None:
     """Idle, its round is this one statement, and the jobs that wait don't slow it."""
     fill(engine)
-    plan = explain(engine, store.find_unresolved)
+    plan = explain(engine, store.find_in_doubt)
     assert "coserver_job_unresolved" in plan
 
 
@@ -225,8 +225,8 @@ def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None
     """Do what a round of a consumer does."""
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": limit}
     jobs = store.claim(connection, **claimed)
-    store.finish(connection, [complete(job) for job in jobs[1:]])
-    store.finish(connection, [retry(jobs[0], Failed(error="no"), 60)])
+    store.end_attempts(connection, [complete(job) for job in jobs[1:]])
+    store.end_attempts(connection, [retry(jobs[0], Failed(error="no"), 60)])
 
 
 # PostgreSQL may take partial indexes as well: those of states that jobs are in for a short while.
@@ -254,7 +254,7 @@ QUESTIONS = {
     ),
     "the keys that jobs wait with": lambda c, _, __: list_keys(c, "default", after="", limit=64),
     "what runs": lambda c, _, __: store.count_running(c),
-    "who waits for a job": lambda c, parent, _: settle(c, {parent: State.COMPLETED}),
+    "who waits for a job": lambda c, parent, _: resolve_dependents(c, {parent: State.COMPLETED}),
     "what a job waits for": lambda c, _, child: store.parents(c, child),
     "who had a key": lambda c, _, __: find_recent(c, "u7", 600),
     "what failed": lambda c, _, __: store.find(c, states=[State.FAILED]),

@@ -30,7 +30,7 @@ from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
 from coserver_consumer.model.lifecycle import Ending, conclude
 from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
-from coserver_consumer.store.claim.watermark import LONGEST
+from coserver_consumer.store.claim.watermark import REUSE_MAX_S
 from coserver_consumer.store.schema import tables
 from support.waiting import wait_for
 
@@ -170,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         if self.batches:
             batch = self.draw(st.sampled_from(self.batches))
             is_dropped = self.draw(st.booleans())
-            self._write(store.drop if is_dropped else store.forsake, batch)
+            self._write(store.drop_staged if is_dropped else store.abandon_staged, batch)
             self.model.end_batch(batch, State.DROPPED if is_dropped else State.UNKNOWN)
 
     def commit(self) -> None:
@@ -182,7 +182,7 @@ class Machine(RuleBasedStateMachine):
         """Take a transaction for dead, until it commits."""
         self.stage()
         batch = self.batches[-1]
-        self._write(store.drop, batch)
+        self._write(store.drop_staged, batch)
         self.model.end_batch(batch, State.DROPPED)
         self._promote(batch)
 
@@ -217,11 +217,11 @@ class Machine(RuleBasedStateMachine):
             return
         key = self.draw(st.sampled_from(stale))
         assert not self._write(store.vote, key, evidence={})
-        assert not self._write(store.complete, key, None, state=State.RUNNING)
+        assert not self._write(store.complete_running, key, None)
         if self.model.jobs[key.job_id].key != key:
-            assert not self._write(store.complete, key, None)
-            assert not self._write(store.revoke, key)
-            assert not self._write(store.lose, key)
+            assert not self._write(store.complete_finishing, key, None)
+            assert not self._write(store.requeue_finishing, key)
+            assert not self._write(store.abandon_finishing, key)
         self._finish([self._conclude(key)])
 
     def vote(self) -> None:
@@ -233,21 +233,21 @@ class Machine(RuleBasedStateMachine):
     def resolve(self) -> None:
         """Find out what became of an effect."""
         if job := self._pick(State.FINISHING):
-            match self.draw(st.sampled_from(["complete", "complete", "revoke", "lose"])):
+            match self.draw(st.sampled_from(["complete", "complete", "requeue", "abandon"])):
                 case "complete":
-                    assert self._write(store.complete, job.key, None)
+                    assert self._write(store.complete_finishing, job.key, None)
                     self.model.end(job, State.COMPLETED)
-                case "revoke":
-                    assert self._write(store.revoke, job.key)
+                case "requeue":
+                    assert self._write(store.requeue_finishing, job.key)
                     self.model.give_back(job, rescues=1)
-                case "lose":
-                    assert self._write(store.lose, job.key)
+                case "abandon":
+                    assert self._write(store.abandon_finishing, job.key)
                     self.model.end(job, State.UNKNOWN)
 
     def complete_at_once(self) -> None:
         """Have an attempt's own transaction end it."""
         if job := self._pick(State.RUNNING):
-            assert self._write(store.complete, job.key, None, state=State.RUNNING)
+            assert self._write(store.complete_running, job.key, None)
             self.model.end(job, State.COMPLETED)
 
     def die(self) -> None:
@@ -429,7 +429,7 @@ class Machine(RuleBasedStateMachine):
         return conclude(self.claimed[key], self.draw(OUTCOMES), backoff=Backoff())
 
     def _finish(self, endings: list[Ending]) -> None:
-        ours = self._write(store.finish, endings)
+        ours = self._write(store.end_attempts, endings)
         assert ours == self.model.finish(endings)
 
     def _decide(
@@ -486,14 +486,16 @@ class Machine(RuleBasedStateMachine):
         """Complete all that runs and all that can be claimed, by consumers that were there."""
         for job_id in self.model.ids(*BUSY):
             job = self.model.jobs[job_id]
-            assert self._write(store.complete, job.key, None, state=job.state)
+            is_running = job.state is State.RUNNING
+            complete = store.complete_running if is_running else store.complete_finishing
+            assert self._write(complete, job.key, None)
             self.model.end(job, State.COMPLETED)
         consumer = min(self.consumers)
         while self.model.ids(State.READY):  # where a search takes long, it finds some of them later
             jobs = wait_for(
                 lambda: self._claim_on(consumer, QUEUES, 50, idle=50),
                 what="a job that is ready to be claimed",
-                within=2 * LONGEST,
+                within=2 * REUSE_MAX_S,
             )
             self._finish([conclude(job, Completed(), backoff=Backoff()) for job in jobs])
 

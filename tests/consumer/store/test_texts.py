@@ -38,7 +38,7 @@ def write_odd_texts(queue):
         Ending(jobs[completing].key, State.COMPLETED, result={"said": ODD}),
         Ending(jobs[cancelled].key, State.CANCELLED, error=ODD),
     ]
-    assert queue.finish(endings) == {job.key for job in jobs.values()}
+    assert queue.end_attempts(endings) == {job.key for job in jobs.values()}
     return failing, completing, cancelled
 
 
@@ -100,7 +100,7 @@ def test_ended_unique_keys_are_compared_to_the_letter(queue):
     """Also for as long as a key is held after its job has ended."""
     queue.put(unique_key="mail a", unique_for=3600)
     (job,) = queue.take()
-    queue.finish([Ending(job.key, State.COMPLETED)])
+    queue.end_attempts([Ending(job.key, State.COMPLETED)])
     assert queue.put(unique_key="mail a", unique_for=3600) == job.id
     assert queue.put(unique_key="mail a ", unique_for=3600) != job.id
 

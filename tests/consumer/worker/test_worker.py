@@ -298,7 +298,7 @@ def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_be
     caplog.set_level(logging.INFO)
 
     def work(current):
-        bench.write(store.complete, current.job.key, "by itself", state=State.RUNNING)
+        bench.write(store.complete_running, current.job.key, "by itself")
         return Completed(result="by the consumer", is_written=True)
 
     bench = make_bench(work)

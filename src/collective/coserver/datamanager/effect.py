@@ -10,7 +10,7 @@ from transaction.interfaces import TransactionError
 
 from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.outcome import Completed, Outcome
 
 
@@ -47,34 +47,33 @@ class Effect:
     def complete(self, connection: Connection) -> None:
         """End the job: it changed no ZODB."""
         if isinstance(self.outcome, Completed):
-            self._require(self._end(connection, self.outcome, state=State.RUNNING))
+            self._require(self._end(connection, self.outcome, store.complete_running))
         else:
-            self._require(store.hold_running(connection, self.key))
+            self._require(store.lock_running(connection, self.key))
 
     def vote(self, connection: Connection, evidence: dict[str, Any]) -> None:
         """Let nobody else end the job until the ZODB has decided."""
         if isinstance(self.outcome, Completed):
             self._require(store.vote(connection, self.key, evidence=evidence))
         else:
-            self._require(store.hold_running(connection, self.key))
+            self._require(store.lock_running(connection, self.key))
 
     def finish(self, connection: Connection) -> None:
         """End the job: the ZODB has committed its work."""
         if isinstance(self.outcome, Completed):
-            self._end(connection, self.outcome, state=State.FINISHING)
+            self._end(connection, self.outcome, store.complete_finishing)
 
     def confirm(self) -> None:
         """Say that the job is completed, if what was written is committed now and did that."""
         if self.is_completed:
             self._completed()
 
-    def _end(self, connection: Connection, outcome: Completed, *, state: State) -> bool:
+    def _end(
+        self, connection: Connection, outcome: Completed, complete: Callable[..., bool]
+    ) -> bool:
         limit = get_settings().max_result
-        is_done = store.complete(
-            connection, self.key, outcome.result, state=state, max_result=limit
-        )
-        self.is_completed = is_done
-        return is_done
+        self.is_completed = complete(connection, self.key, outcome.result, max_result=limit)
+        return self.is_completed
 
     def _require(self, is_current: bool) -> None:  # noqa: FBT001  the answer of the store
         """Raise ``LostRun`` unless the run was current."""

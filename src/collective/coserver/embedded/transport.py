@@ -18,7 +18,7 @@ from coserver_consumer.model.errors import (
     StartAgain,
     ZopeUnavailable,
 )
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome
 from coserver_consumer.protocol.request import Request
@@ -83,7 +83,7 @@ class ZodbTransport:
             zope_logs.zodb_back()
         return self.trouble != before
 
-    def ask(self, questions: Sequence[Question]) -> list[Verdict]:
+    def ask(self, questions: Sequence[Question]) -> list[Decision]:
         """Return what the ZODB says of transactions whose process died.
 
         Raises ``EvidenceUnavailable`` while the ZODB can't be asked.
@@ -100,7 +100,7 @@ class ZodbTransport:
                 "died are decided when it does."
             ) from error
 
-    def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
+    def _ask(self, questions: Sequence[Question]) -> list[Decision]:
         import Zope2
 
         from collective.coserver.publication.agreement import answer

@@ -18,35 +18,35 @@ from itertools import groupby
 from ZODB import DB
 
 from collective.coserver.evidence import marker_objects, transaction_metadata
-from collective.coserver.evidence.question import nowhere, number
+from collective.coserver.evidence.question import number
 from collective.coserver.evidence.storage_kind import keeps_metadata
 from coserver_consumer.model.errors import EvidenceUnavailable
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Fate, Question
 
 logger = logging.getLogger("collective.coserver")
 
 
-def answer(questions: Iterable[Question], databases: Mapping[str, DB]) -> list[Verdict]:
-    """Return a verdict for each question that can be answered.
+def answer(questions: Iterable[Question], databases: Mapping[str, DB]) -> list[Decision]:
+    """Return a decision for each question that can be answered.
 
     A question about a database that isn't mounted here stays open: another Zope may know it. So
     does one about a database that can't be read now; raises ``EvidenceUnavailable`` if that is
-    why there isn't any verdict.
+    why there isn't any decision.
     """
-    verdicts: list[Verdict] = []
+    decisions: list[Decision] = []
     failures: list[str] = []
     for name, asked in groupby(sorted(questions, key=_name), key=_name):
         if name not in databases:
             continue
         try:
-            verdicts += _look(databases[name], list(asked))
+            decisions += _decide(databases[name], list(asked))
         except Exception as error:  # noqa: BLE001  each storage has its own ways to be away
             failures.append(_explain(name, error))
-    if failures and not verdicts:
+    if failures and not decisions:
         raise EvidenceUnavailable(" ".join(failures))
     for failure in failures:
         logger.warning("%s", failure)
-    return verdicts
+    return decisions
 
 
 def tend(databases: Mapping[str, DB]) -> None:
@@ -74,8 +74,8 @@ def _explain(name: str, error: Exception) -> str:
     return f"The ZODB '{name}' can't be asked what became of dead requests ({why})."
 
 
-def _look(db: DB, questions: list[Question]) -> list[Verdict]:
+def _decide(db: DB, questions: list[Question]) -> list[Decision]:
     sound = [question for question in questions if number(question, "base_tid") is not None]
-    unsound = [nowhere(question) for question in questions if question not in sound]
-    look = transaction_metadata.look if keeps_metadata(db.storage) else marker_objects.look
-    return unsound + (look(db, sound) if sound else [])
+    unsound = [question.decide(Fate.UNTRACEABLE) for question in questions if question not in sound]
+    kind = transaction_metadata if keeps_metadata(db.storage) else marker_objects
+    return unsound + (kind.decide(db, sound) if sound else [])

@@ -21,7 +21,7 @@ from collective.coserver.evidence import marker_objects
 from collective.coserver.evidence.storage_kind import keeps_history, unwrap
 from collective.coserver.evidence.transaction_metadata import is_intact, marks
 from collective.coserver.evidence.zodb import last_tid
-from coserver_consumer.model.indoubt import Finding, Mark, Question, read_run_mark
+from coserver_consumer.model.indoubt import Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.store import Origin
 
@@ -160,8 +160,8 @@ class Markers:
             for origin in origins
             if origin.evidence.get("mark") == Mark.BATCH
         }
-        verdicts = marker_objects.judge(self._db, list(asked.values()))
-        lost = {verdict.value for verdict in verdicts if verdict.finding is Finding.ABSENT}
+        decisions = marker_objects.decide_finished(self._db, list(asked.values()))
+        lost = {each.value for each in decisions if each.fate is Fate.ABORTED}
         return [origin for origin in origins if origin.batch in lost]
 
 

@@ -25,8 +25,8 @@ from ZODB.Connection import Connection
 from ZODB.POSException import POSKeyError
 from ZODB.utils import p64, u64
 
-from collective.coserver.evidence.question import nowhere, number
-from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from collective.coserver.evidence.question import number
+from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 
 T = TypeVar("T")
 
@@ -46,16 +46,16 @@ def write_marker(connection: Connection, mark: Mark, value: str) -> dict[str, in
     return {"marker": u64(_add(connection, {mark.value: value})), "witness": u64(fence[WITNESS])}
 
 
-def look(db: DB, questions: list[Question]) -> list[Verdict]:
-    """Return the verdicts, after all transactions that had voted have finished."""
+def decide(db: DB, questions: list[Question]) -> list[Decision]:
+    """Return the decisions, after all transactions that had voted have finished."""
     move_fence(db)
-    return judge(db, questions)
+    return decide_finished(db, questions)
 
 
-def judge(db: DB, questions: list[Question]) -> list[Verdict]:
-    """Return the verdicts on transactions that have finished."""
+def decide_finished(db: DB, questions: list[Question]) -> list[Decision]:
+    """Return the decisions on transactions that have finished."""
     with closing(db.open(transaction.TransactionManager())) as connection:
-        return [_judge(question, connection) for question in questions]
+        return [_decide(question, connection) for question in questions]
 
 
 def read_mark(connection: Connection, oid: int, mark: Mark) -> str | None:
@@ -132,15 +132,12 @@ def _find(connection: Connection, oid: int | None) -> PersistentMapping | None:
     return found if isinstance(found, PersistentMapping) else None
 
 
-def _judge(question: Question, connection: Connection) -> Verdict:
-    oid, tid = number(question, "marker"), None
+def _decide(question: Question, connection: Connection) -> Decision:
+    oid = number(question, "marker")
     if oid is None:
-        return nowhere(question)
+        return question.decide(Fate.UNTRACEABLE)
     found = _find(connection, oid)
     if found is not None and found.get(question.mark.value) == question.value:
-        finding, tid = Finding.COMMITTED, u64(found._p_serial)
-    elif _find(connection, number(question, "witness")) is not None:
-        finding = Finding.ABSENT
-    else:
-        finding = Finding.LOST
-    return Verdict(mark=question.mark, value=question.value, finding=finding, tid=tid)
+        return question.decide(Fate.COMMITTED, u64(found._p_serial))
+    has_witness = _find(connection, number(question, "witness")) is not None
+    return question.decide(Fate.ABORTED if has_witness else Fate.PACKED)

@@ -5,7 +5,7 @@ Any program may write rows: a number that can't be one is as if it weren't there
 
 from __future__ import annotations
 
-from coserver_consumer.model.indoubt import Finding, Question, Verdict
+from coserver_consumer.model.indoubt import Question
 
 END = 2**63  # oids and tids are below it: both are kept in signed columns
 
@@ -15,8 +15,3 @@ def number(question: Question, key: str) -> int | None:
     value = question.evidence.get(key)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value if is_number and 0 <= value < END else None
-
-
-def nowhere(question: Question) -> Verdict:
-    """Return the verdict on a question whose evidence says nothing."""
-    return Verdict(mark=question.mark, value=question.value, finding=Finding.NOWHERE)

@@ -10,11 +10,11 @@ from ZODB.Connection import TransactionMetaData
 from ZODB.utils import p64, u64
 
 from collective.coserver.evidence.question import number
-from coserver_consumer.model.indoubt import Finding, Mark, Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 
 
-def look(db: DB, questions: list[Question]) -> list[Verdict]:
-    """Return the verdicts, from one walk over the transactions since the oldest question's base.
+def decide(db: DB, questions: list[Question]) -> list[Decision]:
+    """Return the decisions, from one walk over the transactions since the oldest question's base.
 
     The base is the last transaction before the one that is looked for. If it isn't there any more
     as it was, the database was packed to a later time and its silence says nothing.
@@ -27,7 +27,7 @@ def look(db: DB, questions: list[Question]) -> list[Verdict]:
             intact.add(u64(record.tid))
         for mark, value in marks(record):
             tids[mark, value] = u64(record.tid)
-    return [_judge(question, tids, intact) for question in questions]
+    return [_decide(question, tids, intact) for question in questions]
 
 
 def marks(record: Any) -> Iterator[tuple[Mark, str]]:
@@ -57,13 +57,11 @@ def is_intact(record: Any) -> bool:
     return record.status in (" ", b" ")
 
 
-def _judge(question: Question, tids: dict[tuple[Mark, str], int], intact: set[int]) -> Verdict:
+def _decide(question: Question, tids: dict[tuple[Mark, str], int], intact: set[int]) -> Decision:
     tid = tids.get((question.mark, question.value))
     if tid is not None:
-        finding = Finding.COMMITTED
-    else:
-        finding = Finding.ABSENT if _base(question) in intact else Finding.LOST
-    return Verdict(mark=question.mark, value=question.value, finding=finding, tid=tid)
+        return question.decide(Fate.COMMITTED, tid)
+    return question.decide(Fate.ABORTED if _base(question) in intact else Fate.PACKED)
 
 
 def _base(question: Question) -> int:

@@ -22,7 +22,7 @@ from collective.coserver.evidence.comparison import Comparison, compare, last_tr
 from collective.coserver.evidence.zodb import SESSIONS
 from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable
-from coserver_consumer.model.indoubt import Question, Verdict
+from coserver_consumer.model.indoubt import Decision, Question
 
 logger = logging.getLogger("collective.coserver")
 
@@ -69,7 +69,7 @@ class Agreement:
         finally:
             self._lock.release()
 
-    def doubt(self, db: DB) -> None:
+    def compare_again(self, db: DB) -> None:
         """Compare them at the next check: the queue knows something that the ZODB doesn't."""
         self._known.pop(db, None)
         self._until.pop(db, None)
@@ -94,7 +94,7 @@ class Agreement:
 agreement = Agreement()
 
 
-def answer(questions: Sequence[Question], databases: Mapping[str, DB]) -> list[Verdict]:
+def answer(questions: Sequence[Question], databases: Mapping[str, DB]) -> list[Decision]:
     """Return what the ZODB says of transactions whose process died.
 
     The queue is compared with it first, if that is due: questions of another time are asked anew.
@@ -131,13 +131,13 @@ def _compare(db: DB) -> tuple[int, int]:
         write(lambda connection: store.agree(connection, name, last))
         return last, 0
     comparison = compare(db, since)
-    return comparison.last, write(lambda connection: _settle(connection, name, comparison))
+    return comparison.last, write(lambda connection: _apply(connection, name, comparison))
 
 
-def _settle(connection: Connection, name: str, found: Comparison) -> int:
+def _apply(connection: Connection, name: str, found: Comparison) -> int:
     """Write what follows from a comparison; return how many jobs that changed."""
     moved = store.rebase(connection, name, found.has, base=found.base)
-    lost = store.doubt(connection, name, found.find_lost, base=found.base)
+    lost = store.restage_lost(connection, name, found.find_lost, base=found.base)
     done = store.complete_found(connection, found.runs)
     store.agree(connection, name, found.last)
     if lost:

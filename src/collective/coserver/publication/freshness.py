@@ -34,7 +34,7 @@ def catch_up(job: Job) -> None:
     if not _knows(storage, job.tid):
         storage.ping()
     if not _knows(storage, job.tid):
-        agreement.doubt(db)
+        agreement.compare_again(db)
         _check_agreement()
         raise Behind(f"The ZODB here hasn't got transaction {job.tid:#x} of job {job.id} yet.")
     transaction.begin()

@@ -103,7 +103,7 @@ class InProcessConsumer:
         """Run it and write how that ended, unless its own commit was its end."""
         current = CurrentJob(job=job, report=_ignore, is_cancelled=lambda: False)
         ending = self._executor.attempt(current)
-        engine.write(lambda connection: store.finish(connection, [ending]))
+        engine.write(lambda connection: store.end_attempts(connection, [ending]))
 
 
 def _ignore(fraction: float, text: str | None) -> None:

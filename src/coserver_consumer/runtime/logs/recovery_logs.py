@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coserver_consumer.model.indoubt import Mark, Verdict
+from coserver_consumer.model.indoubt import Decision, Mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.runtime.logs.log import log
 from coserver_consumer.runtime.logs.log_texts import shorten
@@ -23,23 +23,23 @@ def consumer_removed(consumer_id: str) -> None:
     log.warning("Consumer %s is dead and was removed", consumer_id)
 
 
-def resolved(verdict: Verdict, number: int) -> None:
-    """The ZODB told what became of a transaction whose process died."""
+def recovered(decision: Decision, number: int) -> None:
+    """The ZODB told what became of a transaction that was in doubt."""
     log.warning(
-        "%s %s was left open; the ZODB says: %s (%s jobs)", *_name(verdict), verdict.finding, number
+        "%s %s was in doubt; the ZODB says: %s (%s jobs)", *_name(decision), decision.fate, number
     )
 
 
-def resolution_refused(verdict: Verdict, error: Exception) -> None:
-    """What the ZODB told can't be written; the others are."""
+def decision_refused(decision: Decision, error: Exception) -> None:
+    """What the ZODB told can't be written; the other decisions are."""
     why = shorten(str(getattr(error, "orig", error)))
-    log.error("%s %s is %s, which can't be written: %s", *_name(verdict), verdict.finding, why)
+    log.error("%s %s is %s, which can't be written: %s", *_name(decision), decision.fate, why)
 
 
-def unresolved(why: str) -> None:
+def recovery_waits(why: str) -> None:
     """The ZODB couldn't be asked; said once."""
     log.error("%s", why)
 
 
-def _name(verdict: Verdict) -> tuple[str, str]:
-    return "Batch" if verdict.mark is Mark.BATCH else "Run", shorten(verdict.value)
+def _name(decision: Decision) -> tuple[str, str]:
+    return "Batch" if decision.mark is Mark.BATCH else "Run", shorten(decision.value)

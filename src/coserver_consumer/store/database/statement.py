@@ -8,7 +8,7 @@ built where it is run. In both, what differs between databases is a function tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, assert_never
 
@@ -19,7 +19,7 @@ from sqlalchemy.engine import Dialect
 
 from coserver_consumer.store.database.family import Family, find_family
 
-MARK = "b_"  # SQLAlchemy keeps the bare names for columns
+PREFIX = "b_"  # SQLAlchemy keeps the bare names for columns
 READING_DRIVERS = ("psycopg",)
 PLAIN_DRIVERS = (*READING_DRIVERS, "pysqlite")
 
@@ -37,9 +37,13 @@ class Statement:
     def execute(self, connection: Connection, **parameters: Any) -> CursorResult[Any]:
         """Run it in the connection's transaction, with these values of its ``parameter``s."""
         statement = self._built(find_family(connection))
-        values = {f"{MARK}{name}": value for name, value in parameters.items()}
-        result: CursorResult[Any] = connection.execute(statement, values)
+        result: CursorResult[Any] = connection.execute(statement, _to_bound(parameters))
         return result
+
+    def execute_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it for each row of values."""
+        statement = self._built(find_family(connection))
+        connection.execute(statement, [_to_bound(row) for row in rows])
 
     def fetch(self, connection: Connection, **parameters: Any) -> Sequence[Sequence[Any]]:
         """Do as ``execute`` and return all rows, with less ado for each value."""
@@ -79,7 +83,7 @@ class Plain:
 
     def fetch(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run it and return all rows."""
-        values = {**self._constants, **{f"{MARK}{key}": parameters[key] for key in parameters}}
+        values = {**self._constants, **_to_bound(parameters)}
         for name, write in self._writers.items():
             values[name] = write(values[name])
         sent = values if self._order is None else tuple(values[name] for name in self._order)
@@ -94,9 +98,13 @@ class Plain:
         return values
 
 
+def _to_bound(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{PREFIX}{name}": value for name, value in parameters.items()}
+
+
 def parameter(name: str, **kw: Any) -> sa.BindParameter[Any]:
     """Return what stands for a value that ``Statement.execute`` is given."""
-    return sa.bindparam(f"{MARK}{name}", **kw)
+    return sa.bindparam(f"{PREFIX}{name}", **kw)
 
 
 def is_one_of(family: Family, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import NewJob, State
-from coserver_consumer.store.finish.dependents import settle
+from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import lock, pages
 from coserver_consumer.store.schema.rows import to_state
@@ -46,7 +46,7 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
     connection.execute(sa.insert(tables.dependency), rows)
     if made.keys() != set(made.values()):
         _count_waits(connection, [job.id for job in waiting])
-    settle(connection, ended)
+    resolve_dependents(connection, ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
         double = sa.delete(tables.dependency).where(dependency.job_id.in_(page))
         connection.execute(double.where(dependency.parent_id == job_id))
     _count_waits(connection, sorted(both))
-    settle(connection, ended)
+    resolve_dependents(connection, ended)
 
 
 def forget_parents(connection: Connection, job_id: str) -> None:
@@ -131,8 +131,8 @@ def _count_waits(connection: Connection, job_ids: Iterable[str]) -> None:
         connection.execute(sa.update(tables.job).where(job.id.in_(page)).values(waits_for=left))
 
 
-def resettle(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Tell jobs which of their parents ended, or became one, while they weren't live themselves."""
+def resolve_missed(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Resolve which of their parents ended, or became one, while these jobs weren't live."""
     dependency = tables.dependency.c
     awaited: set[str] = set()
     for page in pages(job_ids):
@@ -140,7 +140,7 @@ def resettle(connection: Connection, job_ids: Sequence[str]) -> None:
         awaited.update(connection.execute(query).scalars())
     _, ended = _hold_parents(connection, awaited)
     _count_waits(connection, job_ids)
-    settle(connection, ended)
+    resolve_dependents(connection, ended)
 
 
 def _check_order(jobs: Sequence[NewJob]) -> None:

@@ -9,22 +9,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from coserver_consumer.model.indoubt import Fate
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
-from coserver_consumer.store.enqueue.dependencies import repoint, resettle
+from coserver_consumer.store.enqueue.dependencies import repoint, resolve_missed
 from coserver_consumer.store.enqueue.enqueue import add_many, stage
 from coserver_consumer.store.enqueue.unique_keys import FREE
-from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_jobs
-from coserver_consumer.store.finish.effects import PACKED
-from coserver_consumer.store.finish.history import cap_error, revive_if_fit
+from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_locked
+from coserver_consumer.store.finish.history import revive_if_fit
+from coserver_consumer.store.finish.results import cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
 from coserver_consumer.store.schema.fragments import is_state, lazily, lock
 from coserver_consumer.store.schema.merging import as_merged
 
 RESTORED = "Its request isn't in the ZODB, which seems to have been restored from a backup."
-NOWHERE = "its row names no ZODB that could be looked at"
 
 
 def add_all(connection: Connection, jobs: Iterable[NewJob], *, max_payload: int) -> None:
@@ -41,7 +41,7 @@ def add_all(connection: Connection, jobs: Iterable[NewJob], *, max_payload: int)
     alone = [replace(job, after=(), only_if_failed=False) for job in merged]
     stage(connection, alone, batch=new_id(), evidence={}, max_payload=max_payload)
     for job in merged:
-        end_jobs(connection, [job.id], **as_merged(ids[job.id]))
+        end_locked(connection, [job.id], **as_merged(ids[job.id]))
 
 
 def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
@@ -51,14 +51,14 @@ def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     Jobs that were taken for dropped come back. A job whose unique key is held by another live job
     ends as cancelled.
     """
-    dropped = [job_id for job_id in _dropped(connection, batch) if _take_back(connection, job_id)]
-    resettle(connection, dropped)
+    dropped = [job_id for job_id in _dropped(connection, batch) if _restage(connection, job_id)]
+    resolve_missed(connection, dropped)
     _cancel_duplicates(connection, batch)
     cancel_unneeded(connection, batch)
     return promote_staged(connection, batch, tid=tid)
 
 
-def _take_back(connection: Connection, job_id: str) -> bool:
+def _restage(connection: Connection, job_id: str) -> bool:
     """Let a dropped job be staged again; return False if the database doesn't take its row.
 
     Other programs may have written such into the history. It is unknown then, and says why.
@@ -78,7 +78,7 @@ def promote_staged(connection: Connection, batch: str, *, tid: int | None) -> in
     return _promote.execute(connection, batch=batch, tid=tid).rowcount
 
 
-def drop(connection: Connection, batch: str) -> int:
+def drop_staged(connection: Connection, batch: str) -> int:
     """End the staged jobs of a transaction that never committed; return how many.
 
     A job that bears the transaction's id was ready before: the ZODB was restored without it.
@@ -87,9 +87,12 @@ def drop(connection: Connection, batch: str) -> int:
     return lost + _end_staged(connection, batch, State.DROPPED, "Its request never committed.")
 
 
-def forsake(connection: Connection, batch: str, *, why: str = PACKED) -> int:
-    """End the staged jobs of a transaction whose evidence is gone as unknown; return how many."""
-    reason = f"Whether its request committed can't be told: {why}."
+def abandon_staged(connection: Connection, batch: str, *, fate: Fate = Fate.PACKED) -> int:
+    """End the staged jobs of a transaction as unknown, since nobody can tell whether it committed.
+
+    Returns how many they are.
+    """
+    reason = f"Whether its request committed can't be told: {fate.why}."
     return _end_staged(connection, batch, State.UNKNOWN, reason)
 
 
@@ -104,7 +107,7 @@ def _end_staged(
     query = sa.select(job.id).where(job.batch == batch, is_state(State.STAGED), *conditions)
     ids = lock(connection, query).scalars().all()
     if ids:
-        end_jobs(connection, ids, state=state, error=reason)
+        end_locked(connection, ids, state=state, error=reason)
     return len(ids)
 
 
@@ -135,7 +138,7 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
             first[key] = job_id
             continue
         repoint(connection, job_id, holder_id)
-        end_jobs(connection, [job_id], **as_merged(holder_id))
+        end_locked(connection, [job_id], **as_merged(holder_id))
 
 
 def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Whether the queue and a ZODB are of the same time, or one was restored from an older backup.
 
 The queue keeps up to which transaction of each ZODB it is known to agree with it. When a Zope
-finds that the ZODB has lost transactions since, the jobs of those are *doubted*: staged again, so
+finds that the ZODB has lost transactions since, the jobs of those are staged again, so
 that they don't run before the mark of their request is found. When it finds marks of runs that the
 queue knows nothing of, the queue is the older one, and these jobs are completed already.
 """
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
-from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, lock, pages
@@ -54,7 +54,7 @@ def agree(connection: Connection, database: str, tid: int, *, since: int | None 
     return connection.execute(kept).rowcount == 1
 
 
-def doubt(
+def restage_lost(
     connection: Connection,
     database: str,
     find_lost: Callable[[Sequence[Origin]], Sequence[Origin]],
@@ -74,7 +74,7 @@ def doubt(
         ours = {row.batch: row for row in rows if _is_of(row, database)}
         lost = {origin.batch for origin in find_lost([_to_origin(row) for row in ours.values()])}
         gone = [row for row in rows if row.batch in lost]
-        _stage_again(connection, gone, base)
+        _restage(connection, gone, base)
         found += [row.id for row in gone]
         if ours and not lost:
             break
@@ -117,13 +117,13 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
         retried = _find_retried(connection, page)
         done = [row.id for row in rows if _is_done(row, runs[row.id], retried)]
         if done:
-            end_jobs(connection, done, state=State.COMPLETED)
+            end_locked(connection, done, state=State.COMPLETED)
         completed += done
     return completed
 
 
 def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
-    """Return the query for the live jobs that may be doubted, those of the last requests first."""
+    """Return the query for the live jobs that requests have queued, the last ones first."""
     job = tables.job.c
     columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run, job.attempt)
     query = sa.select(*columns).where(
@@ -135,7 +135,7 @@ def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
     return query.order_by(job.tid.desc(), job.id.desc()).limit(PAGE)
 
 
-def _stage_again(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> None:
+def _restage(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> None:
     """Take jobs back, also from those who run them: nobody may commit their effect."""
     for row in rows:
         is_running = row.state == State.RUNNING

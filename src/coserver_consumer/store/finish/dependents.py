@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job, RunKey, State
-from coserver_consumer.store.finish import history
-from coserver_consumer.store.finish.history import find_twins, move_to_history
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.finish.history import find_twins, move_locked
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import (
@@ -25,7 +26,6 @@ from coserver_consumer.store.schema.fragments import (
     is_state,
     lock,
     pages,
-    whole,
 )
 
 NOBODY_FAILED = "None of the jobs that it waited for failed."
@@ -38,14 +38,16 @@ DUE_STATE = sa.case(
 )
 
 
-def end_jobs(connection: Connection, job_ids: Sequence[str], *, state: State, **said: Any) -> None:
-    """Move live jobs to the history and settle what waits for them; see ``move_to_history``.
+def end_locked(
+    connection: Connection, job_ids: Sequence[str], *, state: State, **said: Any
+) -> None:
+    """Move live jobs to the history and resolve their dependents; see ``move_locked``.
 
-    The caller holds their rows' locks and knows that they may end.
+    The caller has locked their rows and knows that they may end.
     """
     parents = _find_parents(connection, job_ids)
-    move_to_history(connection, job_ids, state=state, **said)
-    settle(connection, dict.fromkeys(parents, state))
+    move_locked(connection, job_ids, state=state, **said)
+    resolve_dependents(connection, dict.fromkeys(parents, state))
 
 
 def refuse_twins(connection: Connection, claimed: Sequence[Job]) -> frozenset[RunKey]:
@@ -56,22 +58,8 @@ def refuse_twins(connection: Connection, claimed: Sequence[Job]) -> frozenset[Ru
     signed = [job for job in claimed if job.signature is not None or job.owner is not None]
     found = find_twins(connection, [job.id for job in signed])
     if found:
-        end_jobs(connection, sorted(found), state=State.FAILED)
+        end_locked(connection, sorted(found), state=State.FAILED)
     return frozenset(job.key for job in signed if job.id in found)
-
-
-def end_run(connection: Connection, key: RunKey, *, was: State, state: State, **said: Any) -> bool:
-    """End a live job as ``state``; return False if it isn't in this run and state any more.
-
-    See ``history.end_run``, which suffices for most.
-    """
-    if history.end_run(connection, key, was=was, state=state, **said):
-        return True
-    with whole(connection):
-        if not history.hold_run(connection, key, was=was):
-            return False
-        end_jobs(connection, [key.job_id], state=state, **said)
-        return True
 
 
 def cancel_unneeded(connection: Connection, batch: str) -> None:
@@ -85,10 +73,10 @@ def cancel_unneeded(connection: Connection, batch: str) -> None:
     )
     rows = lock(connection, query).all()
     idle = [row.id for row in rows if row.waits_for <= 0 and not row.failed_parents]
-    settle(connection, dict.fromkeys(_cancel(connection, idle), State.CANCELLED))
+    resolve_dependents(connection, dict.fromkeys(_cancel(connection, idle), State.CANCELLED))
 
 
-def settle(connection: Connection, ended: Mapping[str, State]) -> None:
+def resolve_dependents(connection: Connection, ended: Mapping[str, State]) -> None:
     """Let the jobs go that waited for these, which have ended, and for nobody else."""
     while ended:
         kept = _take_away(connection, ended)
@@ -146,20 +134,22 @@ def _is_one_of(rows: Sequence[Any]) -> sa.ColumnElement[bool]:
 
 def _count_down(connection: Connection, done: Counter[str], failed: Counter[str]) -> None:
     """Write how many parents of each job have ended, in the order of their ids: no deadlocks."""
-    if not done:
-        return
+    if done:
+        rows = ({"id": key, "done": done[key], "failed": failed[key]} for key in sorted(done))
+        _count_ended.execute_many(connection, rows)
+
+
+@Statement
+def _count_ended(_family: Family) -> sa.Executable:
     job = tables.job.c
-    statement = (
+    done, failed = (parameter(name, type_=sa.Integer) for name in ("done", "failed"))
+    return (
         sa.update(tables.job)
-        .where(job.id == sa.bindparam("b_id"))
+        .where(job.id == parameter("id"))
         .values(
-            waits_for=count_down(job.waits_for, sa.bindparam("b_done", type_=sa.Integer)),
-            failed_parents=count_up(job.failed_parents, sa.bindparam("b_failed", type_=sa.Integer)),
+            waits_for=count_down(job.waits_for, done),
+            failed_parents=count_up(job.failed_parents, failed),
         )
-    )
-    connection.execute(
-        statement,
-        [{"b_id": key, "b_done": done[key], "b_failed": failed[key]} for key in sorted(done)],
     )
 
 
@@ -185,7 +175,7 @@ def _cancel(connection: Connection, job_ids: Sequence[str]) -> list[str]:
     if not job_ids:
         return []
     parents = _find_parents(connection, job_ids)
-    move_to_history(connection, job_ids, state=State.CANCELLED, error=NOBODY_FAILED)
+    move_locked(connection, job_ids, state=State.CANCELLED, error=NOBODY_FAILED)
     return parents
 
 

@@ -1,10 +1,10 @@
-"""Endings of attempts, each guarded by its run: a stale consumer changes nothing."""
+"""The ends of many attempts, each guarded by its run: a stale consumer changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -13,17 +13,18 @@ from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.lifecycle import Ending, heed_cancel
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of
-from coserver_consumer.store.finish.complete_many import complete_runs
-from coserver_consumer.store.finish.dependents import settle
-from coserver_consumer.store.finish.history import MAX_RESULT, cap_error, move_to_history
+from coserver_consumer.store.finish.complete_many import complete_childless
+from coserver_consumer.store.finish.dependents import resolve_dependents
+from coserver_consumer.store.finish.history import move_locked
+from coserver_consumer.store.finish.requeue import requeue_locked
+from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import by_index, count_down, is_state, locked
+from coserver_consumer.store.schema.fragments import by_index, is_state, locked
 
 MAX_TRACEBACK = 32_768  # characters
 
 
-def finish(
+def end_attempts(
     connection: Connection, endings: Iterable[Ending], *, max_result: int = MAX_RESULT
 ) -> set[RunKey]:
     """Write how attempts ended; return those that were still ours.
@@ -33,12 +34,14 @@ def finish(
     transaction completed it.
     """
     told = {ending.key: ending for ending in endings}
-    done = _complete(connection, told, max_result)
+    done = _complete_many(connection, told, max_result)
     left = {key: ending for key, ending in told.items() if key not in done} if done else told
-    return done | (_finish(connection, left, max_result) if left else set())
+    return done | (_end_any(connection, left, max_result) if left else set())
 
 
-def _complete(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+def _complete_many(
+    connection: Connection, told: dict[RunKey, Ending], max_result: int
+) -> set[RunKey]:
     """Write what is most endings, where one statement or two do it; return those."""
     if find_family(connection) is Family.MYSQL:
         return set()
@@ -47,27 +50,27 @@ def _complete(connection: Connection, told: dict[RunKey, Ending], max_result: in
     }
     if not results:
         return set()
-    if complete_runs(connection, results, max_result=max_result):
+    if complete_childless(connection, results, max_result=max_result):
         return set(results)
-    return _ended(connection, set(results))
+    return _find_ended(connection, set(results))
 
 
-def _finish(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+def _end_any(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
     """Write endings of every kind; return those that were still ours."""
-    held = _hold(connection, told)
-    ours = [heed_cancel(told[key], asked=held[key].is_cancelled) for key in held]
-    _write_errors(connection, ours)
-    _give_back(connection, [ending for ending in ours if ending.state.is_live])
-    ended = [ending for ending in ours if not ending.state.is_live]
-    _end(connection, ended, max_result)
-    settle(
+    ours = _lock_attempts(connection, told)
+    endings = [heed_cancel(told[key], asked=ours[key].is_cancelled) for key in ours]
+    _write_errors(connection, endings)
+    requeue_locked(connection, [ending for ending in endings if ending.state.is_live])
+    ended = [ending for ending in endings if not ending.state.is_live]
+    _move_alike(connection, ended, max_result)
+    resolve_dependents(
         connection,
-        {ending.key.job_id: ending.state for ending in ended if held[ending.key].is_parent},
+        {ending.key.job_id: ending.state for ending in ended if ours[ending.key].is_parent},
     )
-    return set(held) | _ended(connection, told.keys() - held.keys())
+    return set(ours) | _find_ended(connection, told.keys() - ours.keys())
 
 
-def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
+def _find_ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
     """Return those of the runs that are history."""
     if not keys:
         return set()
@@ -76,20 +79,20 @@ def _ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
     return {RunKey(*row) for row in connection.execute(query)} & keys
 
 
-class Held(NamedTuple):
+class Ours(NamedTuple):
     """A job that is ours: whether somebody asked to cancel it, and whether others wait for it."""
 
     is_cancelled: bool
     is_parent: bool
 
 
-def _hold(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, Held]:
+def _lock_attempts(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, Ours]:
     """Lock the jobs that are still ours and return them."""
     rows = _lock.execute(connection, ids=[key.job_id for key in told])
     found = {
-        RunKey(row.id, row.run): Held(row.cancel_at is not None, row.is_parent) for row in rows
+        RunKey(row.id, row.run): Ours(row.cancel_at is not None, row.is_parent) for row in rows
     }
-    return {key: held for key, held in found.items() if key in told}
+    return {key: ours for key, ours in found.items() if key in told}
 
 
 @Statement
@@ -121,39 +124,7 @@ def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:
         )
 
 
-def _give_back(connection: Connection, endings: Sequence[Ending]) -> None:
-    """Put jobs back into their queues, due after the delay."""
-    if not endings:
-        return
-    job = tables.job.c
-    statement = (
-        sa.update(tables.job)
-        .where(job.id == sa.bindparam("b_id"))
-        .values(
-            state=sa.bindparam("b_state"),
-            run_at=sa.case(
-                (sa.bindparam("b_wait", type_=sa.BigInteger) == 0, job.run_at),
-                else_=Now() + sa.bindparam("b_wait", type_=sa.BigInteger),
-            ),
-            attempt=count_down(job.attempt, sa.bindparam("b_uncounted", type_=sa.Integer)),
-            consumer=None,
-            deadline_at=None,
-        )
-    )
-    connection.execute(statement, [_back(ending) for ending in endings])
-
-
-def _back(ending: Ending) -> dict[str, Any]:
-    wait = round(ending.delay * SECOND)
-    return {
-        "b_id": ending.key.job_id,
-        "b_state": (State.SCHEDULED if wait > 0 else State.READY).value,
-        "b_wait": max(0, wait),
-        "b_uncounted": 0 if ending.counted else 1,
-    }
-
-
-def _end(connection: Connection, endings: Sequence[Ending], max_result: int) -> None:
+def _move_alike(connection: Connection, endings: Sequence[Ending], max_result: int) -> None:
     """Move jobs to the history, those that ended alike in one statement."""
 
     def fate(ending: Ending) -> tuple[str, str, str]:
@@ -161,7 +132,7 @@ def _end(connection: Connection, endings: Sequence[Ending], max_result: int) -> 
 
     for _, alike in groupby(sorted(endings, key=fate), key=fate):
         group = list(alike)
-        move_to_history(
+        move_locked(
             connection,
             [ending.key.job_id for ending in group],
             state=group[0].state,

@@ -1,4 +1,4 @@
-"""Jobs of which only the ZODB knows what became: their process died around a commit."""
+"""Jobs whose transaction is in doubt: their process died around a commit, so the ZODB is asked."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.model.indoubt import Mark, Question, run_mark
-from coserver_consumer.model.job import State
+from coserver_consumer.model.indoubt import Fate, Mark, Question, run_mark
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.finish.attempt import end_attempt
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import is_state
 
-NAME = 190  # characters of a database's name
+NAME_LENGTH = 190  # characters of a database's name
 KEYS = ("database", "base_tid", "marker", "witness")
 
 
-def find_unresolved(
+def find_in_doubt(
     connection: Connection,
     *,
     older_than: float = 10,
@@ -56,6 +57,15 @@ def still_asks(connection: Connection, question: Question) -> bool:
     query = sa.select(tables.job.c.evidence).where(tables.job.c.id == question.job_id)
     row = connection.execute(query).first()
     return row is None or _to_evidence(row.evidence) == question.evidence
+
+
+def abandon_finishing(connection: Connection, key: RunKey, *, fate: Fate = Fate.PACKED) -> bool:
+    """End a job as unknown, since nobody can tell whether its effect was committed.
+
+    Returns False if it isn't finishing in this run any more.
+    """
+    reason = f"Whether it ran to its end can't be told: {fate.why}."
+    return end_attempt(connection, key, was=State.FINISHING, state=State.UNKNOWN, error=reason)
 
 
 def _is_behind(place: Question) -> sa.ColumnElement[bool]:
@@ -104,7 +114,7 @@ def _to_evidence(said: Any) -> dict[str, Any]:
         key: value
         for key in KEYS
         if isinstance(value := evidence.get(key), int)
-        or (isinstance(value, str) and len(value) <= NAME)
+        or (isinstance(value, str) and len(value) <= NAME_LENGTH)
     }
 
 

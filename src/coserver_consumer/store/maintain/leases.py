@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.unavailable import Unavailable, to_json
-from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.finish.dependents import end_locked
+from coserver_consumer.store.finish.requeue import requeue_lost
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import count_down, count_up, is_state, lock
+from coserver_consumer.store.schema.fragments import count_up, is_state, lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def unregister(connection: Connection, consumer_id: str) -> None:
     """Remove a consumer; what it still holds goes back to its queue, or is cancelled as asked."""
     held = _held_by(tables.job.c.consumer == consumer_id)
     rows = _cancel(connection, lock(connection, held).all())
-    _take_back(connection, [row.id for row in rows], rescued=0)
+    requeue_lost(connection, [row.id for row in rows], rescues=0)
     connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == consumer_id))
 
 
@@ -156,8 +157,8 @@ def _rescue_held(
     begun = [row for row in rows if row.started_at is not None]
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
     returned = [row for row in begun if row.rescues + 1 < max_rescues]
-    _take_back(connection, [row.id for row in waiting], rescued=0)
-    _take_back(connection, [row.id for row in returned], rescued=1)
+    requeue_lost(connection, [row.id for row in waiting], rescues=0)
+    requeue_lost(connection, [row.id for row in returned], rescues=1)
     _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
     return (
         [RunKey(row.id, row.run) for row in waiting + returned],
@@ -176,30 +177,12 @@ def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def _take_back(connection: Connection, job_ids: list[str], *, rescued: int) -> None:
-    if not job_ids:
-        return
-    job = tables.job.c
-    connection.execute(
-        sa.update(tables.job)
-        .where(job.id.in_(job_ids))
-        .values(
-            state=State.READY.value,
-            run=count_up(job.run),
-            attempt=count_down(job.attempt),
-            rescues=count_up(job.rescues, rescued),
-            consumer=None,
-            deadline_at=None,
-        )
-    )
-
-
 def _cancel(connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """End the jobs that somebody has cancelled; return the others."""
     asked = [row.id for row in rows if row.cancel_at is not None]
     if asked:
         reason = "cancelled; its consumer ended meanwhile"
-        end_jobs(connection, asked, state=State.CANCELLED, error=reason)
+        end_locked(connection, asked, state=State.CANCELLED, error=reason)
     return [row for row in rows if row.cancel_at is None]
 
 
@@ -208,7 +191,7 @@ def _fail_poisoned(connection: Connection, job_ids: list[str], rescues: int) -> 
         reason = f"Its consumer died {rescues} times while it ran; it isn't run again by itself."
         last = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
         connection.execute(last.values(rescues=count_up(tables.job.c.rescues)))
-        end_jobs(connection, job_ids, state=State.FAILED, error=reason)
+        end_locked(connection, job_ids, state=State.FAILED, error=reason)
 
 
 def _give_up(connection: Connection, dead: sa.ColumnElement[bool]) -> list[str]:

@@ -33,11 +33,11 @@ def try_to_write(engine: Engine) -> None:
     with engine.connect() as connection:
         register(connection, row)
         if find_family(engine) is Family.SQLITE:
-            _take_back(connection, row.id)
+            _delete(connection, row.id)
             connection.commit()
         else:
             connection.rollback()
 
 
-def _take_back(connection: Connection, row_id: str) -> None:
+def _delete(connection: Connection, row_id: str) -> None:
     connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == row_id))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import State
-from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.manage.queues import queues
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
@@ -34,7 +34,7 @@ def fail_unroutable(
         ids = _find_unroutable(connection, name, older_than, left) if left else []
         if ids:
             error = explain_unknown_queue(name, queues(connection))
-            end_jobs(connection, ids, state=State.FAILED, error=error)
+            end_locked(connection, ids, state=State.FAILED, error=error)
             failed[name] = ids
             left -= len(ids)
     return failed

@@ -13,7 +13,7 @@ from coserver_consumer.model.job import Job, RunKey, State, is_id
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
 from coserver_consumer.store.enqueue.unique_keys import find_holder
-from coserver_consumer.store.finish.dependents import end_jobs
+from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.finish.history import revive_if_fit
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.manage.queries import get
@@ -39,7 +39,7 @@ def cancel(
     state = _lock(connection, job_id)
     if state in WAITING:
         reason = f"cancelled by {by}" if by else "cancelled"
-        end_jobs(connection, [job_id], state=State.CANCELLED, error=reason)
+        end_locked(connection, [job_id], state=State.CANCELLED, error=reason)
         state = State.CANCELLED
     elif state is State.UNKNOWN:
         decided = sa.update(tables.history).where(tables.history.c.id == job_id)

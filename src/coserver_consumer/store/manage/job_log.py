@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
-from coserver_consumer.store.finish.history import cap_error
+from coserver_consumer.store.finish.results import cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import is_state
 

@@ -26,7 +26,7 @@ def test_a_key_lets_one_run_unless_told_otherwise(queue):
     taken = queue.take(9)
     assert {job.id for job in taken} == {first, other}
     assert queue.take(9) == []
-    queue.finish([complete(next(job for job in taken if job.id == first))])
+    queue.end_attempts([complete(next(job for job in taken if job.id == first))])
     assert [job.id for job in queue.take(9)] == [second]
 
 
@@ -36,9 +36,9 @@ def test_every_ending_makes_room(queue):
         queue.put(limit_key="k", max_attempts=1)
     consumer = queue.start()
     [job] = queue.take(9, consumer=consumer)
-    queue.finish([release(job)])
+    queue.end_attempts([release(job)])
     [job] = queue.take(9, consumer=consumer)
-    queue.finish([fail(job, Failed(error="x"))])
+    queue.end_attempts([fail(job, Failed(error="x"))])
     [job] = queue.take(9, consumer=consumer)
     queue.rescue(dead_after=-1)
     [job] = queue.take(9)
@@ -51,7 +51,7 @@ def test_a_finishing_job_still_counts(queue):
     [job] = queue.take(9)
     queue.vote(job.key, evidence={})
     assert queue.take(9) == []
-    queue.complete(job.key, None)
+    queue.complete_finishing(job.key, None)
     assert len(queue.take(9)) == 1
 
 
@@ -99,7 +99,7 @@ def test_threads_go_by_turns_to_the_keys(queue):
     running = queue.take(4)
     assert keys(running) == ["big"] * 4
     small = queue.put(limit_key="small")
-    queue.finish([complete(running[0])])
+    queue.end_attempts([complete(running[0])])
     assert [job.id for job in queue.take(1)] == [small]
 
 
@@ -183,7 +183,7 @@ def test_a_queue_runs_so_many_at_once(queue):
     first = queue.take(9)
     assert len(first) == 3
     assert queue.take(9) == []
-    queue.finish([complete(first[0])])
+    queue.end_attempts([complete(first[0])])
     assert len(queue.take(9)) == 1
     queue.set_max_running("default", None)
     assert len(queue.take(9)) > 1
@@ -194,7 +194,7 @@ def test_a_rate_lets_so_many_begin_in_a_period(queue):
     queue.set_rate("default", 3, 1.0)
     queue.add_many([NewJob(task="t") for _ in range(7)])
     began = time.monotonic()
-    queue.finish([complete(job) for job in queue.take(2)])
+    queue.end_attempts([complete(job) for job in queue.take(2)])
     assert len(queue.take(9)) == 1
     assert queue.take(9) == []
     later = wait_for(lambda: queue.take(9), what="the period to pass")
@@ -209,7 +209,7 @@ def test_a_paused_queue_hands_nothing_out(queue):
     queue.put()
     queue.pause("default", by="ann")
     assert queue.take(9) == []
-    assert queue.finish([complete(running)]) == {running.key}
+    assert queue.end_attempts([complete(running)]) == {running.key}
     queue.pause("default", paused=False)
     assert len(queue.take(9)) == 1
 

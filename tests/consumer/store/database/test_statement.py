@@ -44,8 +44,8 @@ def test_a_run_ends_with_what_it_returned_or_with_nothing(queue):
     for result in ({"a": ["ü", None]}, None, 0):
         queue.put()
         (job,) = queue.take()
-        assert queue.complete(job.key, result, state=State.RUNNING)
-        assert not queue.complete(job.key, "again", state=State.RUNNING)
+        assert queue.complete_running(job.key, result)
+        assert not queue.complete_running(job.key, "again")
         ended = queue.get(job.id)
         assert (ended.state, ended.result, ended.error) == (State.COMPLETED, result, None)
         assert ended.ended_at >= ended.started_at

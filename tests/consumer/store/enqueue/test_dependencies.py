@@ -28,16 +28,16 @@ def test_a_job_waits_for_its_parents(queue):
     child = queue.put(after=(one, two))
     first, second = queue.take(9)
     assert queue.get(child).state is State.BLOCKED
-    queue.finish([complete(first)])
+    queue.end_attempts([complete(first)])
     assert queue.get(child).state is State.BLOCKED
-    queue.finish([complete(second)])
+    queue.end_attempts([complete(second)])
     assert [job.id for job in queue.take(9)] == [child]
 
 
 def test_a_parent_that_has_ended_is_not_waited_for(queue):
     """Whether it ended long ago or a moment before."""
     parent = queue.put()
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     assert queue.get(queue.put(after=(parent,))).state is State.READY
 
 
@@ -45,7 +45,7 @@ def test_a_delay_counts_as_well(queue):
     """The later of both."""
     parent = queue.put()
     child = queue.put(after=(parent,), delay=600)
-    queue.finish([complete(job) for job in queue.take(9)])
+    queue.end_attempts([complete(job) for job in queue.take(9)])
     assert queue.get(child).state is State.SCHEDULED
 
 
@@ -53,10 +53,10 @@ def test_a_failed_parent_blocks_until_it_is_run_again(queue):
     """Nobody is told that all is well, and nothing is lost."""
     parent = queue.put()
     child = queue.put(after=(parent,))
-    queue.finish([fail(job, FAILED) for job in queue.take()])
+    queue.end_attempts([fail(job, FAILED) for job in queue.take()])
     assert queue.get(child).state is State.BLOCKED
     queue.retry(parent)
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     assert queue.get(child).state is State.READY
 
 
@@ -87,9 +87,9 @@ def test_a_child_that_came_late_goes_on_when_its_parent_is_run_again(queue, has_
     queue.retry(parent)
     [job] = queue.take(9)
     if has_effect:
-        queue.complete(job.key, None, state=State.RUNNING)
+        queue.complete_running(job.key, None)
     else:
-        queue.finish([complete(job)])
+        queue.end_attempts([complete(job)])
     assert queue.get(child).state is State.READY
 
 
@@ -100,7 +100,7 @@ def test_a_chain_runs_in_its_order(queue, make):
     while jobs := queue.take(9):
         assert len(jobs) == 1
         seen.append(jobs[0].id)
-        queue.finish([complete(jobs[0])])
+        queue.end_attempts([complete(jobs[0])])
     assert seen == ids
 
 
@@ -112,7 +112,7 @@ def test_a_serial_group_goes_on_behind_a_failure(queue, make):
     while jobs := queue.take(9):
         assert len(jobs) == 1
         seen.append(jobs[0].id)
-        queue.finish([fail(jobs[0], FAILED) if len(seen) == 1 else complete(jobs[0])])
+        queue.end_attempts([fail(jobs[0], FAILED) if len(seen) == 1 else complete(jobs[0])])
     assert seen == [job.id for job in group.jobs]
 
 
@@ -120,7 +120,7 @@ def test_a_group_that_succeeds(queue, make):
     """on_success runs once, on_failure is cancelled."""
     group = workflow.group([make() for _ in range(5)], on_success=make(), on_failure=make())
     queue.add_many(group.jobs)
-    queue.finish([complete(job) for job in queue.take(9)])
+    queue.end_attempts([complete(job) for job in queue.take(9)])
     assert [job.id for job in queue.take(9)] == [group.on_success.id]
     cancelled = queue.get(group.on_failure.id)
     assert (cancelled.state, cancelled.error) == (
@@ -134,13 +134,13 @@ def test_a_group_that_fails(queue, make):
     group = workflow.group([make() for _ in range(3)], on_success=make(), on_failure=make())
     queue.add_many(group.jobs)
     first, *others = queue.take(9)
-    queue.finish([fail(first, FAILED)])
+    queue.end_attempts([fail(first, FAILED)])
     assert queue.take(9) == []
-    queue.finish([complete(job) for job in others])
+    queue.end_attempts([complete(job) for job in others])
     assert [job.id for job in queue.take(9)] == [group.on_failure.id]
     assert queue.get(group.on_success.id).state is State.BLOCKED
     queue.retry(first.id)
-    queue.finish([complete(job) for job in queue.take(9)])
+    queue.end_attempts([complete(job) for job in queue.take(9)])
     assert [job.id for job in queue.take(9)] == [group.on_success.id]
 
 
@@ -149,7 +149,7 @@ def test_what_a_cancelled_job_was_waited_for_goes_on(queue, make):
     group = workflow.group([make()], on_failure=make())
     child = make(after=(group.on_failure.id,), accepts_failure=True)
     queue.add_many([*group.jobs, child])
-    queue.finish([complete(job) for job in queue.take(9)])
+    queue.end_attempts([complete(job) for job in queue.take(9)])
     assert [job.id for job in queue.take(9)] == [child.id]
 
 
@@ -164,7 +164,7 @@ def test_parents_that_end_at_once_let_their_child_go_once(queue, make):
     def end(mine):
         start.wait(10)
         for job in mine:
-            queue.finish([complete(job)])
+            queue.end_attempts([complete(job)])
 
     threads = [Thread(target=end, args=(jobs[number::4],)) for number in range(4)]
     for thread in threads:
@@ -180,7 +180,7 @@ def test_an_attempt_that_its_own_transaction_ends_lets_children_go(queue):
     parent = queue.put()
     [job] = queue.take()
     child = queue.put(after=(parent,))
-    assert queue.complete(job.key, None, state=State.RUNNING)
+    assert queue.complete_running(job.key, None)
     assert queue.get(child).state is State.READY
 
 
@@ -192,7 +192,7 @@ def test_whoever_ends_it_outside_a_transaction_does_both_or_nothing(queue):
     is_sqlite = queue.engine.dialect.name == "sqlite"  # there it never does
     mode = {} if is_sqlite else {"isolation_level": "AUTOCOMMIT"}
     with queue.engine.connect().execution_options(**mode) as connection, connection.begin():
-        assert store.complete(connection, job.key, None, state=State.RUNNING)
+        assert store.complete_running(connection, job.key, None)
     assert queue.get(child).state is State.READY
 
 
@@ -234,7 +234,7 @@ def test_a_child_of_a_job_whose_key_is_held_waits_for_the_holder(queue, make):
     _, child = queue.add_many([twin, make(after=(twin.id,))])
     [job] = queue.take(9)
     assert (job.id, queue.get(child).state) == (holder, State.BLOCKED)
-    queue.finish([complete(job)])
+    queue.end_attempts([complete(job)])
     assert queue.get(child).state is State.READY
 
 
@@ -262,7 +262,7 @@ def test_a_child_of_two_jobs_that_turn_out_to_be_one_waits_for_one(queue, make):
     twins = [make(unique_key="k"), make(unique_key="k")]
     _, _, child = queue.add_many([*twins, make(after=tuple(twin.id for twin in twins))])
     [job] = queue.take(9)
-    queue.finish([complete(job)])
+    queue.end_attempts([complete(job)])
     assert [job.id for job in queue.take(9)] == [child]
 
 
@@ -274,7 +274,7 @@ def commit(queue):
         batch = new_id()
         queue.stage(jobs, batch=batch, evidence={})
         if is_slow:
-            queue.drop(batch)
+            queue.drop_staged(batch)
         queue.promote(batch, tid=1)
 
     return commit
@@ -288,14 +288,14 @@ def test_a_committed_child_of_jobs_that_turn_out_to_be_one_waits_for_one(queue, 
         commit([*twins, child])
         commit([late := make(unique_key="k"), after := make(after=(late.id,))])
         [job] = queue.take(9)
-        queue.finish([complete(job)])
+        queue.end_attempts([complete(job)])
         assert {job.id for job in queue.take(9)} == {child.id, after.id}
 
 
 def test_a_committed_child_of_a_job_whose_work_was_done_goes_on(queue, make, commit):
     """Its key is held for a time by a job that has ended."""
     queue.put(unique_key="k", unique_for=600)
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     parent = make(unique_key="k", unique_for=600)
     commit([parent, child := make(after=(parent.id,))])
     assert [job.id for job in queue.take(9)] == [child.id]
@@ -304,11 +304,11 @@ def test_a_committed_child_of_a_job_whose_work_was_done_goes_on(queue, make, com
 def test_of_several_ended_holders_the_last_made_counts(queue, make, commit):
     """Whichever of them ended last."""
     first = queue.put(unique_key="k")
-    queue.finish([fail(job, FAILED) for job in queue.take()])
+    queue.end_attempts([fail(job, FAILED) for job in queue.take()])
     queue.put(unique_key="k")
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     queue.retry(first)
-    queue.finish([fail(job, FAILED) for job in queue.take()])
+    queue.end_attempts([fail(job, FAILED) for job in queue.take()])
     parent = make(unique_key="k", unique_for=600)
     commit([parent, child := make(after=(parent.id,))])
     assert queue.get(child.id).state is State.READY
@@ -327,7 +327,7 @@ def test_jobs_never_wait_for_each_other(queue, make):
     for job_id in (parent.id, child.id):
         [job] = queue.take(9)
         assert job.id == job_id
-        queue.finish([complete(job)])
+        queue.end_attempts([complete(job)])
 
 
 def test_no_job_waits_for_itself(queue, make):
@@ -343,7 +343,7 @@ def test_no_job_waits_for_itself(queue, make):
 def test_a_committed_job_for_failures_is_not_needed_without_one(queue, make, commit):
     """The job that it waited for was completed before the commit."""
     parent = queue.put()
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     commit([job := make(after=(parent,), accepts_failure=True, only_if_failed=True)])
     assert queue.get(job.id).state is State.CANCELLED
 
@@ -355,7 +355,7 @@ def test_a_group_that_was_taken_for_dropped_runs_in_its_order(queue, make, commi
     seen = []
     while jobs := queue.take(9):
         seen += [job.id for job in jobs]
-        queue.finish([complete(job) for job in jobs])
+        queue.end_attempts([complete(job) for job in jobs])
     assert seen == [job.id for job in group.members]
     assert queue.get(group.on_failure.id).state is State.CANCELLED
 
@@ -365,7 +365,7 @@ def test_a_parent_that_failed_while_its_child_was_taken_for_dropped_has_failed(q
     parent, batch = queue.put(), new_id()
     child = make(after=(parent,), accepts_failure=True, only_if_failed=True)
     queue.stage([child], batch=batch, evidence={})
-    queue.drop(batch)
+    queue.drop_staged(batch)
     queue.cancel(parent)
     queue.promote(batch, tid=1)
     assert queue.get(child.id).state is State.READY

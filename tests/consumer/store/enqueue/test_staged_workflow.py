@@ -49,7 +49,7 @@ def run(queue):
         ran = []
         while taken := queue.take():
             [job] = taken
-            queue.finish([fail(job, FAILED) if job.id in doomed else complete(job)])
+            queue.end_attempts([fail(job, FAILED) if job.id in doomed else complete(job)])
             ran.append(job.id)
         return ran
 
@@ -132,7 +132,7 @@ def test_a_dropped_batch_leaves_nothing_behind(queue, make, stage, run):
     parent = queue.put()
     group = workflow.group([make(after=(parent,)), make()], on_failure=make(), serial=True)
     batch = stage(group.jobs)
-    assert queue.drop(batch) == 3
+    assert queue.drop_staged(batch) == 3
     assert run() == [parent]
     assert queue.prune(older_than=-1) == 4
     for table in ("job", "history", "dependency"):
@@ -148,7 +148,7 @@ def test_a_batch_that_was_taken_for_dropped_keeps_its_order(
     """Its producer was slow; it comes back as if nothing had been."""
     group = workflow.group([make(), make()], on_success=make(), on_failure=make(), serial=serial)
     batch = stage(group.jobs)
-    queue.drop(batch)
+    queue.drop_staged(batch)
     assert states(group.jobs) == [State.DROPPED] * 4
     queue.promote(batch, tid=1)
     assert states(group.jobs) == [READY, BLOCKED if serial else READY, BLOCKED, BLOCKED]
@@ -164,7 +164,7 @@ def test_a_batch_that_was_taken_for_dropped_hears_of_its_parents_later(
     early, late = queue.put(), queue.put(delay=60)
     child = make(after=(early, late), accepts_failure=accepts)
     batch = stage([child])
-    queue.drop(batch)
+    queue.drop_staged(batch)
     assert run() == [early]
     queue.promote(batch, tid=1)
     assert (queue.get(child.id).state, queue.get(child.id).waits_for) == (BLOCKED, 1)
@@ -261,7 +261,7 @@ def test_a_job_that_was_taken_for_dropped_waits_once_for_parents_that_became_one
     batch, holder = stage([late]), queue.put(unique_key="k")
     child = make(after=(late.id, holder))
     slow = stage([child])
-    queue.drop(slow)
+    queue.drop_staged(slow)
     queue.promote(batch, tid=1)
     queue.promote(slow, tid=2)
     assert (queue.get(child.id).state, queue.get(child.id).waits_for) == (BLOCKED, 1)

@@ -18,7 +18,7 @@ def test_a_key_is_held_while_its_job_is_live(queue):
     first = queue.put(unique_key="k")
     [job] = queue.take()
     assert queue.put(unique_key="k") == first
-    queue.finish([complete(job)])
+    queue.end_attempts([complete(job)])
     assert queue.put(unique_key="k") != first
 
 
@@ -29,7 +29,7 @@ def test_a_key_may_be_held_while_its_job_waits(queue):
     [job] = queue.take()
     second = queue.put(unique_key="k", unique_for=0)
     assert second != first
-    queue.finish([release(job)])
+    queue.end_attempts([release(job)])
     assert {job.id for job in queue.take(9)} == {first, second}
 
 
@@ -45,7 +45,7 @@ def test_a_job_that_was_added_before_is_refused(queue):
 def test_a_key_may_be_held_for_a_time(queue):
     """Whether its job has ended or not."""
     first = queue.put(unique_key="k", unique_for=1)
-    queue.finish([complete(job) for job in queue.take()])
+    queue.end_attempts([complete(job) for job in queue.take()])
     assert queue.put(unique_key="k", unique_for=600) == first
     assert queue.get(first).state is State.COMPLETED
     assert queue.counts()["default"] == {State.COMPLETED: 1}
@@ -59,7 +59,7 @@ def test_a_key_may_be_held_for_a_time(queue):
 def test_a_failed_job_holds_its_key_for_the_time_and_a_cancelled_one_does_not(queue):
     """A cancelled job has done nothing that another would do twice."""
     failed = queue.put(unique_key="k", unique_for=600)
-    queue.finish([fail(job, Failed(error="no")) for job in queue.take()])
+    queue.end_attempts([fail(job, Failed(error="no")) for job in queue.take()])
     assert queue.put(unique_key="k", unique_for=600) == failed
     cancelled = queue.put(unique_key="other", unique_for=600)
     queue.cancel(cancelled)

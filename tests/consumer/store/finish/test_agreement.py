@@ -43,13 +43,13 @@ def queue(engine, tid: int, *, database: str = "main", **options: Any) -> str:
     return job.id
 
 
-def doubt(engine, *, since: int, base: int = 0) -> list[str]:
-    """Doubt all jobs that were queued behind a transaction."""
+def restage_lost(engine, *, since: int, base: int = 0) -> list[str]:
+    """Stage all jobs again that were queued behind a transaction."""
 
     def find_lost(origins: Sequence[Origin]) -> list[Origin]:
         return [origin for origin in origins if origin.tid > since]
 
-    return store.write(engine, lambda c: store.doubt(c, "main", find_lost, base=base))
+    return store.write(engine, lambda c: store.restage_lost(c, "main", find_lost, base=base))
 
 
 def claim(engine, limit: int = 1) -> list[Job]:
@@ -70,10 +70,10 @@ def test_what_the_zodb_has_lost_is_asked_about_again(engine):
     kept = [queue(engine, 10), queue(engine, 99, database="other")]
     lost = [queue(engine, 11), queue(engine, 12, delay=3600), queue(engine, 13, unique_key="k")]
     waiting = queue(engine, 14, after=[lost[0]])
-    assert sorted(doubt(engine, since=10, base=10)) == sorted([*lost, waiting])
+    assert sorted(restage_lost(engine, since=10, base=10)) == sorted([*lost, waiting])
     assert {get(engine, job_id).state for job_id in [*lost, waiting]} == {State.STAGED}
     assert {get(engine, job_id).state for job_id in kept} == {State.READY}
-    questions = store.read(engine, lambda c: store.find_unresolved(c, older_than=-1))
+    questions = store.read(engine, lambda c: store.find_in_doubt(c, older_than=-1))
     assert {question.evidence["base_tid"] for question in questions} == {10}
 
 
@@ -81,7 +81,7 @@ def test_what_was_found_even_so_goes_on_as_before(engine):
     """With all that it waits for."""
     delayed = queue(engine, 12, delay=3600)
     plain = queue(engine, 13)
-    doubt(engine, since=10)
+    restage_lost(engine, since=10)
     for job_id in (delayed, plain):
         batch = get(engine, job_id).batch
         store.write(engine, lambda c, batch=batch: store.promote(c, batch, tid=12))
@@ -91,8 +91,8 @@ def test_what_was_found_even_so_goes_on_as_before(engine):
 def test_what_was_dropped_says_why(engine):
     """Its request did commit, but in a ZODB that isn't this one any more."""
     lost = queue(engine, 11)
-    doubt(engine, since=10)
-    store.write(engine, lambda c: store.drop(c, get(engine, lost).batch))
+    restage_lost(engine, since=10)
+    store.write(engine, lambda c: store.drop_staged(c, get(engine, lost).batch))
     ended = get(engine, lost)
     assert ended.state is State.DROPPED
     assert "restored from a backup" in ended.error
@@ -102,7 +102,7 @@ def test_who_runs_a_job_of_a_lost_request_cannot_end_it(engine):
     """It runs against a ZODB that never had its request."""
     lost = queue(engine, 11)
     [job] = claim(engine)
-    doubt(engine, since=10)
+    restage_lost(engine, since=10)
     staged = get(engine, lost)
     assert (staged.state, staged.run, staged.attempt) == (State.STAGED, job.run + 1, 0)
     assert not store.write(engine, lambda c: store.vote(c, job.key, evidence={}))
@@ -118,7 +118,7 @@ def test_the_search_for_lost_requests_ends_where_nothing_is_missing(engine):
         seen.extend(origin.tid for origin in origins)
         return []
 
-    store.write(engine, lambda c: store.doubt(c, "main", find_lost, base=0))
+    store.write(engine, lambda c: store.restage_lost(c, "main", find_lost, base=0))
     assert min(seen) == 200
 
 
@@ -129,7 +129,7 @@ def test_what_is_open_is_looked_for_in_what_the_zodb_still_has(engine):
     store.write(engine, lambda c: store.stage(c, [job], batch=batch, evidence=evidence))
     assert store.write(engine, lambda c: store.rebase(c, "main", lambda tid: True, base=40)) == 0
     assert store.write(engine, lambda c: store.rebase(c, "main", lambda tid: False, base=40)) == 1
-    (question,) = store.read(engine, lambda c: store.find_unresolved(c, older_than=-1))
+    (question,) = store.read(engine, lambda c: store.find_in_doubt(c, older_than=-1))
     assert question.evidence == {"database": "main", "base_tid": 40}
 
 
@@ -174,7 +174,7 @@ def test_a_run_that_is_finishing_ends_by_itself(engine, ready):
 def test_a_job_that_was_retried_runs_again(engine, ready):
     """The marks of its first life say nothing of its second."""
     [job] = claim(engine)
-    store.write(engine, lambda c: store.complete(c, job.key, state=State.RUNNING))
+    store.write(engine, lambda c: store.complete_running(c, job.key))
     store.write(engine, lambda c: store.retry(c, ready, by="somebody"))
     assert complete(engine, job.key) == []
     [again] = claim(engine)

@@ -12,7 +12,7 @@ def test_a_completed_job_is_history(queue):
     queue.put()
     (job,) = queue.take()
     ending = Ending(key=job.key, state=State.COMPLETED, result={"n": 1})
-    assert queue.finish([ending]) == {job.key}
+    assert queue.end_attempts([ending]) == {job.key}
     ended = queue.get(job.id)
     assert (ended.state, ended.result, ended.attempt) == (State.COMPLETED, {"n": 1}, 1)
     assert ended.ended_at >= ended.started_at
@@ -34,10 +34,10 @@ def test_a_stale_consumer_cannot_finish_a_rescued_job(queue, told):
     queue.unregister(stale.consumer)
     (current,) = queue.take()
     assert current.run > stale.run
-    assert queue.finish([Ending(key=stale.key, **told)]) == set()
+    assert queue.end_attempts([Ending(key=stale.key, **told)]) == set()
     assert queue.get(stale.id).state is State.RUNNING
     assert queue.attempts(stale.id) == []
-    assert queue.finish([Ending(key=current.key, state=State.COMPLETED)]) == {current.key}
+    assert queue.end_attempts([Ending(key=current.key, state=State.COMPLETED)]) == {current.key}
 
 
 def test_an_ending_is_written_once(queue):
@@ -45,8 +45,8 @@ def test_an_ending_is_written_once(queue):
     queue.put()
     (job,) = queue.take()
     ending = Ending(key=job.key, state=State.COMPLETED)
-    assert queue.finish([ending]) == {job.key}
-    assert queue.finish([ending]) == {job.key}
+    assert queue.end_attempts([ending]) == {job.key}
+    assert queue.end_attempts([ending]) == {job.key}
     assert queue.counts() == {"default": {State.COMPLETED: 1}}
 
 
@@ -57,7 +57,7 @@ def test_a_failed_attempt_comes_back_after_its_delay(queue):
     failed = Ending(
         key=job.key, state=State.SCHEDULED, delay=30, error="boom", traceback="Traceback ..."
     )
-    assert queue.finish([failed]) == {job.key}
+    assert queue.end_attempts([failed]) == {job.key}
     waiting = queue.get(job.id)
     assert (waiting.state, waiting.attempt, waiting.consumer) == (State.SCHEDULED, 1, None)
     assert waiting.run_at > job.started_at + 29_000_000
@@ -69,7 +69,7 @@ def test_a_released_job_is_as_before(queue):
     """Given back by a consumer that stops: ready again, the attempt taken back."""
     queue.put()
     (job,) = queue.take()
-    queue.finish([Ending(key=job.key, state=State.READY, counted=False)])
+    queue.end_attempts([Ending(key=job.key, state=State.READY, counted=False)])
     (again,) = queue.take()
     assert (again.id, again.attempt, again.run) == (job.id, 1, 2)
 
@@ -86,7 +86,7 @@ def test_endings_of_all_kinds_go_in_one_call(queue):
         Ending(key=d.key, state=State.SCHEDULED, delay=9, error="later"),
         Ending(key=RunKey(e.id, 99), state=State.COMPLETED),
     ]
-    assert queue.finish(endings) == {a.key, b.key, c.key, d.key}
+    assert queue.end_attempts(endings) == {a.key, b.key, c.key, d.key}
     assert queue.counts()["default"] == {
         State.COMPLETED: 2,
         State.FAILED: 1,
@@ -100,7 +100,7 @@ def test_a_job_that_is_to_be_cancelled_does_not_come_back(queue):
     queue.put()
     (job,) = queue.take()
     assert queue.cancel(job.id) is State.RUNNING
-    queue.finish([Ending(key=job.key, state=State.SCHEDULED, delay=5, error="boom")])
+    queue.end_attempts([Ending(key=job.key, state=State.SCHEDULED, delay=5, error="boom")])
     assert queue.get(job.id).state is State.CANCELLED
 
 
@@ -109,7 +109,7 @@ def test_a_job_that_ends_well_in_spite_of_a_cancel_is_completed(queue):
     queue.put()
     (job,) = queue.take()
     queue.cancel(job.id)
-    queue.finish([Ending(key=job.key, state=State.COMPLETED)])
+    queue.end_attempts([Ending(key=job.key, state=State.COMPLETED)])
     assert queue.get(job.id).state is State.COMPLETED
 
 
@@ -118,7 +118,7 @@ def test_results_and_errors_are_capped(queue):
     queue.put()
     queue.put()
     big, odd = queue.take(2)
-    queue.finish(
+    queue.end_attempts(
         [
             Ending(key=big.key, state=State.COMPLETED, result="x" * 200),
             Ending(key=odd.key, state=State.FAILED, error="a\0" + "y" * 10_000),

@@ -147,7 +147,7 @@ def test_an_ended_job_is_in_the_partition_of_its_day(queue, history):
     queue.make_partitions(keep_days=30)
     queue.put()
     [job] = queue.take()
-    queue.finish([Ending(key=job.key, state=State.COMPLETED)])
+    queue.end_attempts([Ending(key=job.key, state=State.COMPLETED)])
     assert history.place(job.id) == history.name(0)
     assert history.place(history.end(str(uuid.uuid4()))) == REST
 
@@ -184,7 +184,7 @@ def test_who_stands_still_while_it_makes_them_keeps_no_job_from_ending(hasty, qu
     [job] = queue.take()
     with hasty.connect() as frozen:
         assert len(make(frozen)) == 7
-        assert queue.finish([complete(job)]) == {job.key}
+        assert queue.end_attempts([complete(job)]) == {job.key}
         with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction timeout"):
             frozen.commit()
     assert (history.days(), queue.get(job.id).state) == ([], State.COMPLETED)
@@ -402,7 +402,7 @@ def test_a_job_of_any_partition_can_be_run_again(queue, history):
         assert history.place(job_id) is None
         [job] = queue.take()
         assert job.id == job_id
-        queue.finish([Ending(key=job.key, state=State.FAILED, error="no")])
+        queue.end_attempts([Ending(key=job.key, state=State.FAILED, error="no")])
         assert history.place(job_id) == place
         queue.retry(job_id)
         queue.cancel(job_id)

@@ -51,7 +51,7 @@ def test_old_history_is_pruned_with_its_errors_and_lines(queue):
         queue.put()
     old, young = queue.take(2)
     assert queue.add_line(old.key, "sails set")
-    queue.finish([Ending(key=job.key, state=State.FAILED, error="x") for job in (old, young)])
+    queue.end_attempts([Ending(key=job.key, state=State.FAILED, error="x") for job in (old, young)])
     with queue.engine.begin() as connection:
         connection.execute(
             sa.update(tables.history).where(tables.history.c.id == old.id).values(ended_at=1)

@@ -51,7 +51,7 @@ def test_a_failed_job_is_retried_with_all_attempts_before_it(queue):
     """The errors of before stay; the run goes on, so that old attempts stay fenced."""
     queue.put(max_attempts=1, args={"n": 1})
     (job,) = queue.take()
-    queue.finish([Ending(key=job.key, state=State.FAILED, error="boom")])
+    queue.end_attempts([Ending(key=job.key, state=State.FAILED, error="boom")])
     queue.retry(job.id, by="jane")
     (again,) = queue.take()
     assert (again.id, again.attempt, again.args) == (job.id, 1, {"n": 1})
@@ -91,7 +91,7 @@ def test_a_job_that_is_run_again_is_signed_anew(queue):
     """Its signature may be too old by now; what is waiting and is to run now is signed as well."""
     queue.put(signature="old")
     (job,) = queue.take()
-    queue.finish([Ending(key=job.key, state=State.FAILED, error="boom")])
+    queue.end_attempts([Ending(key=job.key, state=State.FAILED, error="boom")])
     queue.retry(job.id, renew=lambda job: f"{job.signature} and new")
     assert queue.get(job.id).signature == "old and new"
     later = queue.put(signature="old", delay=3600)

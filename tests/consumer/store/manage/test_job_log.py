@@ -10,10 +10,10 @@ def test_lines_are_kept_in_their_order_with_their_attempt(queue):
     queue.put()
     (job,) = queue.take()
     assert queue.add_line(job.key, "sails set")
-    queue.finish([Ending(key=job.key, state=State.SCHEDULED)])
+    queue.end_attempts([Ending(key=job.key, state=State.SCHEDULED)])
     (again,) = queue.take()
     assert queue.add_line(again.key, "anchor\0up")
-    queue.finish([Ending(key=again.key, state=State.COMPLETED)])
+    queue.end_attempts([Ending(key=again.key, state=State.COMPLETED)])
     said = [(line.attempt, line.text) for line in queue.lines(job.id)]
     assert said == [(1, "sails set"), (2, "anchor\N{REPLACEMENT CHARACTER}up")]
 

@@ -18,7 +18,7 @@ SERVICE = "/@@coserver-evidence"
 
 
 class Evidence(BrowserView):
-    """``POST /@@coserver-evidence`` with questions as JSON; the answer is verdicts as JSON.
+    """``POST /@@coserver-evidence`` with questions as JSON; the answer is decisions as JSON.
 
     Anybody may call it, but only a message with a token from the shared secret is answered.
     """
