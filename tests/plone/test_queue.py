@@ -74,7 +74,7 @@ def test_a_job_is_what_was_asked_for(jobs: Jobs) -> None:
     assert (job.payload, job.priority, job.max_attempts) == (b"body", 7, 3)
     assert (job.timeout, job.unique_key, job.title) == (12.5, "feed:42", "Import feed 42")
     assert job.requires == ("ffmpeg", "linux")
-    assert (job.unique_for, job.limit_key) == (3600, "feeds")
+    assert (job.unique_for, job.concurrency_key) == (3600, "feeds")
 
 
 def test_a_job_is_signed(jobs: Jobs) -> None:

@@ -105,7 +105,7 @@ def test_a_job_can_come_after_one_of_the_same_transaction(place: str) -> None:
     third = queue.add_xmlrpc("/plone", "title", after=[second], accepts_failure=True, limit="x")
     found = commit([first, second, third])
     assert states(found) == [READY, BLOCKED, BLOCKED]
-    assert found[2].limit_key == "x"
+    assert found[2].concurrency_key == "x"
 
 
 def test_a_job_can_come_after_one_of_another_transaction(place: str) -> None:

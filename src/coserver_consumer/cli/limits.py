@@ -1,4 +1,4 @@
-"""``coserver limits``: how many jobs with the same limit key run at once."""
+"""``coserver limits``: how many jobs with the same concurrency key run at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coserver_consumer.cli.output import say, write_json, write_table
 
 @click.group(short_help="Set how many jobs with the same key run.")
 def limits() -> None:
-    """Say how many jobs with the same limit key run at once.
+    """Say how many jobs with the same concurrency key run at once.
 
     A job gets its key from whoever queues it. The limit of a key is the one with its name, else the
     one with the longest beginning of it before a *, such as 'tenant:*'. The limit * is for all

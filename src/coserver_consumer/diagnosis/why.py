@@ -131,15 +131,15 @@ def _why_unavailable(job: Job, consumers: Sequence[Consumer]) -> str | None:
 
 
 def _why_limit(connection: Connection, job: Job) -> str | None:
-    if not job.limit_key:
+    if not job.concurrency_key:
         return None
-    limit = store.find_limit(store.limits(connection), job.limit_key)
-    running = store.count_running(connection)[1][job.limit_key]
+    limit = store.find_limit(store.limits(connection), job.concurrency_key)
+    running = store.count_running(connection)[1][job.concurrency_key]
     if limit.max_running is None or running < limit.max_running:
         return None
     return (
         f"Limit '{limit.name}' lets {limit.max_running} run at once with the key "
-        f"'{job.limit_key}', and so many do."
+        f"'{job.concurrency_key}', and so many do."
     )
 
 

@@ -88,10 +88,10 @@ class NewJob:
     the queuing request is restored for the job (language, virtual host, skin).
 
     ``unique_key`` is held while the job is live; with ``unique_for`` also until so many seconds
-    after it was made, and with 0 only until it is claimed. ``limit_key``: of the jobs with the
-    same one only so many run at once as its limit says. ``after`` are the ids of the jobs that it
-    waits for: until all are completed, or, if it ``accepts_failure``, until all have ended. With
-    ``only_if_failed`` it is cancelled then, unless one of them has failed.
+    after it was made, and with 0 only until it is claimed. Of the jobs with the same
+    ``concurrency_key`` only so many run at once as its limit says. ``after`` are the ids of the
+    jobs that it waits for: until all are completed, or, if it ``accepts_failure``, until all have
+    ended. With ``only_if_failed`` it is cancelled then, unless one of them has failed.
     """
 
     task: str
@@ -110,7 +110,7 @@ class NewJob:
     title: str | None = None
     unique_key: str | None = None
     unique_for: float | None = None
-    limit_key: str = ""
+    concurrency_key: str = ""
     requires: tuple[str, ...] = ()
     signature: str | None = None
     after: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ class Job(NamedTuple):
     title: str | None
     unique_key: str | None
     unique_for: float | None
-    limit_key: str
+    concurrency_key: str
     requires: tuple[str, ...]
     signature: str | None
     timeout: float | None

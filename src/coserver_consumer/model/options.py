@@ -234,7 +234,7 @@ class JobOptions:
             "title": self.title,
             "unique_key": self.unique,
             "unique_for": self.unique_for,
-            "limit_key": self.limit or "",
+            "concurrency_key": self.limit or "",
             "requires": self.requires,
             "after": self.after,
             "accepts_failure": self.accepts_failure,

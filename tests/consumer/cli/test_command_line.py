@@ -398,7 +398,7 @@ def test_a_wrong_list_of_what_may_be_called_is_an_error(sqlite_url, call, comman
 
 
 def test_rules_are_set_shown_and_taken_back(sqlite_url, sqlite_client, call, ask):
-    """Of queues and of limit keys."""
+    """Of queues and of concurrency keys."""
     url = sqlite_url
     assert call(url, "queues", "set", "default", "--running", "2", "--rate", "10/60").exit_code == 0
     assert "paused" in call(url, "queues", "pause", "default").stdout
@@ -423,7 +423,7 @@ def test_a_job_is_added_with_all_its_relations(sqlite_url, sqlite_client, call):
     second = call(sqlite_url, "add", "http", *words).stdout.strip()
     job = sqlite_client.get(second)
     assert (job.state, job.unique_for, job.waits_for) == (State.BLOCKED, 0, 1)
-    assert sqlite_client.get(first).limit_key == "feeds"
+    assert sqlite_client.get(first).concurrency_key == "feeds"
     assert f"It waits for job {first}" in call(sqlite_url, "why", second).stdout
     assert call(sqlite_url, "why", NO_SUCH_JOB).exit_code == 3
     sqlite_client.cancel(first)

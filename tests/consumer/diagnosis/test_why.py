@@ -93,9 +93,9 @@ def test_rules_of_its_queue(put, why, act, take):
 
 def test_its_limit(put, why, take):
     """Which one, and for which key."""
-    put(limit_key="feeds"), take()
+    put(concurrency_key="feeds"), take()
     reason = "Limit '*' lets 1 run at once with the key 'feeds', and so many do."
-    assert why(put(limit_key="feeds")) == reason
+    assert why(put(concurrency_key="feeds")) == reason
 
 
 def test_others_are_before_it(put, why, consumer):

@@ -124,7 +124,7 @@ class Model:
             if rules.rate is not None:
                 rules.begun += number
                 assert rules.begun <= rules.rate
-        for key in {job.limit_key for job in jobs} - {""}:
+        for key in {job.concurrency_key for job in jobs} - {""}:
             most = self.limit_of(key)
             assert most is None or of_keys[key] <= most
 
@@ -134,9 +134,9 @@ class Model:
         if rules.is_paused:
             return 0
         of_queues, of_keys = self.count_running()
-        of_keys.update(job.limit_key for job in taken)
+        of_keys.update(job.concurrency_key for job in taken)
         ready = Counter(
-            job.new.limit_key
+            job.new.concurrency_key
             for job in self.jobs.values()
             if job.state is State.READY and job.new.queue == queue
         )
@@ -149,9 +149,9 @@ class Model:
         return max(0, min(room, can))
 
     def count_running(self) -> tuple[Counter[str], Counter[str]]:
-        """Return how many run, by queue and by limit key."""
+        """Return how many run, by queue and by concurrency key."""
         busy = [job.new for job in self.jobs.values() if job.state in BUSY]
-        return Counter(job.queue for job in busy), Counter(job.limit_key for job in busy)
+        return Counter(job.queue for job in busy), Counter(job.concurrency_key for job in busy)
 
     def limit_of(self, key: str) -> int | None:
         """Return how many of a key may run, None for any number."""

@@ -83,14 +83,14 @@ def read_snapshot(connection: Connection) -> Any:
 
 
 def list_all_keys(connection: Connection) -> Any:
-    """List the limit keys that jobs wait with."""
+    """List the concurrency keys that jobs wait with."""
     return list_keys(connection, "default", after="", limit=64)
 
 
 READY = NewJob(task="t")
 ELSEWHERE = NewJob(task="t", queue="other")
 LATER = NewJob(task="t", delay=3600)
-LIMITED = NewJob(task="t", limit_key="k")
+LIMITED = NewJob(task="t", concurrency_key="k")
 FOR_ANOTHER = NewJob(task="t", requires=("gpu",))
 # What is asked beside few or many jobs of a kind.
 QUESTIONS = {

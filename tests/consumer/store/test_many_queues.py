@@ -54,10 +54,10 @@ def test_a_claim_serves_them_in_their_order(many, statements):
 
 
 def test_rules_and_requirements_hold_among_many(many):
-    """A pause, a rule of a queue, a limit key, what a job requires, and what is due."""
+    """A pause, a rule of a queue, a concurrency key, what a job requires, and what is due."""
     many.pause(BUSY[0])
     many.set_max_running(BUSY[1], 1)
-    many.put(queue=NAMES[5], limit_key="k")
+    many.put(queue=NAMES[5], concurrency_key="k")
     many.put(queue=NAMES[6], requires=("gpu",))
     taken = [job.queue for job in many.take(99, queues=NAMES, capabilities=["gpu"])]
     assert sorted(taken) == sorted([NAMES[5], NAMES[6], BUSY[1], *[BUSY[2]] * 3])

@@ -162,7 +162,7 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
     """
     engine = store.open_engine(empty_database_url)
     store.upgrade(engine)
-    waiting = [NewJob(task="t", limit_key=f"k{number % 9}") for number in range(2000)]
+    waiting = [NewJob(task="t", concurrency_key=f"k{number % 9}") for number in range(2000)]
     parents = [NewJob(task="t", id=new_id()) for _ in range(500)]
     children = [NewJob(task="t", after=(parent.id,)) for parent in parents for _ in range(3)]
     of_site = [NewJob(task="t", site="/Plone", owner="jane") for _ in range(10)]

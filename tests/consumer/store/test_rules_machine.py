@@ -349,7 +349,7 @@ class Machine(RuleBasedStateMachine):
         return NewJob(
             task="t",
             queue=self.draw(st.sampled_from(QUEUES)),
-            limit_key=self.draw(st.sampled_from(KEYS)),
+            concurrency_key=self.draw(st.sampled_from(KEYS)),
             unique_key=unique_key,
             unique_for=unique_for,
             priority=self.draw(st.sampled_from([0, 10])),
@@ -398,7 +398,7 @@ class Machine(RuleBasedStateMachine):
         for job in jobs:
             assert not any(
                 other.state is State.READY
-                and (other.new.queue, other.new.limit_key) == (job.queue, job.limit_key)
+                and (other.new.queue, other.new.concurrency_key) == (job.queue, job.concurrency_key)
                 and other.new.priority > job.priority
                 for other in self.model.jobs.values()
             )
@@ -417,7 +417,7 @@ class Machine(RuleBasedStateMachine):
 
         jobs: list[Job] = self._write(work)
         assert len(jobs) <= limit
-        assert sum(bool(job.limit_key) for job in jobs) <= idle
+        assert sum(bool(job.concurrency_key) for job in jobs) <= idle
         self._note(jobs, consumer, queues)
         return jobs
 

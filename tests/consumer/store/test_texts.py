@@ -105,12 +105,12 @@ def test_ended_unique_keys_are_compared_to_the_letter(queue):
     assert queue.put(unique_key="mail a ", unique_for=3600) != job.id
 
 
-def test_limit_keys_are_compared_to_the_letter(queue):
-    """Each is a lane of its own, which one job is in."""
+def test_concurrency_keys_are_compared_to_the_letter(queue):
+    """One job of each runs."""
     for name in NAMES:
-        queue.put(limit_key=name)
-        queue.put(limit_key=name)
-    assert sorted(job.limit_key for job in queue.take(20)) == sorted(NAMES)
+        queue.put(concurrency_key=name)
+        queue.put(concurrency_key=name)
+    assert sorted(job.concurrency_key for job in queue.take(20)) == sorted(NAMES)
 
 
 def test_queues_are_compared_to_the_letter(queue):

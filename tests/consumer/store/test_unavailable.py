@@ -15,12 +15,12 @@ AWAY = Unavailable(tasks=("t", "view"), queues=("default",), why="Zope can't run
 
 @pytest.fixture
 def queue_of_all(queue):
-    """A job of each of two tasks in each of two queues, with and without a limit key."""
+    """A job of each of two tasks in each of two queues, with and without a concurrency key."""
     queue.add_queue("other")
     for name in ("default", "other"):
         for task in ("t", "u"):
             queue.put(queue=name, task=task)
-    queue.put(limit_key="k")
+    queue.put(concurrency_key="k")
     return queue
 
 

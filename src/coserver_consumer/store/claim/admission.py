@@ -75,7 +75,7 @@ class Admission:
 
     def note_claimed(self, queue: QueueSnapshot, jobs: Iterable[Job]) -> None:
         """Count jobs that were claimed."""
-        keys = [job.limit_key for job in jobs]
+        keys = [job.concurrency_key for job in jobs]
         if not keys:
             return
         self._of_queues[queue.name] += len(keys)

@@ -123,7 +123,7 @@ class QueueClaim:
             self._admission.lock()
             limit = self._admission.room_in(self._queue, limit)
         jobs = self._take_fairly(limit, min(idle, limit))
-        self._admission.note_claimed(self._queue, [job for job in jobs if not job.limit_key])
+        self._admission.note_claimed(self._queue, [job for job in jobs if not job.concurrency_key])
         return jobs
 
     def _take_fairly(self, limit: int, idle: int) -> list[Job]:

@@ -117,7 +117,7 @@ def _has_limit(connection: Connection, name: str) -> bool:
 
 # A job that runs, or whose effect is being committed, has a consumer; there is an index of these.
 _RUNNING = (
-    sa.select(tables.job.c.queue, tables.job.c.limit_key, sa.func.count())
+    sa.select(tables.job.c.queue, tables.job.c.concurrency_key, sa.func.count())
     .where(tables.job.c.consumer.is_not(None))
-    .group_by(tables.job.c.queue, tables.job.c.limit_key)
+    .group_by(tables.job.c.queue, tables.job.c.concurrency_key)
 )

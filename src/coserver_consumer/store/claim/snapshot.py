@@ -205,12 +205,12 @@ def _probe_queue(
     job = tables.job.c
     ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
     ready = by_index(family, ready, "coserver_job_claim")
-    keyless = ready.where(job.limit_key == "", is_behind(family, f"_{number}"))
+    keyless = ready.where(job.concurrency_key == "", is_behind(family, f"_{number}"))
     return sa.select(
         one.c.number,
         *_rules(),
         _any(keyless, job.rank).label("has_keyless"),
-        _any(ready.where(job.limit_key > ""), job.limit_key).label("has_keyed"),
+        _any(ready.where(job.concurrency_key > ""), job.concurrency_key).label("has_keyed"),
         requires.label("requires"),
         is_due.label("is_due"),
     ).select_from(one.outerjoin(tables.queue, tables.queue.c.name == name))

@@ -1,4 +1,4 @@
-"""The statements that take jobs, one queue and one limit key at a time."""
+"""The statements that take jobs, one queue and one concurrency key at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def take(
 
 
 _KEYS = LooseIndexScan(
-    tables.job.c.limit_key,
+    tables.job.c.concurrency_key,
     "coserver_job_claim",
     is_state(State.READY),
     tables.job.c.queue == parameter("queue"),
@@ -110,7 +110,7 @@ def _waiting(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         .where(
             is_state(State.READY),
             job.queue == parameter("queue"),
-            job.limit_key == parameter("key"),
+            job.concurrency_key == parameter("key"),
             is_behind(family),
         )
         .order_by(job.rank, job.id)

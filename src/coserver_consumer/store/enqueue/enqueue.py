@@ -36,7 +36,16 @@ JSON_COLUMNS = frozenset({"args", "origin", "evidence"})
 AS_TEXT = JSON_COLUMNS | {"payload"}
 LIMITS = {
     name: tables.job.c[name].type.length  # type: ignore[attr-defined]
-    for name in ("queue", "task", "owner", "site", "title", "unique_key", "limit_key", "requires")
+    for name in (
+        "queue",
+        "task",
+        "owner",
+        "site",
+        "title",
+        "unique_key",
+        "concurrency_key",
+        "requires",
+    )
 }
 
 
@@ -191,7 +200,7 @@ def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
         "title": job.title,
         "unique_key": job.unique_key,
         "unique_for": job.unique_for,
-        "limit_key": job.limit_key,
+        "concurrency_key": job.concurrency_key,
         "requires": join_names(job.requires),
         "signature": job.signature,
         "waits_for": len(set(job.after)),
@@ -240,7 +249,7 @@ def _check_names(job: NewJob) -> None:
         "site": job.site,
         "title": job.title,
         "unique_key": job.unique_key,
-        "limit_key": job.limit_key,
+        "concurrency_key": job.concurrency_key,
         "requires": join_names(job.requires),
     }
     for name, text in texts.items():

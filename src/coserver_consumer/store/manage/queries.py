@@ -129,13 +129,13 @@ def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[St
 
 
 def count_ahead(connection: Connection, job: Job) -> int:
-    """Return how many ready jobs of its queue come before a ready job, in its own lane."""
+    """Return how many ready jobs of its queue with its concurrency key come before a ready job."""
     row = tables.job.c
     mine = sa.select(row.rank).where(row.id == job.id).scalar_subquery()
     query = sa.select(sa.func.count()).where(
         is_state(State.READY),
         row.queue == job.queue,
-        row.limit_key == job.limit_key,
+        row.concurrency_key == job.concurrency_key,
         sa.or_(row.rank < mine, sa.and_(row.rank == mine, row.id < job.id)),
     )
     return connection.execute(query).scalar_one()

@@ -22,7 +22,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Any]] = {
     **dict.fromkeys(("started_at", "deadline_at", "cancel_at", "tid"), ((int,), None)),
     **dict.fromkeys(("ended_at",), ((int,), None)),
     **dict.fromkeys(("unique_for", "timeout", "progress"), ((int, float), None)),
-    **dict.fromkeys(("queue", "task", "limit_key"), ((str,), "")),
+    **dict.fromkeys(("queue", "task", "concurrency_key"), ((str,), "")),
     **dict.fromkeys(("owner", "site", "title", "unique_key", "signature"), ((str,), None)),
     **dict.fromkeys(("consumer", "progress_text", "batch", "error"), ((str,), None)),
     "payload": ((bytes,), None),

@@ -51,7 +51,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("title", sa.String(1024))
     yield sa.Column("unique_key", sa.String(255))
     yield sa.Column("unique_for", sa.Double)
-    yield sa.Column("limit_key", Name, nullable=False, server_default="")
+    yield sa.Column("concurrency_key", Name, nullable=False, server_default="")
     yield sa.Column("requires", sa.String(255))
     yield sa.Column("signature", sa.String(128))
     yield sa.Column("timeout", sa.Double)
@@ -218,7 +218,7 @@ def _index_of_state(name: str, *columns: sa.Column[Any], where: str) -> None:
 _live, _ended = job.c, history.c
 _index_of_state(
     "coserver_job_claim",
-    *(_live.queue, _live.limit_key, _live.rank, _live.id),
+    *(_live.queue, _live.concurrency_key, _live.rank, _live.id),
     where="state = 'ready'",
 )
 _index_of_state(

@@ -72,10 +72,10 @@ def test_keys_and_names_that_differ_in_case_are_different(queue):
     queue.add_queue("mail")
     queue.add_queue("Mail")
     assert {"mail", "Mail"} <= set(queue.queues())
-    queue.put(limit_key="feeds", queue="mail")
-    queue.put(limit_key="Feeds", queue="mail")
+    queue.put(concurrency_key="feeds", queue="mail")
+    queue.put(concurrency_key="Feeds", queue="mail")
     taken = queue.take(9, queues=["mail"])
-    assert {job.limit_key for job in taken} == {"feeds", "Feeds"}
+    assert {job.concurrency_key for job in taken} == {"feeds", "Feeds"}
     assert queue.take(9, queues=["Mail"]) == []
 
 

@@ -18,11 +18,11 @@ HELD_KEY = (
     "CASE WHEN state = 'staged' OR (unique_for = 0 AND run > 0) THEN NULL ELSE unique_key END"
 )
 OLD_HELD_KEY = "CASE WHEN state = 'staged' THEN NULL ELSE unique_key END"
-CLAIM = ["state", "queue", "limit_key", "rank", "id"]
+CLAIM = ["state", "queue", "concurrency_key", "rank", "id"]
 OLD_CLAIM = ["state", "queue", "rank", "id"]
 JOB_COLUMNS = (
     "unique_for",
-    "limit_key",
+    "concurrency_key",
     "waits_for",
     "failed_parents",
     "only_if_failed",
@@ -69,7 +69,7 @@ def downgrade() -> None:
 def _job_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("unique_for", sa.Double),
-        sa.Column("limit_key", Name, nullable=False, server_default=""),
+        sa.Column("concurrency_key", Name, nullable=False, server_default=""),
         sa.Column("waits_for", sa.Integer, nullable=False, server_default="0"),
         sa.Column("failed_parents", sa.Integer, nullable=False, server_default="0"),
         sa.Column("only_if_failed", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -86,7 +86,7 @@ LENGTHS = {
     "origin": None,
     "title": 1024,
     "unique_key": 255,
-    "limit_key": 190,
+    "concurrency_key": 190,
     "requires": 255,
     "signature": 128,
 }

@@ -25,7 +25,7 @@ OF_JOBS = {
     "queue": f"{NAME} {EXACTLY} NOT NULL DEFAULT 'default'",
     "task": f"{NAME} {EXACTLY} NOT NULL",
     "owner": f"{NAME} {EXACTLY}",
-    "limit_key": f"{NAME} {EXACTLY} NOT NULL DEFAULT ''",
+    "concurrency_key": f"{NAME} {EXACTLY} NOT NULL DEFAULT ''",
     "unique_key": f"{KEY} {EXACTLY}",
     "requires": f"{KEY} {EXACTLY}",
 }

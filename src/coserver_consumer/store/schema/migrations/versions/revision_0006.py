@@ -13,7 +13,7 @@ down_revision = "0005"
 JOB = "coserver_job"
 # Of each index: its columns behind the state, and of which rows it is.
 INDEXES = {
-    "claim": (["queue", "limit_key", "rank", "id"], "state = 'ready'"),
+    "claim": (["queue", "concurrency_key", "rank", "id"], "state = 'ready'"),
     "requires": (["requires"], "state = 'ready' AND requires IS NOT NULL"),
     "due": (["run_at"], "state = 'scheduled'"),
 }

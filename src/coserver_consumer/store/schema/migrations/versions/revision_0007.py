@@ -52,7 +52,7 @@ OF_JOBS = {
     "origin": LONG,
     "title": "varchar(1024)",
     "unique_key": "varchar(255)",
-    "limit_key": f"{NAME} NOT NULL DEFAULT ''",
+    "concurrency_key": f"{NAME} NOT NULL DEFAULT ''",
     "requires": "varchar(255)",
     "signature": "varchar(128)",
     "progress_text": "varchar(1024)",
