@@ -171,10 +171,10 @@ class WorkerProcess:
         return None
 
     def _end(self, shutdown: Shutdown) -> int:
-        """Put down what hangs, give back what else runs, and leave; return the exit code."""
+        """End what hangs, give back what else runs, and leave; return the exit code."""
         self._stop_elsewhere()
-        for job in self._worker.put_down():
-            job_logs.put_down(job)
+        for job in self._worker.end_hanging():
+            job_logs.hangs(job)
         given_back = self._worker.give_back()
         deadline = time.monotonic() + GIVE_BACK_TIMEOUT_S
         while not self._worker.is_idle and time.monotonic() < deadline:

@@ -1,8 +1,9 @@
-"""The rounds of a consumer: each is one transaction, which tells endings and claims jobs."""
+"""Acknowledge and fetch: one transaction that writes endings and claims the next jobs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -14,40 +15,30 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.registration import Registration
 from coserver_consumer.store import Snapshot
+from coserver_consumer.worker.demand import Demand
 from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.run import EndedRun
 from coserver_consumer.worker.snapshot_cache import SnapshotCache
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one transaction did: endings that were ours, jobs claimed, jobs nobody ran.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What one transaction did: the endings that were ours, and the jobs that were claimed.
 
-    ``unstarted`` are the claimed ones whose start is to be written when a thread begins them.
-    ``twins`` are rows with the ids of jobs that have ended, which are gone.
+    ``unstarted`` are the claimed jobs whose start is to be written when a thread begins them.
+    ``orphans`` were claimed before, and nobody runs them; they have been given back.
+    ``duplicates`` were rows with the ids of jobs that have ended; they have been removed.
     """
 
-    ours: set[RunKey]
-    claimed: list[Job]
-    unstarted: set[RunKey]
-    orphans: list[Job]
-    twins: frozenset[RunKey] = frozenset()
+    acknowledged: set[RunKey]
+    claimed: Sequence[Job] = ()
+    unstarted: set[RunKey] = field(default_factory=set)
+    orphans: Sequence[Job] = ()
+    duplicates: frozenset[RunKey] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How many jobs are wanted, and how many of them will begin at once.
-
-    ``is_notified``: a producer says that there are some.
-    """
-
-    number: int
-    idle: int
-    is_notified: bool = False
-
-
-class Rounds:
-    """Makes them for one consumer, and remembers where its last claim came to."""
+class AckAndFetch:
+    """Does so for one consumer, and remembers how far its last claim came."""
 
     def __init__(
         self,
@@ -64,63 +55,80 @@ class Rounds:
         self._cursors = store.Cursors()
         self._snapshots = SnapshotCache(registration, self._cursors)
 
-    def is_worth_it(self) -> bool:
+    def may_find_jobs(self) -> bool:
         """Return True if a claim may find something, after a snapshot that writes nothing."""
         snapshot = self._database.read(self._snapshots.read)
         return snapshot.has_work or snapshot.is_due
 
-    def make(self, results: list[EndedRun], wanted: Wanted, *, is_doubtful: bool) -> Round:
-        """Tell and claim in one transaction, which may be tried more than once.
+    def commit(
+        self, ended: Sequence[EndedRun], demand: Demand, *, last_commit_in_doubt: bool
+    ) -> Receipt:
+        """Write the endings and claim jobs in one transaction, which may be tried more than once.
 
-        ``is_doubtful``: the last one may have been committed although it raised an error.
+        ``last_commit_in_doubt``: it may have succeeded although it raised an error.
         """
 
-        def work(connection: Connection) -> Round:
-            orphans = self._find_orphans(connection) if is_doubtful else []
-            written = [result.ending for result in results if result.ending.is_written]
-            told = [result.ending for result in results if not result.ending.is_written]
-            endings = told + [release(job) for job in orphans]
-            ours = store.end_attempts(connection, endings, max_result=self._max_result)
-            ours |= {ending.key for ending in written}
-            claimed = self._claim(connection, wanted) if wanted.number else []
-            twins = store.refuse_twins(connection, claimed)
-            claimed = [job for job in claimed if job.key not in twins]
-            unstarted = {job.key for job in claimed[wanted.idle :] if _needs_start(job)}
-            store.note_prefetched(connection, [key.job_id for key in unstarted])
-            return Round(ours, claimed, unstarted, orphans, twins)
+        def work(connection: Connection) -> Receipt:
+            orphans = self._find_orphans(connection) if last_commit_in_doubt else []
+            acknowledged = self._acknowledge(connection, ended, orphans)
+            claimed = self._claim(connection, demand) if demand.jobs else []
+            duplicates = store.refuse_twins(connection, claimed)
+            claimed = [job for job in claimed if job.key not in duplicates]
+            return Receipt(
+                acknowledged=acknowledged,
+                claimed=claimed,
+                unstarted=_note_prefetched(connection, claimed[demand.idle_threads :]),
+                orphans=orphans,
+                duplicates=duplicates,
+            )
 
-        done = self._database.write(work)
-        if len(done.claimed) < wanted.number:
+        receipt = self._database.write(work)
+        if len(receipt.claimed) < demand.jobs:
             self._snapshots.is_exhausted = True
-        return done
+        return receipt
 
-    def tell(self, result: EndedRun) -> Round | None:
-        """Tell one ending; return None if the database refuses it as it is."""
+    def write_ending(self, ended: EndedRun) -> Receipt | None:
+        """Write one ending alone; return None if the database refuses it as it is."""
         try:
-            ours = self._database.write(
-                lambda connection: store.end_attempts(connection, [result.ending])
+            acknowledged = self._database.write(
+                lambda connection: store.end_attempts(connection, [ended.ending])
             )
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  whatever the driver raises
-            job_logs.ending_refused(result.ending.key, error)
+            job_logs.ending_refused(ended.ending.key, error)
             return None
-        return Round(ours, [], set(), [])
+        return Receipt(acknowledged=acknowledged)
 
-    def _claim(self, connection: Connection, wanted: Wanted) -> list[Job]:
-        """Take up to so many jobs, for idle threads and ahead.
+    def _acknowledge(
+        self, connection: Connection, ended: Sequence[EndedRun], orphans: Sequence[Job]
+    ) -> set[RunKey]:
+        """Write the endings that the database doesn't have; return those that were ours."""
+        written = {each.ending.key for each in ended if each.ending.is_written}
+        unwritten = [each.ending for each in ended if not each.ending.is_written]
+        endings = unwritten + [release(job) for job in orphans]
+        return written | store.end_attempts(connection, endings, max_result=self._max_result)
+
+    def _find_orphans(self, connection: Connection) -> list[Job]:
+        """Return the jobs of a claim whose commit succeeded and whose answer was lost."""
+        held = store.held(connection, self._registration.id)
+        known = self._in_flight.keys()
+        return [job for job in held if job.key not in known]
+
+    def _claim(self, connection: Connection, demand: Demand) -> list[Job]:
+        """Take jobs for idle threads, and prefetch some.
 
         Where the last claim left nothing, a snapshot comes first, unless a producer has notified.
         """
         snapshots = self._snapshots
-        if wanted.is_notified or not snapshots.is_exhausted:
-            claimed = self._take(connection, snapshots.recent(connection), wanted)
+        if demand.is_notified or not snapshots.is_exhausted:
+            claimed = self._take(connection, snapshots.recent(connection), demand)
             if claimed or not snapshots.is_exhausted:
                 return claimed
         snapshot = snapshots.read_with_due(connection)
-        return self._take(connection, snapshot, wanted) if snapshot.has_work else []
+        return self._take(connection, snapshot, demand) if snapshot.has_work else []
 
-    def _take(self, connection: Connection, snapshot: Snapshot, wanted: Wanted) -> list[Job]:
+    def _take(self, connection: Connection, snapshot: Snapshot, demand: Demand) -> list[Job]:
         info = self._registration.info
         claimer = store.Claimer(
             consumer=info.id,
@@ -133,17 +141,17 @@ class Rounds:
             snapshot,
             claimer,
             self._cursors,
-            limit=wanted.number,
-            idle=wanted.idle,
+            limit=demand.jobs,
+            idle=demand.idle_threads,
         )
 
-    def _find_orphans(self, connection: Connection) -> list[Job]:
-        """Return jobs that a round claimed whose commit succeeded and whose answer was lost."""
-        held = store.held(connection, self._registration.id)
-        known = self._in_flight.keys()
-        return [job for job in held if job.key not in known]
 
+def _note_prefetched(connection: Connection, prefetched: Sequence[Job]) -> set[RunKey]:
+    """Note in the store which prefetched jobs it mustn't take for begun; return these.
 
-def _needs_start(job: Job) -> bool:
-    """Return True if it matters when a prefetched job begins; see ``store.claim.prefetched``."""
-    return job.timeout is not None or job.rescues > 0
+    It matters where a timeout counts from the start, and where only a job that was begun can have
+    killed its consumer; see ``store.claim.prefetched``.
+    """
+    keys = {job.key for job in prefetched if job.timeout is not None or job.rescues > 0}
+    store.note_prefetched(connection, [key.job_id for key in keys])
+    return keys

@@ -7,7 +7,7 @@ from threading import Lock
 
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.lifecycle import Ending
-from coserver_consumer.worker.run import EndedRun, Phase, Run, Stop
+from coserver_consumer.worker.run import EndedRun, Run, Stop
 
 
 class InFlight:
@@ -21,7 +21,8 @@ class InFlight:
     def __init__(self, is_elsewhere: Callable[[Job], bool] = lambda _: False) -> None:
         self._is_elsewhere = is_elsewhere
         self._lock = Lock()
-        self._runs: dict[RunKey, Run] = {}
+        self._prefetched: dict[RunKey, Run] = {}  # in the order in which they were claimed
+        self._running: dict[RunKey, Run] = {}
         self._ended: dict[RunKey, EndedRun] = {}
         self._unwritable: set[RunKey] = set()
         self._ended_count = 0
@@ -32,23 +33,25 @@ class InFlight:
         for key in unstarted:
             runs[key].is_start_written = False
         with self._lock:
-            self._runs.update(runs)
+            self._prefetched.update(runs)
         return list(runs.values())
 
     def begin(self, run: Run) -> bool:
         """Note that a thread begins the run; return False if it has been given back meanwhile."""
         with self._lock:
-            if run.key not in self._runs:
+            if self._prefetched.pop(run.key, None) is None:
                 return False
             run.begin()
+            self._running[run.key] = run
             return True
 
     def end(self, run: Run, ending: Ending) -> None:
         """Keep how a run ended; nothing if it has been given back meanwhile."""
         with self._lock:
-            if self._runs.pop(run.key, None) is None:
+            if self._running.pop(run.key, None) is not None:
+                self._ended_count += 1
+            elif self._prefetched.pop(run.key, None) is None:
                 return
-            self._ended_count += run.phase is Phase.RUNNING
             self._ended[run.key] = EndedRun(run.job, ending, run.seconds)
 
     def ended(self) -> list[EndedRun]:
@@ -71,26 +74,38 @@ class InFlight:
     def unended(self) -> list[Run]:
         """Return the runs that haven't ended, begun or not."""
         with self._lock:
-            return list(self._runs.values())
+            return [*self._running.values(), *self._prefetched.values()]
 
     def running(self) -> list[Run]:
         """Return the runs that threads are at."""
-        return [run for run in self.unended() if run.phase is Phase.RUNNING]
+        with self._lock:
+            return list(self._running.values())
 
     def prefetched(self) -> list[Run]:
-        """Return the runs that no thread has begun."""
-        return [run for run in self.unended() if run.phase is Phase.PREFETCHED]
+        """Return the runs that no thread has begun, the one claimed first first."""
+        with self._lock:
+            return list(self._prefetched.values())
+
+    @property
+    def has_prefetched(self) -> bool:
+        """True if there are runs that no thread has begun."""
+        return bool(self._prefetched)
+
+    def count_unended(self) -> int:
+        """Return how many runs haven't ended."""
+        with self._lock:
+            return len(self._running) + len(self._prefetched)
 
     def keys(self) -> set[RunKey]:
         """Return every run that this process still has to do with."""
         with self._lock:
-            return {*self._runs, *self._ended, *self._unwritable}
+            return {*self._prefetched, *self._running, *self._ended, *self._unwritable}
 
     @property
     def is_empty(self) -> bool:
         """True if nothing runs and no ending is to be written."""
         with self._lock:
-            return not self._runs and not self._ended
+            return not (self._prefetched or self._running or self._ended)
 
     @property
     def ended_count(self) -> int:
@@ -103,7 +118,7 @@ class InFlight:
         What another process is at goes on though this one ends, so nothing would be won by that
         but for somebody who won't wait.
         """
-        hanging = [run for run in self.unended() if run.hangs(kill_after)]
+        hanging = [run for run in self.running() if run.hangs(kill_after)]
         return [
             run for run in hanging if run.stop is Stop.KILLED or not self._is_elsewhere(run.job)
         ]
@@ -131,7 +146,8 @@ class InFlight:
 
     def _stop(self, keys: Iterable[RunKey], why: Stop) -> int:
         with self._lock:
-            runs = [self._runs[key] for key in keys if key in self._runs]
+            found = [self._running.get(key) or self._prefetched.get(key) for key in keys]
+            runs = [run for run in found if run is not None]
             for run in runs:
                 run.ask_to_stop(why)
         return len(runs)

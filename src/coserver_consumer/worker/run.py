@@ -28,7 +28,7 @@ class Stop(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One claimed attempt. ``claimed_at`` and ``begun_at`` are monotonic times.
+    """One claimed attempt. ``claimed_at`` and ``begun_at``, None before, are monotonic times.
 
     ``is_start_written``: the database takes it for begun since it was claimed; if not, the start is
     written when a thread begins it.
@@ -37,20 +37,23 @@ class Run:
     job: Job
     key: RunKey
     is_start_written: bool = True
-    phase: Phase = Phase.PREFETCHED
     stop: Stop | None = None
     claimed_at: float = field(default_factory=time.monotonic)
-    begun_at: float = 0.0
+    begun_at: float | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """How far it has come."""
+        return Phase.PREFETCHED if self.begun_at is None else Phase.RUNNING
 
     @property
     def seconds(self) -> float:
         """For how many seconds it has run, or has waited for a thread if none has begun it."""
-        is_running = self.phase is Phase.RUNNING
-        return time.monotonic() - (self.begun_at if is_running else self.claimed_at)
+        return time.monotonic() - (self.claimed_at if self.begun_at is None else self.begun_at)
 
     def begin(self) -> None:
         """Note that a thread begins it."""
-        self.begun_at, self.phase = time.monotonic(), Phase.RUNNING
+        self.begun_at = time.monotonic()
 
     def ask_to_stop(self, why: Stop) -> None:
         """Note why it is to end, unless there is a greater reason."""

@@ -76,7 +76,7 @@ def test_a_record_of_the_log_begins_one_line(where, make_job, capsys):
     job = make_job(title=FORGED if where == "title" else "t")
     failed = Ending(job.key, State.FAILED, error=FORGED)
     job_logs.claimed([job])
-    job_logs.put_down(job)
+    job_logs.hangs(job)
     job_logs.ended(job, failed, 1.0)
     logging.getLogger("another").warning("%s", FORGED)
     lines = capsys.readouterr().err.splitlines()

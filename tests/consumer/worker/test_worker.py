@@ -31,6 +31,7 @@ from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store.schema import tables
 from coserver_consumer.worker.executor import as_outcome
 from coserver_consumer.worker.inflight import InFlight
+from coserver_consumer.worker.runner import Runner
 from coserver_consumer.worker.worker import Worker
 from support import odd_exceptions
 from support.waiting import wait_for
@@ -544,7 +545,7 @@ def test_a_job_that_hangs_has_the_attempts_of_its_task(make_bench, policy, state
     bench.worker.start()
     [run] = wait_for(bench.worker.in_flight.running, what="a thread to begin the job")
     run.begun_at -= 600
-    [hanging] = bench.worker.put_down()
+    [hanging] = bench.worker.end_hanging()
     assert hanging.max_attempts == policy
     bench.wait_state(job_id, state)
     gate.set()
@@ -681,7 +682,7 @@ def test_a_job_thread_that_ends_is_replaced(make_bench, caplog):
     """
 
     def profile(frame, event, argument):
-        if event == "call" and frame.f_code is Worker._fail.__code__:
+        if event == "call" and frame.f_code is Runner.fail.__code__:
             raise SystemExit
 
     def work(current):

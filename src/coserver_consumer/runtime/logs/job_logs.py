@@ -53,7 +53,7 @@ def thread_ended(name: str) -> None:
     log.error("The thread %s has ended and is replaced", name)
 
 
-def put_down(job: Job) -> None:
+def hangs(job: Job) -> None:
     """The process ends because of this job."""
     log.error("Job %s hangs or was cancelled; this process ends with it", _name_job(job))
 

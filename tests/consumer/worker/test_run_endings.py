@@ -1,0 +1,52 @@
+"""How a run ends that was to stop, or that hangs."""
+
+from __future__ import annotations
+
+import pytest
+
+from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import cancel, complete, fail
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.model.retry import PLAIN, Backoff
+from coserver_consumer.worker.run import Run, Stop
+from coserver_consumer.worker.run_endings import conclude_attempt, conclude_hanging
+
+ENDINGS = {
+    "completed": complete,
+    "written": lambda job: complete(job, is_written=True),
+    "failed": lambda job: fail(job, Failed(error="wrong")),
+    "cancelled": lambda job: cancel(job, "cancelled"),
+}
+AS_IT_ENDED = {
+    "completed": State.COMPLETED,
+    "written": State.COMPLETED,
+    "failed": State.FAILED,
+    "cancelled": State.CANCELLED,
+}
+
+
+@pytest.fixture
+def run(make_job) -> Run:
+    """One run of a job with its last attempt."""
+    job = make_job(attempt=1, max_attempts=1, timeout=5)
+    return Run(job, job.key)
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+@pytest.mark.parametrize("stop", [None, *Stop])
+def test_what_becomes_of_a_run_that_was_to_stop(run, stop, how):
+    """It ends as its attempt has, unless another one may have the job, or its process ends."""
+    run.stop = stop
+    is_released = (stop is Stop.LOST and how == "cancelled") or (
+        stop is Stop.RELEASED and how != "written"
+    )
+    ending = conclude_attempt(run, ENDINGS[how](run.job))
+    assert ending.state is (State.READY if is_released else AS_IT_ENDED[how])
+
+
+@pytest.mark.parametrize(("stop", "state"), [(Stop.KILLED, State.CANCELLED), (None, State.FAILED)])
+def test_what_a_process_ends_for_is_cancelled_or_has_failed(run, stop, state):
+    """Somebody wouldn't wait for it, or it has outrun its timeout."""
+    run.stop = stop
+    ending = conclude_hanging(run, backoff=Backoff(base=60, cap=60), policy=PLAIN)
+    assert ending.state is state
