@@ -5,7 +5,7 @@ one. Its folders in the order of a job's life: ``enqueue``, ``claim``, ``finish`
 ``maintain`` and ``manage``; below them all ``schema``, and ``database`` below that.
 """
 
-from coserver_consumer.store.claim.claim import Claimer, claim, claim_from
+from coserver_consumer.store.claim.claim import Claimant, claim, claim_from
 from coserver_consumer.store.claim.limits import (
     Limit,
     count_running,
@@ -78,6 +78,7 @@ from coserver_consumer.store.finish.indoubt import (
     still_asks,
 )
 from coserver_consumer.store.finish.requeue import requeue_finishing
+from coserver_consumer.store.maintain.drop_partition import drop_old_partition
 from coserver_consumer.store.maintain.due import make_due_ready
 from coserver_consumer.store.maintain.leases import (
     ConsumerInfo,
@@ -90,12 +91,8 @@ from coserver_consumer.store.maintain.leases import (
     rescue_from,
     unregister,
 )
-from coserver_consumer.store.maintain.partitions import (
-    drop_old_partition,
-    has_partitions,
-    make_partitions,
-    may_make_partitions,
-)
+from coserver_consumer.store.maintain.make_partitions import make_partitions, may_make_partitions
+from coserver_consumer.store.maintain.partitions import has_partitions
 from coserver_consumer.store.maintain.prune import prune
 from coserver_consumer.store.maintain.trial import try_to_write
 from coserver_consumer.store.maintain.unroutable import fail_unroutable
@@ -136,7 +133,7 @@ __all__ = [
     "NEWEST",
     "SECOND",
     "AttemptError",
-    "Claimer",
+    "Claimant",
     "Consumer",
     "ConsumerInfo",
     "Count",

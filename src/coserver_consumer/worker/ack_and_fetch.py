@@ -130,7 +130,7 @@ class AckAndFetch:
 
     def _take(self, connection: Connection, snapshot: Snapshot, demand: Demand) -> list[Job]:
         info = self._registration.info
-        claimer = store.Claimer(
+        claimant = store.Claimant(
             consumer=info.id,
             tasks=info.tasks,
             requirements=snapshot.requirements,
@@ -139,7 +139,7 @@ class AckAndFetch:
         return store.claim_from(
             connection,
             snapshot,
-            claimer,
+            claimant,
             self._cursors,
             limit=demand.jobs,
             idle=demand.idle_threads,

@@ -20,7 +20,7 @@ from coserver_consumer.model.outcome import Failed
 from coserver_consumer.store.claim.take import list_keys
 from coserver_consumer.store.enqueue.unique_keys import find_recent
 from coserver_consumer.store.finish.dependents import resolve_dependents
-from coserver_consumer.store.maintain.partitions import DAY, first_id
+from coserver_consumer.store.maintain.partitions import DAY_MS, first_id
 from coserver_consumer.store.schema import tables
 from support.databases import only_on
 
@@ -212,7 +212,7 @@ def make_old() -> Iterator[dict[str, Any]]:
     """Yield jobs of which those with ids that are close together ended before the others."""
     old = {"task": "t", "state": State.COMPLETED.value}
     for number in range(OLD):
-        yield {"id": f"{first_id(DAY)[:-1]}{number}", **old, "ended_at": 1}
+        yield {"id": f"{first_id(DAY_MS)[:-1]}{number}", **old, "ended_at": 1}
         yield {"id": make_foreign_id(), **old, "ended_at": 2}
 
 

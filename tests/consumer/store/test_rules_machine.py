@@ -411,9 +411,9 @@ class Machine(RuleBasedStateMachine):
 
         def work(connection: Connection) -> list[Job]:
             snapshot = store.read_snapshot(connection, queues)
-            claimer = store.Claimer(consumer=consumer, tasks=["t"])
+            claimant = store.Claimant(consumer=consumer, tasks=["t"])
             cursors = self.consumers[consumer]
-            return store.claim_from(connection, snapshot, claimer, cursors, limit=limit, idle=idle)
+            return store.claim_from(connection, snapshot, claimant, cursors, limit=limit, idle=idle)
 
         jobs: list[Job] = self._write(work)
         assert len(jobs) <= limit

@@ -35,7 +35,7 @@ def test_what_cannot_be_done_now_is_not_claimed(queue_of_all, claimer):
 
     def work(connection):
         snapshot = store.read_snapshot(connection, ["default", "other"])
-        able = store.Claimer(consumer=claimer, tasks=["t", "u"], unavailable=[AWAY])
+        able = store.Claimant(consumer=claimer, tasks=["t", "u"], unavailable=[AWAY])
         return store.claim_from(connection, snapshot, able, store.Cursors(), limit=9, idle=9)
 
     jobs = store.write(queue_of_all.engine, work)

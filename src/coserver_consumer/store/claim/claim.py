@@ -27,7 +27,7 @@ MAX_PAGES = 16  # of keys that one claim looks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimer:
+class Claimant:
     """Who claims: the consumer's id and what it can run, but for what is unavailable now."""
 
     consumer: str
@@ -61,14 +61,14 @@ def claim(
     tasks are taken, and of those that require something only what the capabilities fulfil.
     """
     snapshot = read_snapshot(connection, queues, capabilities=capabilities)
-    claimer = Claimer(consumer=consumer, tasks=tasks, requirements=snapshot.requirements)
-    return claim_from(connection, snapshot, claimer, Cursors(), limit=limit, idle=limit)
+    claimant = Claimant(consumer=consumer, tasks=tasks, requirements=snapshot.requirements)
+    return claim_from(connection, snapshot, claimant, Cursors(), limit=limit, idle=limit)
 
 
 def claim_from(
     connection: Connection,
     snapshot: Snapshot,
-    claimer: Claimer,
+    claimant: Claimant,
     cursors: Cursors,
     *,
     limit: int,
@@ -80,7 +80,7 @@ def claim_from(
     since a job that waits in a consumer would keep others of its key from running elsewhere.
     """
     jobs: list[Job] = []
-    if not claimer.tasks:
+    if not claimant.tasks:
         return jobs
     with hold_claim_lock(connection, limit):
         admission = Admission(connection)
@@ -88,7 +88,7 @@ def claim_from(
             left = limit - len(jobs)
             if left > 0:
                 cursor = cursors.of(queue.name)
-                one = QueueClaim(connection, queue, claimer, cursor, admission)
+                one = QueueClaim(connection, queue, claimant, cursor, admission)
                 jobs += one.take(left, idle=max(0, idle - len(jobs)))
     return jobs
 
@@ -100,14 +100,14 @@ class QueueClaim:
         self,
         connection: Connection,
         queue: QueueSnapshot,
-        claimer: Claimer,
+        claimant: Claimant,
         cursor: Cursor,
         admission: Admission,
     ) -> None:
         self._connection = connection
         self._queue = queue
-        self._claimer = claimer
-        self._tasks = claimer.tasks_in(queue.name)
+        self._claimant = claimant
+        self._tasks = claimant.tasks_in(queue.name)
         self._cursor = cursor
         self._admission = admission
 
@@ -207,11 +207,11 @@ class QueueClaim:
     def _take(self, key: str, limit: int, *, start: Position = BEGINNING) -> list[Job]:
         return take(
             self._connection,
-            consumer=self._claimer.consumer,
+            consumer=self._claimant.consumer,
             queue=self._queue.name,
             key=key,
             tasks=self._tasks,
-            requirements=self._claimer.requirements,
+            requirements=self._claimant.requirements,
             start=start,
             limit=limit,
         )

@@ -42,9 +42,13 @@ def take(
         "after": start[1],
         "limit": limit,
     }
-    if find_family(connection) is Family.MYSQL:
-        return _take_locked(connection, consumer, wanted)
-    return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
+    match family := find_family(connection):
+        case Family.SQLITE | Family.POSTGRESQL:
+            return _in_order(_update_picked.fetch(connection, consumer=consumer, **wanted))
+        case Family.MYSQL:
+            return _take_locked(connection, consumer, wanted)
+        case _:
+            assert_never(family)
 
 
 _KEYS = LooseIndexScan(

@@ -153,15 +153,15 @@ def _rescue_held(
     Those that somebody has cancelled don't come back.
     """
     rows = _cancel(connection, lock(connection, held, skip=True).all())
-    waiting = [row for row in rows if row.started_at is None]  # see ``prefetched``
+    prefetched = [row for row in rows if row.started_at is None]
     begun = [row for row in rows if row.started_at is not None]
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
     returned = [row for row in begun if row.rescues + 1 < max_rescues]
-    requeue_lost(connection, [row.id for row in waiting], rescues=0)
+    requeue_lost(connection, [row.id for row in prefetched], rescues=0)
     requeue_lost(connection, [row.id for row in returned], rescues=1)
     _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
     return (
-        [RunKey(row.id, row.run) for row in waiting + returned],
+        [RunKey(row.id, row.run) for row in prefetched + returned],
         [RunKey(row.id, row.run) for row in poisoned],
     )
 

@@ -1,8 +1,8 @@
-"""Old history goes.
+"""Removing old history.
 
-It is found by when it ended. UUIDv7s begin with the time a job was made, so what ended at about
-the same time mostly lies together, and goes as a range of ids: by a list of a thousand it would
-take twice as long.
+It is found by when it ended. UUIDv7s begin with the time at which a job was made, so the jobs that
+ended at about the same time mostly lie together, and are removed as a range of ids: by a list of a
+thousand ids it would take twice as long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from coserver_consumer.store.maintain.partitions import pruned_singly
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 
-AROUND = 2  # a range with more than so many rows for each that goes is read in vain
+MAX_RANGE_FACTOR = 2  # a range with more rows than so many times those that go is read in vain
 
 Chosen = Callable[[sa.Column[str]], sa.ColumnElement[bool]]
 
@@ -43,14 +43,14 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     chosen, last = _choose(connection, sorted(row.id for row in rows)), rows[-1].ended_at
     old = sa.delete(tables.history).where(chosen(ended.id), ended.ended_at <= last, singly)
     gone = connection.execute(old).rowcount
-    for told in (tables.error, tables.line, tables.dependency):
-        connection.execute(sa.delete(told).where(chosen(told.c.job_id), _has_no_job(told)))
+    for table in (tables.error, tables.line, tables.dependency):
+        connection.execute(sa.delete(table).where(chosen(table.c.job_id), _has_no_job(table)))
     return gone
 
 
 def _choose(connection: Connection, ids: Sequence[str]) -> Chosen:
     """Return the condition that a column has one of these ids, or lies in their range."""
-    ended, most = tables.history.c, AROUND * len(ids)
+    ended, most = tables.history.c, MAX_RANGE_FACTOR * len(ids)
     around = sa.select(ended.id).where(ended.id.between(ids[0], ids[-1])).order_by(ended.id)
     first = around.limit(most + 1).subquery()
     number = connection.execute(sa.select(sa.func.count()).select_from(first)).scalar_one()
@@ -59,9 +59,7 @@ def _choose(connection: Connection, ids: Sequence[str]) -> Chosen:
     return lambda column: column.in_(ids)
 
 
-def _has_no_job(told: sa.Table) -> sa.ColumnElement[bool]:
+def _has_no_job(row: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that a row's job is neither alive nor in the history."""
-    here = [
-        sa.exists().where(table.c.id == told.c.job_id) for table in (tables.job, tables.history)
-    ]
+    here = [sa.exists().where(table.c.id == row.c.job_id) for table in (tables.job, tables.history)]
     return ~sa.or_(*here)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
@@ -10,7 +12,7 @@ from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.maintain.leases import ConsumerInfo, register
 from coserver_consumer.store.schema import tables
 
-ROOM = "." * 20_000  # characters: SQLite must find new pages for them
+PADDING = "." * 20_000  # characters: SQLite must find new pages for them
 
 
 def try_to_write(engine: Engine) -> None:
@@ -26,17 +28,20 @@ def try_to_write(engine: Engine) -> None:
         pid=0,
         queues=(),
         tasks=(),
-        capabilities=(ROOM,),
+        capabilities=(PADDING,),
         threads=0,
         version="",
     )
     with engine.connect() as connection:
         register(connection, row)
-        if find_family(engine) is Family.SQLITE:
-            _delete(connection, row.id)
-            connection.commit()
-        else:
-            connection.rollback()
+        match family := find_family(engine):
+            case Family.SQLITE:
+                _delete(connection, row.id)
+                connection.commit()
+            case Family.POSTGRESQL | Family.MYSQL:
+                connection.rollback()
+            case _:
+                assert_never(family)
 
 
 def _delete(connection: Connection, row_id: str) -> None:

@@ -121,8 +121,8 @@ def test_a_single_thread_is_shared_as_well(queue):
 
     def claim(connection):
         snapshot = store.read_snapshot(connection, ["default"])
-        claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
+        claimant = store.Claimant(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     consumer = queue.start()
     for _ in range(8):
@@ -154,8 +154,8 @@ def test_keys_are_served_in_any_order(queue, before, after):
 
     def claim(connection):
         snapshot = store.read_snapshot(connection, ["default"])
-        claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
+        claimant = store.Claimant(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     for key in (before, after):
         queue.put(concurrency_key=key)
@@ -169,8 +169,8 @@ def test_jobs_with_a_key_are_not_taken_ahead(queue):
 
     def claim(connection):
         snapshot = store.read_snapshot(connection, ["default"])
-        claimer = store.Claimer(consumer=queue_id, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimer, store.Cursors(), limit=9, idle=2)
+        claimant = store.Claimant(consumer=queue_id, tasks=["t"])
+        return store.claim_from(connection, snapshot, claimant, store.Cursors(), limit=9, idle=2)
 
     queue_id = queue.start()
     assert len(store.write(queue.engine, claim)) == 2
@@ -228,14 +228,14 @@ def test_rules_of_a_queue_that_is_not_known_are_refused(queue):
 
 
 def test_an_urgent_job_is_seen_behind_the_mark(queue):
-    """The mark of a busy claimer is dropped now and then."""
+    """The watermark of a busy claimer expires now and then."""
     queue.add_many([NewJob(task="t") for _ in range(50)])
     cursors, consumer = store.Cursors(), queue.start()
 
     def claim(connection):
         snapshot = store.read_snapshot(connection, ["default"])
-        claimer = store.Claimer(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimer, cursors, limit=1, idle=1)
+        claimant = store.Claimant(consumer=consumer, tasks=["t"])
+        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     store.write(queue.engine, claim)
     urgent = queue.put(priority=100)
