@@ -18,12 +18,12 @@ from coserver_consumer.cli.completion import complete_job
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
 from coserver_consumer.cli.output import say, who, write_json, write_table
 from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.protocol.signing import make_renewal
 from coserver_consumer.store import Count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-CANCELLABLE = (State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING)
 TOLD = 10  # refusals that are written out
 
 
@@ -117,7 +117,7 @@ def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
         verb="Cancel",
         act=act,
         describe=lambda state: "cancelled" if state is State.CANCELLED else "asked to stop",
-        states=CANCELLABLE,
+        states=(*WAITING, State.RUNNING),
     )
     _run(context, change, given)
 

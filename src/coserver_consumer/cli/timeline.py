@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import WAITING
 
 if TYPE_CHECKING:
     from coserver_consumer.store import AttemptError, Line
@@ -61,7 +62,7 @@ def _was_given_back(job: Job, attempts: Sequence[AttemptError]) -> bool:
     failed = [each.at for each in attempts if each.attempt == job.attempt]
     if failed and job.started_at is not None:
         return max(failed) < job.started_at
-    return job.state in {State.READY, State.SCHEDULED, State.BLOCKED}
+    return job.state in WAITING
 
 
 def _describe_end(job: Job) -> str:

@@ -22,6 +22,13 @@ from coserver_consumer.model.outcome import (
 )
 from coserver_consumer.model.retry import PLAIN, Backoff, RetryPolicy
 
+WAITING = frozenset({State.SCHEDULED, State.READY, State.BLOCKED})  # it begins by itself some time
+CANCELLABLE = WAITING | {State.RUNNING, State.UNKNOWN}
+# A scheduled one runs at once then, the others run again.
+RETRIABLE = frozenset(
+    {State.SCHEDULED, State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN}
+)
+
 
 class Ending(NamedTuple):
     """What is written of an attempt that ended.

@@ -14,7 +14,7 @@ from coserver_consumer.model.lifecycle import Ending
 
 BUSY = (State.RUNNING, State.FINISHING)
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
-RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
+RUN_AGAIN = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
 FREE = (State.DROPPED, State.CANCELLED)  # such an end lets go of a key that is held for a time
 
 
@@ -228,7 +228,7 @@ class Model:
         if job.state is State.SCHEDULED:
             return True
         key = job.new.unique_key
-        return job.state in RETRIABLE and (key is None or self.holder(key) is None)
+        return job.state in RUN_AGAIN and (key is None or self.holder(key) is None)
 
     def retry(self, job_id: str) -> None:
         """Run a job again, or now."""

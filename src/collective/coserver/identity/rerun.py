@@ -10,8 +10,9 @@ from collective.coserver.identity.site import find_site, site_path
 from collective.coserver.permissions import MANAGE_JOBS
 from coserver_consumer.model.errors import NotAllowed
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import RETRIABLE
 
-RETRIABLE = frozenset({State.SCHEDULED, State.FAILED, State.CANCELLED, State.UNKNOWN})
+OFFERED = RETRIABLE - {State.COMPLETED}  # of which a person is offered a retry
 
 
 def require_rerun(job: Job) -> None:
@@ -34,7 +35,7 @@ def states_to_retry(job: Job, *, is_manager: bool) -> frozenset[State]:
     has, so who may not manage jobs can't have one run once more.
     """
     is_checked = job.task != "call"
-    return RETRIABLE if is_manager or is_checked else frozenset({State.SCHEDULED})
+    return OFFERED if is_manager or is_checked else frozenset({State.SCHEDULED})
 
 
 def _manages(job: Job) -> bool:

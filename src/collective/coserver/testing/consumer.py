@@ -16,6 +16,7 @@ from collective.coserver.testing.publish import run_call, run_view, run_xmlrpc
 from coserver_consumer import store
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 from coserver_consumer.worker.executor import Executor
@@ -52,8 +53,7 @@ class InProcessConsumer:
 
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""
-        states = [State.SCHEDULED, State.READY, State.BLOCKED]
-        found = engine.read(lambda connection: store.find(connection, states=states, limit=MOST))
+        found = engine.read(lambda connection: store.find(connection, states=WAITING, limit=MOST))
         return found[::-1]
 
     def add_queue(self, name: str) -> None:

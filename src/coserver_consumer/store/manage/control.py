@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import WrongState
 from coserver_consumer.model.job import Job, RunKey, State, is_id
+from coserver_consumer.model.lifecycle import RETRIABLE, WAITING
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
 from coserver_consumer.store.enqueue.unique_keys import find_holder
@@ -21,8 +22,6 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import is_state, lock
 
-WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
-RETRIABLE = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
 MAX_TEXT = 1024  # characters
 
 
@@ -60,7 +59,7 @@ def retry(
     job_id: str,
     *,
     by: str | None = None,
-    states: Collection[State] = (State.SCHEDULED, *RETRIABLE),
+    states: Collection[State] = RETRIABLE,
     renew: Callable[[Job], str | None] = lambda job: job.signature,
 ) -> None:
     """Run an ended job again with all its attempts before it, or a scheduled one now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ class Filter:
     microseconds since the epoch. ``min_rescues``: failed after so many deaths of their consumers.
     """
 
-    states: Sequence[State] = ()
+    states: Collection[State] = ()
     queues: Sequence[str] = ()
     tasks: Sequence[str] = ()
     owner: str | None = None

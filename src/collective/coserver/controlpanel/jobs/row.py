@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from plone import api
 from zope.i18nmessageid import Message
 
-from collective.coserver.controlpanel.jobs.states import CANCELLABLE, COLOURS, TITLES, WAITING
+from collective.coserver.controlpanel.jobs.states import COLOURS, TITLES
 from collective.coserver.functions.run_as import SYSTEM
 from collective.coserver.i18n import _
 from collective.coserver.identity.rerun import states_to_retry
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import CANCELLABLE, WAITING
 from coserver_consumer.model.moments import to_utc
 
 BEYOND = (1, 9999)  # years in which some time zones are outside of the calendar
@@ -81,7 +82,7 @@ class Row:
     @property
     def is_waiting(self) -> bool:
         """True if one may ask why it isn't running."""
-        return self.job.state in WAITING
+        return self.job.state in WAITING or self.job.state is State.STAGED
 
     @property
     def can_cancel(self) -> bool:

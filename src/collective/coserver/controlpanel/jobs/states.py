@@ -29,6 +29,3 @@ COLOURS = {
     State.FAILED: "danger",
     State.UNKNOWN: "danger",
 }
-
-WAITING = frozenset({State.STAGED, State.SCHEDULED, State.READY, State.BLOCKED})
-CANCELLABLE = frozenset({State.SCHEDULED, State.READY, State.BLOCKED, State.RUNNING, State.UNKNOWN})
