@@ -22,7 +22,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.indoubt import run_mark
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Outcome
-from coserver_consumer.protocol.codec import encode, fit, not_kept
+from coserver_consumer.protocol.codec import cap_result, encode, not_kept
 from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
 from coserver_consumer.protocol.reply import REDIRECTS, Reply, judge_status, make_result
@@ -203,4 +203,4 @@ def _judge_xmlrpc(job: Job, reply: Reply, limit: int) -> Completed | Failed:
         return Failed(error=error, retry=False)
     except (ValueError, InvalidJob) as error:
         return Failed(error=f"The answer to {name} can't be read: {error}", retry=False)
-    return Completed(result=fit(value, limit))
+    return Completed(result=cap_result(value, limit))

@@ -41,6 +41,7 @@ from coserver_consumer.model.exception_text import brief, words
 KIND, VALUE = "$", "value"
 MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more
 NOT_KEPT = "not kept"  # stands for a result that is too large; its value says so
+dump_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 
 Pack = Callable[[Any], tuple[str, Any] | None]
 """Returns kind and JSON of a value, None if it is none of its kinds.
@@ -68,10 +69,13 @@ def decode(written: Any, *, unpack: Unpack | None = None) -> Any:
     return _Decoder(unpack or _refuse).decode(written)
 
 
-def fit(written: Any, limit: int) -> Any:
-    """Return JSON, or a note in its place if it has more than ``limit`` characters."""
-    size = len(json.dumps(written))
-    return written if size <= limit else not_kept(f"it has {size} characters, {limit} are kept")
+def cap_result(result: Any, limit: int) -> Any:
+    """Return the result, or a note in its place unless it is JSON of up to ``limit`` characters."""
+    try:
+        size = len(dump_json(result))
+    except (TypeError, ValueError) as error:
+        return not_kept(f"it isn't JSON: {error}")
+    return result if size <= limit else not_kept(f"it has {size} characters, {limit} are kept")
 
 
 def not_kept(why: str) -> dict[str, str]:

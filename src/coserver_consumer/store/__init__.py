@@ -39,15 +39,7 @@ from coserver_consumer.store.database.outage import name_outage
 from coserver_consumer.store.database.redaction import describe
 from coserver_consumer.store.database.sessions import Timeouts
 from coserver_consumer.store.enqueue.dependencies import Parent, parents
-from coserver_consumer.store.enqueue.enqueue import (
-    MAX_PAYLOAD,
-    add,
-    add_many,
-    check_job,
-    check_size_of_row,
-    is_one_statement,
-    stage,
-)
+from coserver_consumer.store.enqueue.enqueue import add, add_many, is_one_statement, stage
 from coserver_consumer.store.enqueue.staging import (
     abandon_staged,
     add_all,
@@ -55,6 +47,7 @@ from coserver_consumer.store.enqueue.staging import (
     promote,
     promote_staged,
 )
+from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD, check_job, check_size_of_row
 from coserver_consumer.store.finish.agreement import (
     Origin,
     agree,

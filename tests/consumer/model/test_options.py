@@ -14,7 +14,7 @@ from coserver_consumer.cli import add as command
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.options import NAMES, JobOptions, Said, read_options
 from coserver_consumer.producer.client import ClientSaid
-from coserver_consumer.store.enqueue.enqueue import MOST_NESTED
+from coserver_consumer.store.enqueue.validation import MAX_DEPTH
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -112,18 +112,18 @@ def test_every_door_has_every_option():
 def test_arguments_may_not_be_nested_without_end(client: Client):
     """Whoever reads them again would come to the end of the stack."""
     deep: Any = "x"
-    for _ in range(MOST_NESTED):
+    for _ in range(MAX_DEPTH):
         deep = [deep]
     for _ in range(100_000):
         too_deep = deep = {"deeper": deep}
-    with pytest.raises(InvalidJob, match=f"nested more than {MOST_NESTED} deep"):
+    with pytest.raises(InvalidJob, match=f"nested more than {MAX_DEPTH} deep"):
         client.add("x", {"deep": too_deep})
 
 
 def test_arguments_may_be_nested_as_deep_as_is_said(client: Client):
     """The mapping of the arguments itself is one."""
     deep: Any = "x"
-    for _ in range(MOST_NESTED - 1):
+    for _ in range(MAX_DEPTH - 1):
         deep = [deep]
     assert client.get(client.add("x", {"deep": deep})).args == {"deep": deep}
     with pytest.raises(InvalidJob, match="nested"):

@@ -13,7 +13,7 @@ from coserver_consumer.model import texts
 from coserver_consumer.model.job import NewJob
 from coserver_consumer.model.lifecycle import Ending, State
 from coserver_consumer.runtime.logs import job_logs, log_output
-from coserver_consumer.store.enqueue.enqueue import check_job
+from coserver_consumer.store.enqueue.validation import check_job
 
 FORGED = "harmless\n2026-01-01 00:00:00,000 INFO Job 1 completed\x1b[31m\r\x85\u2028"
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)

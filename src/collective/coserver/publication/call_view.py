@@ -22,7 +22,7 @@ from collective.coserver.publication.refusal import NotAdmitted, Refused, refuse
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.protocol.answer import CALL
-from coserver_consumer.protocol.codec import fit
+from coserver_consumer.protocol.codec import cap_result
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 logger = logging.getLogger("collective.coserver")
@@ -47,7 +47,7 @@ class Call(BrowserView):
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
             refuse(self.request, Refused(500, judge_function_error(error, job)))
-        admitted.returned = Completed(result=fit(result, get_settings().max_result - MARGIN))
+        admitted.returned = Completed(result=cap_result(result, get_settings().max_result - MARGIN))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
         return dump_outcome(admitted.returned)
 

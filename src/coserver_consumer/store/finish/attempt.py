@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.protocol.codec import cap_result
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.finish.moving import added_columns, insert_moved, select_moved
-from coserver_consumer.store.finish.results import MAX_RESULT, cap_error, cap_result
+from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import locked, whole
 

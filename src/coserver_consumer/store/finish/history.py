@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.model.job import State
+from coserver_consumer.protocol.codec import cap_result
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.faults import is_outage, is_transient
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.finish.moving import added_columns, ended_columns, insert_moved
-from coserver_consumer.store.finish.results import MAX_RESULT, cap_error, cap_result
+from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import by_index, lock
 from coserver_consumer.store.schema.rows import KEPT
