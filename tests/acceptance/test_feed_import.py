@@ -7,7 +7,7 @@ from support.browser import job_id_of
 from support.feeds import FeedServer
 from support.installation import Installation
 from support.jobs import Jobs
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 
 def import_feed(installation: Installation, feed: FeedServer) -> str:
@@ -25,7 +25,7 @@ def news_of(installation: Installation, feed: FeedServer) -> list[dict]:
         params={"portal_type": "News Item", "fullobjects": "1", "b_size": "500"},
         headers={"Accept": "application/json"},
         auth=installation.admin().session.auth,
-        timeout=30,
+        timeout=PATIENCE,
     ).json()
     return [item for item in found["items"] if item["title"] in feed.entries.values()]
 
@@ -56,7 +56,7 @@ def test_what_is_shown_of_an_entry_is_made_safe(
     feed.entries = {"safe-1": "The Frieda"}
     jobs.wait_completed(import_feed(installation, feed))
     (item,) = news_of(installation, feed)
-    page = requests.get(item["@id"], auth=installation.admin().session.auth, timeout=30).text
+    page = requests.get(item["@id"], auth=installation.admin().session.auth, timeout=PATIENCE).text
     assert "The Frieda has come in." in page
     assert "evil()" not in page
 

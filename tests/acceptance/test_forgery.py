@@ -8,6 +8,7 @@ import requests
 from coserver_consumer.model.job import Job, RunKey, new_id
 from support.installation import Installation
 from support.jobs import Jobs
+from support.waiting import PATIENCE
 
 PATH = "/Plone/@@test-who-am-i"
 OTHER_PATH = "/Plone/@@say-hello"
@@ -32,7 +33,7 @@ def call(
     return requests.get(
         (url or installation.job_zope_url) + PATH,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
@@ -54,7 +55,7 @@ def test_a_made_up_token_is_refused(installation: Installation, made_up: str) ->
     answer = requests.get(
         installation.job_zope_url + PATH,
         headers={"Authorization": f"Coserver {made_up}".encode()},
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert answer.status_code == 401
 
@@ -84,7 +85,7 @@ def test_a_token_for_another_method_is_refused(installation: Installation, runni
     answer = requests.post(
         installation.job_zope_url + PATH,
         headers={"Authorization": f"Coserver {installation.token(running.key, PATH)}"},
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert answer.status_code == 401
 

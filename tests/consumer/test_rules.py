@@ -18,7 +18,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import State
 from coserver_consumer.store import SECOND
 from coserver_consumer.store.schema import tables
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 JOBS = int(os.environ.get("COSERVER_RULES_JOBS", "400"))
 CHILDREN = 2 * JOBS
@@ -110,7 +110,9 @@ def test_the_many_jobs_of_one_tenant_delay_another_s_by_one_for_each_thread(
     client.add_many("test.rest", [{"seconds": 0.1}] * (JOBS * 2), limit="tenant:big")
     start_consumer("--processes", "2", "--threads", "2")
     wait_for(lambda: ended(engine)[State.COMPLETED] > 8, what="the big tenant to be served")
-    small = client.wait(client.add("test.rest", {"seconds": 0}, limit="tenant:small"), timeout=30)
+    small = client.wait(
+        client.add("test.rest", {"seconds": 0}, limit="tenant:small"), timeout=PATIENCE
+    )
     table = tables.history.c
     began = sa.and_(table.started_at > small.created_at, table.started_at < small.started_at)
     with engine.connect() as connection:

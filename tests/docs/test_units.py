@@ -28,7 +28,7 @@ def unit() -> str:
 
 def test_systemd_understands_the_unit(unit: str, tmp_path: Path):
     """With a program and a user that are there. The program is in Debian's package systemd."""
-    mine = unit.replace("/srv/plone/venv/bin/coserver", str(COSERVER))
+    mine = unit.replace("/srv/plone/venv/bin/coserver", f'"{COSERVER}"')
     file = tmp_path / "coserver.service"
     file.write_text(mine.replace("User=plone", "User=nobody"))
     done = subprocess.run(

@@ -7,7 +7,6 @@ the ZODB may queue as well.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import transaction
@@ -147,15 +146,14 @@ KINDS: dict[str, list[Kind]] = {
 
 
 def produce(life: Life) -> None:
-    """Make one request after the other."""
-    limit = life.orders.limit
-    for number in count():
-        if number == limit or not life.goes_on:
-            return
+    """Make one request after the other, until so many were served as there is a limit."""
+    served = 0
+    while served != life.orders.limit and life.goes_on:
         kind = life.random.choice(KINDS[life.orders.kinds])
         try:
             while not serve(life, kind):
                 pass
+            served += 1
         except TROUBLE as error:
             life.recover(error)
 

@@ -17,6 +17,7 @@ from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.protocol.signing import make_token
 from coserver_consumer.tasks.call import as_request
 from support.jobs import Jobs
+from support.waiting import PATIENCE
 
 SECRET = "what Zope and its consumers share in tests"
 PASSWORD = "a password that is long enough"
@@ -56,7 +57,7 @@ class Instance:
         """Ask as a browser does, as the user of that name."""
         auth = (login, PASSWORD) if login else None
         return requests.request(
-            method, self.url + path, auth=auth, allow_redirects=False, timeout=30, **said
+            method, self.url + path, auth=auth, allow_redirects=False, timeout=PATIENCE, **said
         )
 
     def queue(
@@ -94,7 +95,7 @@ class Instance:
             data=request.body,
             headers=request.headers | {"Authorization": f"Coserver {token}"},
             allow_redirects=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
     def queue_and_run(self, url: str, **options: Any) -> requests.Response:

@@ -21,6 +21,7 @@ from coserver_consumer.protocol.outcome_message import load_outcome
 from coserver_consumer.retry import Backoff
 from coserver_consumer.store.schema import tables
 from support.edges import edges_of, insert, whole_row, writable
+from support.waiting import PATIENCE
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, Instance, forget_settings
 
@@ -325,7 +326,7 @@ def test_a_button_pressed_too_late_says_so(people: Instance) -> None:
     session = requests.Session()
     session.auth = ("jane", PASSWORD)
     fields = dict(form.form_values()) | {"cancel": job_id}
-    answer = session.post(people.url + LIST, data=fields, timeout=30)
+    answer = session.post(people.url + LIST, data=fields, timeout=PATIENCE)
     assert "The job's state doesn't allow that any more." in answer.text
 
 

@@ -22,6 +22,7 @@ from coserver_consumer.model.outcome import Completed, NotTried, Obstacle
 from coserver_consumer.protocol.markers import COMPLETED_RUN, IN_PROCESS
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
 from coserver_consumer.protocol.signing import seal
+from support.waiting import PATIENCE
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings
 
@@ -419,7 +420,7 @@ def test_a_service_of_consumers_answers_a_seal_once(instance: Instance) -> None:
 
     def ask(sealed: str) -> int:
         headers = {"Authorization": f"Coserver-Seal {sealed}"}
-        return requests.post(address, data=b"[]", headers=headers, timeout=30).status_code
+        return requests.post(address, data=b"[]", headers=headers, timeout=PATIENCE).status_code
 
     good = seal(b"[]", service="/@@coserver-functions", secret=SECRET, now=time.time())
     assert ask(seal(b"[]", service="/@@coserver-evidence", secret=SECRET, now=time.time())) == 401

@@ -24,7 +24,7 @@ from demo import ready
 from demo.ports import HOST, free_port
 from demo.processes import Process
 from support.databases import DATABASES, fresh_database, upgrade
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 ENGINES = {Family.POSTGRESQL: "postgresql", Family.MYSQL: "mysql", Family.SQLITE: "sqlite3"}
 SETTINGS = """
@@ -90,7 +90,7 @@ class Site:
         """Return the status of an answer and the JSON in it; a form is posted."""
         data = urlencode(form).encode() or None
         try:
-            with self._open(f"{self._address}/{path}", data, timeout=60) as answer:
+            with self._open(f"{self._address}/{path}", data, timeout=PATIENCE) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             return error.code, {}

@@ -81,7 +81,7 @@ class Jobs:
         assert job.state == State.COMPLETED, f"{job.state}: {job.error}"
         return job
 
-    def wait_idle(self, queue: str = "default", *, within: float = 120) -> None:
+    def wait_idle(self, queue: str = "default", *, within: float = 2 * PATIENCE) -> None:
         """Return when no job of the queue is live."""
         wait_for(
             lambda: self.count_live(queue) == 0,

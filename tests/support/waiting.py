@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE = 0.05  # seconds between two looks
-PATIENCE = 120  # seconds; a machine with neighbours may take long for what takes a moment elsewhere
+PATIENCE = 300  # seconds; a machine with neighbours may take long for what takes a moment elsewhere
 
 
 def wait_for(look: Callable[[], T | None], *, what: str, within: float = PATIENCE) -> T:

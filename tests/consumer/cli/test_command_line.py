@@ -24,6 +24,7 @@ from demo.ports import free_port
 from support.consumers import register
 from support.databases import day_partitions, fresh_database
 from support.http_server import serve
+from support.waiting import PATIENCE
 from support.zope_services import ZopeServices
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -40,7 +41,7 @@ def call_process(url, *arguments, **environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -487,7 +488,7 @@ def test_a_payload_that_is_too_large_is_refused_unread(sqlite_url, tmp_path):
         env=os.environ | {"COSERVER_DATABASE": sqlite_url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert "the limit is 1048576" in done.stderr
@@ -577,7 +578,7 @@ def call_into(output, url, *arguments):
             stdout={"full": full, "closed": None, "unread": unread[1]}[output],
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
     finally:

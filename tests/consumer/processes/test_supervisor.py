@@ -14,7 +14,7 @@ import pytest
 
 from coserver_consumer.model.job import State
 from coserver_consumer.settings.settings import Settings, is_number
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_HEARTBEAT_EVERY": "0.2"}
 HASTY = {"COSERVER_KILL_AFTER": "0.1", **FOR_EVER}
@@ -138,7 +138,7 @@ def test_no_process_outlives_its_supervisor(start_consumer, client, consumers):
     consumer = start_consumer()
     [worker] = workers(consumer)
     os.kill(consumer.pid, signal.SIGKILL)
-    worker.wait(timeout=30)
+    worker.wait(timeout=PATIENCE)
     assert not consumers()
     assert "the supervisor is gone: no new jobs" in consumer.output()
 
@@ -160,7 +160,7 @@ def test_a_worn_process_is_replaced_by_its_memory(start_consumer, client, jobs):
     consumer = start_consumer("--max-memory", "150000000")
     [before] = workers(consumer)
     jobs.wait_completed(client.add("test.swell", {"megabytes": 150}))
-    before.wait(timeout=30)
+    before.wait(timeout=PATIENCE)
     [after] = workers(consumer)
     assert after.memory_info().rss < 100 * 10**6
     assert "of memory (setting max_memory)" in consumer.output()

@@ -23,6 +23,7 @@ from coserver_consumer.errors import (
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.outcome import Failed
+from support.waiting import PATIENCE
 
 
 def test_a_job_is_added_with_all_that_was_said(client):
@@ -152,7 +153,7 @@ def test_waiting_sees_a_job_end_meanwhile(client, run):
     job_id = client.add("x")
     ender = threading.Timer(0.5, run, [lambda job: complete(job, 42)])
     ender.start()
-    assert client.wait(job_id, timeout=20).result == 42
+    assert client.wait(job_id, timeout=PATIENCE).result == 42
     ender.join()
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from coserver_consumer import Client, store
 from coserver_consumer.producer.notifier import NullNotifier, find_notifier
 from demo.ports import free_port
+from support.waiting import PATIENCE
 
 
 def test_to_notify_keeps_nobody_waiting():
@@ -19,7 +20,7 @@ def test_to_notify_keeps_nobody_waiting():
         notifying = threads.submit(find_notifier(engine).notify, ["default"])
         asking, _ = silent.accept()
         with asking:
-            notifying.result(timeout=10)
+            notifying.result(timeout=PATIENCE)
         engine.dispose()
 
 

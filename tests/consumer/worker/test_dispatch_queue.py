@@ -9,7 +9,7 @@ import pytest
 
 from coserver_consumer.worker.dispatch_queue import DispatchQueue
 from coserver_consumer.worker.run import Run
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 THREADS = 4
 
@@ -58,7 +58,7 @@ def crew(make_job) -> Iterator[Crew]:
 
 def test_every_thread_gets_one_of_few_jobs(crew: Crew) -> None:
     """They run at the same time."""
-    barrier = Barrier(THREADS, timeout=10)
+    barrier = Barrier(THREADS, timeout=PATIENCE)
     crew.do = lambda run: barrier.wait()
     crew.queue.put(crew.make(THREADS), are_tiny=False)
     crew.wait_taken(THREADS)
@@ -96,7 +96,7 @@ def test_another_thread_is_woken_if_one_does_not_keep_up(crew: Crew) -> None:
 
 def test_what_is_not_tiny_goes_to_the_idle_threads(crew: Crew) -> None:
     """While another one is at work."""
-    release, barrier = Event(), Barrier(THREADS - 1, timeout=10)
+    release, barrier = Event(), Barrier(THREADS - 1, timeout=PATIENCE)
     [first] = crew.make(1)
     crew.do = lambda run: release.wait(60) if run is first else barrier.wait()
     crew.queue.put([first], are_tiny=True)

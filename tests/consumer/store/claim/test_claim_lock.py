@@ -13,7 +13,7 @@ from coserver_consumer.model.job import NewJob
 from coserver_consumer.store.claim.claim_lock import LARGE_CLAIM
 from coserver_consumer.store.database.advisory_lock import LARGE_CLAIMS, AdvisoryLock, hold
 from support.databases import only_on
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 pytestmark = only_on("postgresql", "mysql")
 
@@ -53,7 +53,7 @@ def test_a_large_claim_waits_while_two_others_are_at_it_and_a_small_one_does_not
             wait_for(lambda: is_awaited(queue.engine), what="the large claim to wait")
             assert len(queue.take(LARGE_CLAIM // 2)) == LARGE_CLAIM // 2
             assert not large.done()
-        assert len(large.result(timeout=10)) == LARGE_CLAIM // 2
+        assert len(large.result(timeout=PATIENCE)) == LARGE_CLAIM // 2
 
 
 @pytest.mark.parametrize("lock", LARGE_CLAIMS, ids=lambda lock: lock.name)

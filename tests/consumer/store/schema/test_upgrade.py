@@ -21,7 +21,7 @@ from coserver_consumer.store.maintain.partitions import first_id
 from coserver_consumer.store.schema import tables, upgrade
 from coserver_consumer.store.schema.upgrade import MIGRATIONS
 from support.databases import DATABASES, fresh_database, migrate
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 SCRIPT = """
 import sys
@@ -134,7 +134,7 @@ def test_an_upgrade_may_take_longer_than_other_statements(served_url):
                 what="the upgrade to have waited",
             )
             assert not upgrade.done()
-        assert upgrade.result(timeout=30) == (None, tables.REVISION)
+        assert upgrade.result(timeout=PATIENCE) == (None, tables.REVISION)
     question, answer = LIMIT[kind]
     with hasty.connect() as connection:
         assert connection.exec_driver_sql(question).scalar() == answer
