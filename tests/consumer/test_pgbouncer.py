@@ -33,7 +33,7 @@ def pooled_url(database_url: str) -> Iterator[str]:
 @pytest.fixture
 def pooled(pooled_url: str) -> Iterator[Engine]:
     """An engine on it, as consumers have it."""
-    engine = store.open_engine(pooled_url, pool_size=10, for_rounds=True)
+    engine = store.open_engine(pooled_url, pool_size=10, for_consumer=True)
     yield engine
     engine.dispose()
 

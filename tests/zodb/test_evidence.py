@@ -223,7 +223,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=str)
 def test_nonsense_is_answered_by_itself(db, nonsense):
-    """Whatever a row says of its evidence, the others of the same round get their decisions."""
+    """Whatever a row says of its evidence, those asked about beside it get their decisions."""
     write(db)
     aborted, committed = write(db, commits=False), write(db)
     odd = Question(mark=Mark.BATCH, value="odd", evidence={"database": "main"} | nonsense)

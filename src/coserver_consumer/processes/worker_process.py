@@ -42,7 +42,7 @@ def work(opening: Opening, commands: Commands, send: Send, own: OwnFiles) -> int
     settings = opening.settings
     prepare_interpreter(settings.nice)
     engine = store.open_engine(
-        settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_rounds=True
+        settings.database, pool_size=LOOP_CONNECTIONS + settings.threads, for_consumer=True
     )
     consumer_logs.starting(settings.name, store.show_address(engine))
     pause = partial(_is_told_to_end, commands)

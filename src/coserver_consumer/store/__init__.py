@@ -56,7 +56,7 @@ from coserver_consumer.store.finish.agreement import (
     rebase,
     restage_lost,
 )
-from coserver_consumer.store.finish.dependents import refuse_twins
+from coserver_consumer.store.finish.dependents import remove_duplicates
 from coserver_consumer.store.finish.effects import (
     complete_finishing,
     complete_running,
@@ -214,8 +214,8 @@ __all__ = [
     "read",
     "read_snapshot",
     "rebase",
-    "refuse_twins",
     "register",
+    "remove_duplicates",
     "remove_limit",
     "report",
     "requeue_finishing",

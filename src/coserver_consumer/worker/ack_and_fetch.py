@@ -72,7 +72,7 @@ class AckAndFetch:
             orphans = self._find_orphans(connection) if last_commit_in_doubt else []
             acknowledged = self._acknowledge(connection, ended, orphans)
             claimed = self._claim(connection, demand) if demand.jobs else []
-            duplicates = store.refuse_twins(connection, claimed)
+            duplicates = store.remove_duplicates(connection, claimed)
             claimed = [job for job in claimed if job.key not in duplicates]
             return Receipt(
                 acknowledged=acknowledged,

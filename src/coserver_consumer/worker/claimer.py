@@ -196,4 +196,4 @@ def _log(ended: Sequence[EndedRun], receipt: Receipt) -> None:
         else:
             job_logs.lease_lost(each.ending.key)
     job_logs.orphans_released(receipt.orphans)
-    job_logs.twins_refused(receipt.duplicates)
+    job_logs.duplicates_removed(receipt.duplicates)

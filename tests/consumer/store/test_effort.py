@@ -73,7 +73,7 @@ def claim(connection: Connection) -> list[Any]:
 
 
 def claim_and_finish(connection: Connection) -> Any:
-    """Do what a consumer's round does."""
+    """Do what a consumer does to acknowledge and fetch."""
     return store.end_attempts(connection, [complete(job) for job in claim(connection)])
 
 
@@ -100,7 +100,7 @@ QUESTIONS = {
             "a snapshot": read_snapshot,
             "the keys where jobs wait without": list_all_keys,
             "a claim": claim,
-            "a round": claim_and_finish,
+            "acknowledge and fetch": claim_and_finish,
             "a heartbeat": lambda connection: store.heartbeat(connection, new_id()),
             "whom to rescue": store.has_dead,
             "what is open": store.find_in_doubt,
@@ -123,7 +123,7 @@ QUESTIONS = {
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine as consumers have it."""
-    engine = store.open_engine(database_url, for_rounds=True)
+    engine = store.open_engine(database_url, for_consumer=True)
     store.write(engine, lambda connection: store.add_queue(connection, "other"))
     yield engine
     engine.dispose()

@@ -124,7 +124,7 @@ def fill(engine: Engine) -> None:
 
 
 def test_the_resolver_reads_an_index(engine: Engine) -> None:
-    """Idle, its round is this one statement, and the jobs that wait don't slow it."""
+    """Idle, this one statement is all it asks, and the jobs that wait don't slow it."""
     fill(engine)
     plan = explain(engine, store.find_in_doubt)
     assert "coserver_job_unresolved" in plan
@@ -222,7 +222,7 @@ def make_foreign_id() -> str:
 
 
 def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None:
-    """Do what a round of a consumer does."""
+    """Do what a consumer does to acknowledge and fetch."""
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": limit}
     jobs = store.claim(connection, **claimed)
     store.end_attempts(connection, [complete(job) for job in jobs[1:]])
@@ -241,7 +241,7 @@ PANEL = {
     "a page behind of failed jobs": {"before": HIGH, "states": [State.FAILED]},
 }
 QUESTIONS = {
-    "a consumer's round": claim_and_finish,
+    "acknowledge and fetch": claim_and_finish,
     "a heartbeat": lambda c, _, __: store.heartbeat(c, new_id()),
     "whom to rescue": lambda c, _, __: store.has_dead(c),
     "a rescue": lambda c, _, __: store.rescue(c),
@@ -290,46 +290,46 @@ def test_the_panel_finds_the_jobs_of_its_site(crowd: tuple[Engine, str, str]) ->
 
 
 @pytest.fixture
-def rounds(database_url: str) -> Iterator[Engine]:
+def empty(database_url: str) -> Iterator[Engine]:
     """An engine as consumers have it, on tables that are still empty."""
-    engine = store.open_engine(database_url, for_rounds=True)
+    engine = store.open_engine(database_url, for_consumer=True)
     yield engine
     engine.dispose()
 
 
-def test_a_round_is_planned_well_before_there_are_jobs(rounds: Engine) -> None:
+def test_a_claim_is_planned_well_before_there_are_jobs(empty: Engine) -> None:
     """A consumer starts on empty tables, and PostgreSQL keeps the plans that it makes there.
 
     Each ended job is found by its id, not by a join that may go through all running ones.
     """
-    store.write(rounds, lambda c: store.add_many(c, [NewJob(task="t") for _ in range(18)]))
-    sent = [one for one in statements(rounds, claim_and_finish) if "coserver_job SET" in one[0]]
-    sent += [one for one in statements(rounds, claim_and_finish) if "DELETE" in one[0]]
-    with rounds.begin() as connection:
+    store.write(empty, lambda c: store.add_many(c, [NewJob(task="t") for _ in range(18)]))
+    sent = [one for one in statements(empty, claim_and_finish) if "coserver_job SET" in one[0]]
+    sent += [one for one in statements(empty, claim_and_finish) if "DELETE" in one[0]]
+    with empty.begin() as connection:
         steps = [str(row) for row in plans(connection, sent)]
     assert any("coserver_job" in step for step in steps)
-    if rounds.dialect.name == "postgresql":
+    if empty.dialect.name == "postgresql":
         wrong = ("Seq Scan", "Join", "Nested Loop")
         assert [step for step in steps if any(name in step for name in wrong)] == []
 
 
-def test_a_large_round_on_a_small_table_finds_each_job_by_its_id(rounds: Engine) -> None:
+def test_a_large_claim_on_a_small_table_finds_each_job_by_its_id(empty: Engine) -> None:
     """The small table may have been a large one, of which nothing can be cleaned yet."""
-    fill(rounds)
-    assert whole_reads(rounds, lambda c: store.read_snapshot(c, ["default"])) == []
-    assert whole_reads(rounds, partial(claim_and_finish, limit=400)) == []
+    fill(empty)
+    assert whole_reads(empty, lambda c: store.read_snapshot(c, ["default"])) == []
+    assert whole_reads(empty, partial(claim_and_finish, limit=400)) == []
 
 
 @only_on("postgresql")
-def test_no_statement_of_a_consumer_is_compiled(rounds: Engine) -> None:
+def test_no_statement_of_a_consumer_is_compiled(empty: Engine) -> None:
     """A scan that is needed all the same "costs" so much that PostgreSQL would compile each."""
-    fill(rounds)
+    fill(empty)
     asked = {name: ask for name, ask in QUESTIONS.items() if name not in NEEDS_JOBS}
     sent = {
-        question: statements(rounds, lambda c, ask=ask: ask(c, new_id(), new_id()))
+        question: statements(empty, lambda c, ask=ask: ask(c, new_id(), new_id()))
         for question, ask in asked.items()
     }
-    with rounds.begin() as connection:
+    with empty.begin() as connection:
         compiled = {
             question: [plan for plan in plans(connection, all_sent) if "JIT" in str(plan)]
             for question, all_sent in sent.items()

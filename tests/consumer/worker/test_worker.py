@@ -102,7 +102,7 @@ class Bench:
 
 @contextmanager
 def counting_claims(engine):
-    """Yield a list that gets an entry for each round of a claimer."""
+    """Yield a list that gets an entry for each commit of a claimer."""
     commits = []
 
     def note(connection):
@@ -130,7 +130,7 @@ def make_bench(engine):
         bench.worker.stop()
 
 
-def test_jobs_are_run_and_their_endings_told(make_bench):
+def test_jobs_are_run_and_their_endings_written(make_bench):
     """More jobs than threads."""
     bench = make_bench(lambda current: Completed(result=current.job.run))
     ids = bench.add(20)
@@ -153,7 +153,7 @@ def test_no_more_jobs_are_claimed_than_threads_are_idle(make_bench):
     assert sorted(states) == [*["ready"] * 3, *["running"] * 2]
 
 
-def test_a_drained_worker_claims_nothing_and_tells_all(make_bench):
+def test_a_drained_worker_claims_nothing_and_writes_all_endings(make_bench):
     """What runs is brought to its end."""
     gate, started = Event(), Event()
 
@@ -201,15 +201,15 @@ def gated(gate):
 
 
 def make_quick(bench):
-    """Have a worker run so many short jobs that it claims ahead."""
+    """Have a worker run so many short jobs that it prefetches."""
     ids = bench.add(100)
     bench.worker.start()
     for job_id in ids:
         bench.wait_state(job_id, State.COMPLETED)
 
 
-def test_short_jobs_are_claimed_ahead(make_bench, caplog):
-    """A hundred of them take far fewer rounds than there are pairs of them."""
+def test_short_jobs_are_prefetched(make_bench, caplog):
+    """A hundred of them take far fewer commits than there are pairs of them."""
     caplog.set_level(logging.DEBUG)
     bench = make_bench()
     with counting_claims(bench.engine) as claims:
@@ -294,7 +294,7 @@ def test_a_timeout_counts_from_the_beginning_in_the_store_as_well(make_bench):
     assert seen[0].deadline_at == seen[0].started_at + 600 * store.SECOND
 
 
-def test_an_attempt_that_its_own_transaction_completed_is_not_told_again(make_bench, caplog):
+def test_an_attempt_that_its_own_transaction_completed_is_not_written_again(make_bench, caplog):
     """It is ours, and the result is the one that the transaction wrote."""
     caplog.set_level(logging.INFO)
 
@@ -655,7 +655,7 @@ def test_a_log_that_is_closed_ends_no_thread(make_bench, caplog, kind):
 
 @pytest.mark.usefixtures("rogue")
 def test_no_thread_depends_on_a_log_line(make_bench):
-    """Neither those that run jobs, nor the claimer: each claims, hands over and tells nonetheless.
+    """Neither those that run jobs, nor the claimer: each goes on nonetheless.
 
     The one that is bad has the consumer log an error in the thread that ran it.
     """

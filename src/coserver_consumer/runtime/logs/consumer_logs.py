@@ -51,13 +51,13 @@ def stopping_now(signal_name: str) -> None:
 
 
 def stopped(given_back: int) -> None:
-    """The consumer has told the database all it had to."""
+    """The consumer has written all it had to into the database."""
     log.info("Consumer stopped; %s jobs given back", given_back)
 
 
 def stopped_without_database(number: int) -> None:
-    """The consumer stops though the database doesn't know it; the rescuer of another will."""
-    log.error("Consumer stopped without reaching the database; %s endings weren't told", number)
+    """The database doesn't know all that it has to; another consumer's rescuer does the rest."""
+    log.error("Consumer stopped without reaching the database; %s endings weren't written", number)
 
 
 def declared_dead(consumer_id: str, running: int) -> None:

@@ -75,7 +75,7 @@ def orphans_released(jobs: Iterable[Job]) -> None:
         log.info("Job %s was claimed while the connection broke; given back", job.id)
 
 
-def twins_refused(keys: Iterable[RunKey]) -> None:
+def duplicates_removed(keys: Iterable[RunKey]) -> None:
     """Another program has copied jobs back that had ended, such as old ones of a Plone user."""
     for key in keys:
         log.error("Job %s has ended already; a row with its id was removed (run %s)", *key)

@@ -52,11 +52,11 @@ def open_engine(
     *,
     pool_size: int = 5,
     timeouts: Timeouts = DEFAULTS,
-    for_rounds: bool = False,
+    for_consumer: bool = False,
 ) -> Engine:
     """Return an engine on ``url``; nothing is connected yet.
 
-    ``for_rounds``: it serves a consumer's claims and endings, which touch few rows of large tables.
+    ``for_consumer``: it serves claims and endings, which touch few rows of large tables.
     PostgreSQL's guess from statistics that lag behind is then kept from reading them whole.
     """
     address = read_address(url)
@@ -72,11 +72,11 @@ def open_engine(
         raise ConfigurationError(_driver_message(address, missing)) from missing
     except (ValueError, sa.exc.NoSuchModuleError) as error:
         raise wrong_option(error) from None
-    return prepare(engine, timeouts, for_rounds=for_rounds)
+    return prepare(engine, timeouts, for_consumer=for_consumer)
 
 
 def prepare(
-    engine: Engine, timeouts: Timeouts | None = None, *, for_rounds: bool = False
+    engine: Engine, timeouts: Timeouts | None = None, *, for_consumer: bool = False
 ) -> Engine:
     """Set up an engine for the store, also one that was made elsewhere; a second call is nothing.
 
@@ -85,14 +85,14 @@ def prepare(
     """
     with _preparing:
         if engine not in _sessions:
-            _set_up(engine, timeouts or DEFAULTS, for_rounds=for_rounds)
+            _set_up(engine, timeouts or DEFAULTS, for_consumer=for_consumer)
     return engine
 
 
-def _set_up(engine: Engine, timeouts: Timeouts, *, for_rounds: bool) -> None:
+def _set_up(engine: Engine, timeouts: Timeouts, *, for_consumer: bool) -> None:
     family = find_family(engine)
     event.listen(engine, "do_connect", Connecting(timeouts).connect)
-    sessions = _sessions[engine] = Sessions(family, timeouts, for_rounds=for_rounds)
+    sessions = _sessions[engine] = Sessions(family, timeouts, for_consumer=for_consumer)
     event.listen(engine, "connect", sessions.connect)
     watch(engine)
     keep_values_out(engine)

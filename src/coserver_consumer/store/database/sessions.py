@@ -14,7 +14,7 @@ from coserver_consumer.store.database.pooler import is_pooled, prepare_nothing, 
 
 # Statistics lag behind, and a table that PostgreSQL takes for small may have been large. A scan
 # that must be all the same "costs" so much then that it would compile the query each time.
-PLANS_FOR_ROUNDS = {
+PLANS_FOR_CONSUMER = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
@@ -36,10 +36,10 @@ DEFAULTS = Timeouts()
 class Sessions:
     """Sets up each new connection of an engine."""
 
-    def __init__(self, family: Family, timeouts: Timeouts, *, for_rounds: bool) -> None:
+    def __init__(self, family: Family, timeouts: Timeouts, *, for_consumer: bool) -> None:
         self.family = family
         self.timeouts = timeouts
-        self.for_rounds = for_rounds
+        self.for_consumer = for_consumer
         self.is_pooled: bool | None = None  # unknown until there is a connection
 
     def connect(self, connection: Any, _record: Any) -> None:
@@ -92,7 +92,7 @@ class Sessions:
             "idle_in_transaction_session_timeout": statement,
             "lock_timeout": str(round(self.timeouts.lock * 1000)),
             "statement_timeout": statement,
-            **(PLANS_FOR_ROUNDS if self.for_rounds else {}),
+            **(PLANS_FOR_CONSUMER if self.for_consumer else {}),
         }
 
     def _mysql(self, connection: Any) -> list[str]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
-from coserver_consumer.store.finish.history import find_twins, move_locked
+from coserver_consumer.store.finish.history import find_duplicates, move_locked
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import (
@@ -50,13 +50,13 @@ def end_locked(
     resolve_dependents(connection, dict.fromkeys(parents, state))
 
 
-def refuse_twins(connection: Connection, claimed: Sequence[Job]) -> frozenset[RunKey]:
+def remove_duplicates(connection: Connection, claimed: Sequence[Job]) -> frozenset[RunKey]:
     """Remove those of the claimed jobs that run as somebody and whose id has ended already.
 
     Who can write rows could copy an old one back and have it run again: its signature is right.
     """
     signed = [job for job in claimed if job.signature is not None or job.owner is not None]
-    found = find_twins(connection, [job.id for job in signed])
+    found = find_duplicates(connection, [job.id for job in signed])
     if found:
         end_locked(connection, sorted(found), state=State.FAILED)
     return frozenset(job.key for job in signed if job.id in found)

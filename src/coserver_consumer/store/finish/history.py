@@ -20,7 +20,7 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import by_index, lock
 from coserver_consumer.store.schema.rows import KEPT
 
-TWIN = (
+DUPLICATE = (
     "Another program has added a row with the id of this job, which had ended already. The row was "
     "removed: a job runs again by `coserver jobs retry`, and a new one needs an id of its own."
 )
@@ -52,38 +52,40 @@ def move_locked(
     added = {"result": cap_result(result, max_result), "error": cap_error(error)}
     moved = _move.execute(connection, ids=job_ids, state=state.value, **added)
     if moved.rowcount < len(job_ids):
-        _note_twins.execute(connection, ids=job_ids)
+        _note_duplicates.execute(connection, ids=job_ids)
     _delete.execute(connection, ids=job_ids)
 
 
-def find_twins(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+def find_duplicates(connection: Connection, job_ids: Sequence[str]) -> set[str]:
     """Return those of the ids that a job bears which has ended already."""
-    return set(_find_twins.execute(connection, ids=job_ids).scalars()) if job_ids else set()
+    return set(_find_duplicates.execute(connection, ids=job_ids).scalars()) if job_ids else set()
 
 
 @Statement
 def _move(family: Family) -> sa.Executable:
     state = parameter("state", type_=sa.String)
     query = sa.select(*ended_columns(tables.job.c, state), *added_columns())
-    query = query.where(is_one_of(family, tables.job.c.id, "ids"), ~_has_twin())
+    query = query.where(is_one_of(family, tables.job.c.id, "ids"), ~_has_ended_before())
     return insert_moved(by_index(family, query), "result", "error")
 
 
-def _has_twin() -> sa.ColumnElement[bool]:
+def _has_ended_before() -> sa.ColumnElement[bool]:
     return sa.exists().where(tables.history.c.id == tables.job.c.id)
 
 
 @Statement
-def _note_twins(family: Family) -> sa.Executable:
+def _note_duplicates(family: Family) -> sa.Executable:
     job = tables.job.c
     names = ["job_id", "run", "attempt", "consumer", "error"]
-    query = sa.select(job.id, job.run, job.attempt, job.consumer, sa.literal(TWIN).label("error"))
-    query = query.where(is_one_of(family, job.id, "ids"), _has_twin())
+    query = sa.select(
+        job.id, job.run, job.attempt, job.consumer, sa.literal(DUPLICATE).label("error")
+    )
+    query = query.where(is_one_of(family, job.id, "ids"), _has_ended_before())
     return sa.insert(tables.error).from_select(names, query, include_defaults=False)
 
 
 @Statement
-def _find_twins(family: Family) -> sa.Executable:
+def _find_duplicates(family: Family) -> sa.Executable:
     return sa.select(tables.history.c.id).where(is_one_of(family, tables.history.c.id, "ids"))
 
 

@@ -46,7 +46,7 @@ def find_in_doubt(
     )
     if behind is not None:
         query = query.where(_is_behind(behind))
-    return _without_twins(_to_question(row) for row in connection.execute(query))
+    return _without_repeats(_to_question(row) for row in connection.execute(query))
 
 
 def still_asks(connection: Connection, question: Question) -> bool:
@@ -92,7 +92,7 @@ def find_dropped(
         .order_by(ended.id.desc())
         .limit(limit)
     )
-    return _without_twins(_to_question(row) for row in connection.execute(query))
+    return _without_repeats(_to_question(row) for row in connection.execute(query))
 
 
 def _to_question(row: sa.Row[*tuple[Any, ...]]) -> Question:
@@ -118,7 +118,7 @@ def _to_evidence(said: Any) -> dict[str, Any]:
     }
 
 
-def _without_twins(questions: Iterable[Question]) -> list[Question]:
+def _without_repeats(questions: Iterable[Question]) -> list[Question]:
     """Keep one of those about the same transaction: the last, so that all rows lie before it."""
     found: dict[tuple[Mark, str], Question] = {}
     for question in questions:

@@ -82,9 +82,9 @@ def test_a_rescue_takes_pages_until_all_is_done(queue):
         queue.put()
     (first, *_) = queue.take(5)
     _silence(queue, first.consumer)
-    rounds = [queue.rescue(limit=2) for _ in range(3)]
-    assert [len(one.returned) for one in rounds] == [2, 2, 1]
-    assert [one.consumers for one in rounds] == [[], [], [first.consumer]]
+    rescues = [queue.rescue(limit=2) for _ in range(3)]
+    assert [len(one.returned) for one in rescues] == [2, 2, 1]
+    assert [one.consumers for one in rescues] == [[], [], [first.consumer]]
 
 
 def test_a_consumer_that_goes_gives_its_jobs_back(queue):
