@@ -127,7 +127,7 @@ def test_the_resolver_reads_an_index(engine: Engine) -> None:
     """Idle, this one statement is all it asks, and the jobs that wait don't slow it."""
     fill(engine)
     plan = explain(engine, store.find_in_doubt)
-    assert "coserver_job_unresolved" in plan
+    assert "coserver_job_in_doubt" in plan
 
 
 def test_the_claim_reads_an_index_in_its_order(engine: Engine) -> None:
@@ -230,7 +230,7 @@ def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None
 
 
 # PostgreSQL may take partial indexes as well: those of states that jobs are in for a short while.
-OF_SITE = "_site|_owner|_due|_unresolved|_batch"
+OF_SITE = "_site|_owner|_due|_in_doubt|_batch"
 SITE = {"site": "/Plone", "limit": 26}
 PANEL = {
     "its jobs": {},

@@ -226,7 +226,7 @@ _index_of_state(
 )
 _index_of_state("coserver_job_due", _live.run_at, where="state = 'scheduled'")
 _index(
-    "coserver_job_unresolved",
+    "coserver_job_in_doubt",
     *(_live.state, _live.created_at),
     where="state IN ('staged', 'finishing')",
 )

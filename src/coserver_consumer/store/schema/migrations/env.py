@@ -2,12 +2,8 @@
 
 from alembic import context
 
-from coserver_consumer.store.schema.tables import VERSION_TABLE, metadata
+from coserver_consumer.store.schema.tables import VERSION_TABLE
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table=VERSION_TABLE,
-)
+context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)
 with context.begin_transaction():
     context.run_migrations()

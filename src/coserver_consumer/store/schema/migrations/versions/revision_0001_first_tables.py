@@ -8,13 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.schema.clock import NewId, Now
-from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Time
+from coserver_consumer.store.schema.migrations.frozen import (
+    Bytes,
+    Id,
+    Json,
+    LongText,
+    Name,
+    Time,
+    make_index,
+    make_serial,
+    new_id,
+    now,
+)
 
 revision = "0001"
 down_revision = None
-
-BIG_SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -36,11 +44,11 @@ def downgrade() -> None:
 
 
 def _job_columns() -> Iterator[sa.Column[Any]]:
-    yield sa.Column("id", Id, primary_key=True, server_default=NewId())
+    yield sa.Column("id", Id, primary_key=True, server_default=new_id())
     yield sa.Column("queue", Name, nullable=False, server_default="default")
     yield sa.Column("state", sa.String(12), nullable=False, server_default="ready")
     yield sa.Column("priority", sa.Integer, nullable=False, server_default="0")
-    yield sa.Column("run_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("run_at", Time, nullable=False, server_default=now())
     yield sa.Column("run", sa.BigInteger, nullable=False, server_default="0")
     yield sa.Column("attempt", sa.Integer, nullable=False, server_default="0")
     yield sa.Column("max_attempts", sa.Integer, nullable=False, server_default="5")
@@ -57,7 +65,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("signature", sa.String(128))
     yield sa.Column("timeout", sa.Double)
     yield sa.Column("consumer", Id)
-    yield sa.Column("created_at", Time, nullable=False, server_default=Now())
+    yield sa.Column("created_at", Time, nullable=False, server_default=now())
     yield sa.Column("started_at", Time)
     yield sa.Column("deadline_at", Time)
     yield sa.Column("voted_at", Time)
@@ -88,7 +96,7 @@ def _make_history() -> None:
     op.create_table(
         "coserver_history",
         *_job_columns(),
-        sa.Column("ended_at", Time, nullable=False, server_default=Now()),
+        sa.Column("ended_at", Time, nullable=False, server_default=now()),
         sa.Column("result", Json),
         sa.Column("error", LongText),
     )
@@ -97,35 +105,25 @@ def _make_history() -> None:
 def _make_error() -> None:
     op.create_table(
         "coserver_error",
-        sa.Column(
-            "id",
-            BIG_SERIAL,
-            primary_key=True,
-            autoincrement=True,
-        ),
+        make_serial(),
         sa.Column("job_id", Id, nullable=False),
         sa.Column("run", sa.BigInteger, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("consumer", Id),
         sa.Column("error", LongText, nullable=False),
         sa.Column("traceback", LongText),
-        sa.Column("at", Time, nullable=False, server_default=Now()),
+        sa.Column("at", Time, nullable=False, server_default=now()),
     )
 
 
 def _make_line() -> None:
     op.create_table(
         "coserver_line",
-        sa.Column(
-            "id",
-            BIG_SERIAL,
-            primary_key=True,
-            autoincrement=True,
-        ),
+        make_serial(),
         sa.Column("job_id", Id, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("text", LongText, nullable=False),
-        sa.Column("at", Time, nullable=False, server_default=Now()),
+        sa.Column("at", Time, nullable=False, server_default=now()),
     )
 
 
@@ -142,8 +140,8 @@ def _make_consumer() -> None:
         sa.Column("capabilities", Json, nullable=False),
         sa.Column("threads", sa.Integer, nullable=False),
         sa.Column("running", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("started_at", Time, nullable=False, server_default=Now()),
-        sa.Column("heartbeat_at", Time, nullable=False, server_default=Now()),
+        sa.Column("started_at", Time, nullable=False, server_default=now()),
+        sa.Column("heartbeat_at", Time, nullable=False, server_default=now()),
     )
 
 
@@ -151,17 +149,12 @@ def _make_queue_and_audit() -> None:
     op.create_table(
         "coserver_queue",
         sa.Column("name", Name, primary_key=True),
-        sa.Column("created_at", Time, nullable=False, server_default=Now()),
+        sa.Column("created_at", Time, nullable=False, server_default=now()),
     )
     op.create_table(
         "coserver_audit",
-        sa.Column(
-            "id",
-            BIG_SERIAL,
-            primary_key=True,
-            autoincrement=True,
-        ),
-        sa.Column("at", Time, nullable=False, server_default=Now()),
+        make_serial(),
+        sa.Column("at", Time, nullable=False, server_default=now()),
         sa.Column("who", Name),
         sa.Column("action", sa.String(32), nullable=False),
         sa.Column("job_id", Id),
@@ -171,30 +164,18 @@ def _make_queue_and_audit() -> None:
 
 def _make_job_indexes() -> None:
     op.create_index("coserver_job_unique", "coserver_job", ["held_key"], unique=True)
-    _partial("job_claim", "job", ["state", "queue", "rank", "id"], "state = 'ready'")
-    _partial("job_due", "job", ["state", "run_at"], "state = 'scheduled'")
-    _partial("job_unresolved", "job", ["state", "created_at"], "state IN ('staged', 'finishing')")
-    _partial("job_lease", "job", ["consumer"], "consumer IS NOT NULL")
-    _partial("job_batch", "job", ["batch"], "batch IS NOT NULL")
-    _partial("job_owner", "job", ["owner", "id"], "owner IS NOT NULL")
+    make_index("job_claim", "job", ["state", "queue", "rank", "id"], "state = 'ready'")
+    make_index("job_due", "job", ["state", "run_at"], "state = 'scheduled'")
+    make_index("job_in_doubt", "job", ["state", "created_at"], "state IN ('staged', 'finishing')")
+    make_index("job_lease", "job", ["consumer"], "consumer IS NOT NULL")
+    make_index("job_batch", "job", ["batch"], "batch IS NOT NULL")
+    make_index("job_owner", "job", ["owner", "id"], "owner IS NOT NULL")
 
 
 def _make_other_indexes() -> None:
     op.create_index("coserver_error_job", "coserver_error", ["job_id"])
     op.create_index("coserver_line_job", "coserver_line", ["job_id"])
     op.create_index("coserver_history_ended", "coserver_history", ["ended_at"])
-    _partial("history_state", "history", ["state", "id"], "state <> 'completed'")
-    _partial("history_owner", "history", ["owner", "id"], "owner IS NOT NULL")
-    _partial("history_batch", "history", ["batch"], "state = 'dropped'")
-
-
-def _partial(name: str, table: str, columns: list[str], where: str) -> None:
-    """Make an index that is partial on PostgreSQL and SQLite and whole elsewhere."""
-    condition = sa.text(where)
-    op.create_index(
-        f"coserver_{name}",
-        f"coserver_{table}",
-        columns,
-        postgresql_where=condition,
-        sqlite_where=condition,
-    )
+    make_index("history_state", "history", ["state", "id"], "state <> 'completed'")
+    make_index("history_owner", "history", ["owner", "id"], "owner IS NOT NULL")
+    make_index("history_batch", "history", ["batch"], "state = 'dropped'")

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from alembic import op
 
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import find_kind
+
 revision = "0003"
 down_revision = "0002"
 
@@ -73,9 +76,9 @@ OF_VALUES: list[Rule] = [
 ]
 LARGEST = 16_777_216  # bytes; what MariaDB takes in one statement, unless it is set up to take more
 SIZES = {
-    "sqlite": {"args": "length(args)", "payload": "length(payload)"},
-    "postgresql": {"args": "octet_length(args::text)", "payload": "octet_length(payload)"},
-    "mysql": {"args": "octet_length(args)", "payload": "octet_length(payload)"},
+    Family.SQLITE: {"args": "length(args)", "payload": "length(payload)"},
+    Family.POSTGRESQL: {"args": "octet_length(args::text)", "payload": "octet_length(payload)"},
+    Family.MYSQL: {"args": "octet_length(args)", "payload": "octet_length(payload)"},
 }
 LENGTHS = {
     "queue": 190,
@@ -111,7 +114,7 @@ def upgrade() -> None:
     In one statement, since MariaDB's DDL knows no transaction. SQLite's triggers look at new rows
     and changes only.
     """
-    if op.get_context().dialect.name == "sqlite":
+    if find_kind() is Family.SQLITE:
         _make_triggers()
         return
     added = [f"ADD CONSTRAINT {TABLE}_{name} CHECK ({holds})" for name, holds, _ in _checks()]
@@ -120,7 +123,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take them away."""
-    if op.get_context().dialect.name == "sqlite":
+    if find_kind() is Family.SQLITE:
         for name in ("added", "changed", "state_changed"):
             op.execute(f"DROP TRIGGER {TABLE}_{name}")
         return
@@ -130,16 +133,16 @@ def downgrade() -> None:
 
 def _checks() -> list[Rule]:
     """Return what PostgreSQL's and MariaDB's types don't say."""
-    if op.get_context().dialect.name == "postgresql":
-        return [*OF_STATE, *OF_VALUES, *_sizes("postgresql")]
+    if find_kind() is Family.POSTGRESQL:
+        return [*OF_STATE, *OF_VALUES, *_sizes(Family.POSTGRESQL)]
     shape = "-".join(f"{HEX}{{{length}}}" for length in (8, 4, 4, 4, 12))
     is_uuid = ("id_is_uuid", f"id REGEXP '^{shape}$'", "")
-    return [*OF_STATE, *OF_VALUES, *_sizes("mysql"), is_uuid]
+    return [*OF_STATE, *OF_VALUES, *_sizes(Family.MYSQL), is_uuid]
 
 
-def _sizes(dialect: str) -> Iterator[Rule]:
+def _sizes(kind: Family) -> Iterator[Rule]:
     """Yield what keeps a consumer's memory in bounds, however much it claims at once."""
-    for name, size in SIZES[dialect].items():
+    for name, size in SIZES[kind].items():
         yield (
             f"{name}_up_to_16_mib",
             f"{size} <= {LARGEST}",
@@ -151,7 +154,7 @@ def _make_triggers() -> None:
     """Make three, so that a claim, which changes state and counts, pays for the state only."""
     others = ("id", "priority", "max_attempts", "cancel_at", "timeout", "unique_for", "payload")
     columns = ", ".join([*TIMES, *others, *LENGTHS])
-    values = [*_types(), *OF_VALUES, *_sizes("sqlite")]
+    values = [*_types(), *OF_VALUES, *_sizes(Family.SQLITE)]
     _make_trigger("added", "INSERT", [*OF_STATE, *values])
     _make_trigger("state_changed", "UPDATE OF state", OF_STATE)
     _make_trigger("changed", f"UPDATE OF {columns}", values)

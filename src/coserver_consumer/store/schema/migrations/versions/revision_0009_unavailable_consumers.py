@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.schema.types import Json
+from coserver_consumer.store.schema.migrations.frozen import Json
 
 revision = "0009"
 down_revision = "0008"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.database.family import Family, find_family
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import find_kind
 
 revision = "0006"
 down_revision = "0005"
@@ -30,7 +31,7 @@ def downgrade() -> None:
 
 
 def _make_anew(*first: str) -> None:
-    if find_family(op.get_bind()) is not Family.POSTGRESQL:
+    if find_kind() is not Family.POSTGRESQL:
         return
     for name, (columns, where) in INDEXES.items():
         op.drop_index(f"{JOB}_{name}", JOB)

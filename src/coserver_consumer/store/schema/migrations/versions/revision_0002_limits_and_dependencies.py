@@ -7,13 +7,20 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.types import Id, Name, Time
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import (
+    Id,
+    Name,
+    Time,
+    find_kind,
+    make_index,
+    make_serial,
+    now,
+)
 
 revision = "0002"
 down_revision = "0001"
 
-BIG_SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 HELD_KEY = (
     "CASE WHEN state = 'staged' OR (unique_for = 0 AND run > 0) THEN NULL ELSE unique_key END"
 )
@@ -45,8 +52,8 @@ def upgrade() -> None:
     _index_claims(CLAIM)
     _make_tables()
     waits = "state = 'ready' AND requires IS NOT NULL"
-    _partial("job_requires", "job", ["state", "requires"], waits)
-    _partial("history_unique", "history", ["unique_key"], "unique_key IS NOT NULL")
+    make_index("job_requires", "job", ["state", "requires"], waits)
+    make_index("history_unique", "history", ["unique_key"], "unique_key IS NOT NULL")
 
 
 def downgrade() -> None:
@@ -88,7 +95,7 @@ def _queue_columns() -> list[sa.Column[Any]]:
 
 def _hold_keys(rule: str) -> None:
     """Make the generated column anew; SQLite adds only such that aren't stored."""
-    is_stored = op.get_bind().dialect.name == "postgresql"
+    is_stored = find_kind() is Family.POSTGRESQL
     op.drop_index("coserver_job_unique", "coserver_job")
     op.drop_column("coserver_job", "held_key")
     op.add_column(
@@ -100,7 +107,7 @@ def _hold_keys(rule: str) -> None:
 
 def _widen_priority() -> None:
     """Let PostgreSQL reckon the rank in 64 bits."""
-    if op.get_bind().dialect.name != "postgresql":
+    if find_kind() is not Family.POSTGRESQL:
         return
     op.drop_column("coserver_job", "rank")
     for table in ("coserver_job", "coserver_history"):
@@ -110,7 +117,7 @@ def _widen_priority() -> None:
 
 
 def _index_claims(columns: list[str]) -> None:
-    _partial("job_claim", "job", columns, "state = 'ready'")
+    make_index("job_claim", "job", columns, "state = 'ready'")
 
 
 def _make_tables() -> None:
@@ -118,14 +125,14 @@ def _make_tables() -> None:
         "coserver_limit",
         sa.Column("name", Name, primary_key=True),
         sa.Column("max_running", sa.Integer),
-        sa.Column("created_at", Time, nullable=False, server_default=Now()),
+        sa.Column("created_at", Time, nullable=False, server_default=now()),
     )
     op.create_table(
         "coserver_start",
-        sa.Column("id", BIG_SERIAL, primary_key=True, autoincrement=True),
+        make_serial(),
         sa.Column("queue", Name, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
-        sa.Column("at", Time, nullable=False, server_default=Now()),
+        sa.Column("at", Time, nullable=False, server_default=now()),
     )
     op.create_index("coserver_start_at", "coserver_start", ["queue", "at"])
     op.create_table(
@@ -136,15 +143,3 @@ def _make_tables() -> None:
     )
     op.create_index("coserver_dependency_job", "coserver_dependency", ["job_id"])
     op.execute("INSERT INTO coserver_limit (name, max_running) VALUES ('*', 1)")
-
-
-def _partial(name: str, table: str, columns: list[str], where: str) -> None:
-    """Make an index that is partial on PostgreSQL and SQLite and whole elsewhere."""
-    condition = sa.text(where)
-    op.create_index(
-        f"coserver_{name}",
-        f"coserver_{table}",
-        columns,
-        postgresql_where=condition,
-        sqlite_where=condition,
-    )

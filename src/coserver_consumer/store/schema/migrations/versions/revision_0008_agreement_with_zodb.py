@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.types import Name
+from coserver_consumer.store.schema.migrations.frozen import Name, now
 
 revision = "0008"
 down_revision = "0007"
@@ -20,7 +19,7 @@ def upgrade() -> None:
         ZODB,
         sa.Column("name", Name, primary_key=True),
         sa.Column("tid", sa.BigInteger, nullable=False),
-        sa.Column("at", sa.BigInteger, nullable=False, server_default=Now()),
+        sa.Column("at", sa.BigInteger, nullable=False, server_default=now()),
     )
 
 

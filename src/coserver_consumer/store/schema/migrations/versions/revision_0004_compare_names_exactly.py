@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.database.family import Family, find_family
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import find_kind
 
 revision = "0004"
 down_revision = "0003"
@@ -34,7 +35,7 @@ OF_JOBS = {
 def upgrade() -> None:
     """Compare names exactly, and index the keys that are held."""
     op.drop_index("coserver_job_unique", "coserver_job")
-    if find_family(op.get_bind()) is Family.MYSQL:
+    if find_kind() is Family.MYSQL:
         _compare_exactly()
     held = sa.text("held_key IS NOT NULL")
     op.create_index(

@@ -7,10 +7,12 @@ a collation to which a space at the end is a difference.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from alembic import op
 
-from coserver_consumer.store.database.family import find_family
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import find_kind
 
 revision = "0007"
 down_revision = "0006"
@@ -21,9 +23,9 @@ MOST = 2_000_000_000
 SMALL = 65_536  # bytes
 OWN_TIMES = ("started_at", "deadline_at", "voted_at", "cancel_at")
 SIZE = {
-    "sqlite": "length(CAST({} AS BLOB))",
-    "postgresql": "octet_length({}::text)",
-    "mysql": "octet_length({})",
+    Family.SQLITE: "length(CAST({} AS BLOB))",
+    Family.POSTGRESQL: "octet_length({}::text)",
+    Family.MYSQL: "octet_length({})",
 }
 # Of each rule of coserver_job: its name, which begins with the column's; what holds; what SQLite
 # tells instead; what a row becomes that breaks it already.
@@ -83,27 +85,29 @@ HELD_KEY = (
 
 def upgrade() -> None:
     """Mend what breaks a rule, then add the rules; on MariaDB in one statement for each table."""
-    kind = find_family(op.get_bind()).value
+    kind = find_kind()
     rules = list(_rules(kind))
     for _, holds, _, mended in rules:
         op.execute(f"UPDATE {JOB} SET {mended} WHERE NOT ({holds})")  # noqa: S608  names of this module
     for table, _, holds, mended in OTHERS:
         op.execute(f"UPDATE {table} SET {mended} WHERE NOT ({holds})")  # noqa: S608  as above
     match kind:
-        case "sqlite":
+        case Family.SQLITE:
             _make_triggers(rules)
-        case "postgresql":
+        case Family.POSTGRESQL:
             _add_checks(JOB, [(name, holds) for name, holds, _, _ in rules])
             for table, name, holds, _ in OTHERS:
                 _add_checks(table, [(name, holds)])
-        case _:
+        case Family.MYSQL:
             _compare_to_the_letter(rules)
+        case _:
+            assert_never(kind)
 
 
 def downgrade() -> None:
     """Take the rules away; the texts stay as they are."""
-    kind = find_family(op.get_bind()).value
-    if kind == "sqlite":
+    kind = find_kind()
+    if kind is Family.SQLITE:
         for name in ("added", "changed"):
             op.execute(f"DROP TRIGGER {JOB}_bounds_{name}")
         return
@@ -112,7 +116,7 @@ def downgrade() -> None:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{name}")
 
 
-def _rules(kind: str) -> Iterator[Rule]:
+def _rules(kind: Family) -> Iterator[Rule]:
     for name in OWN_TIMES:
         yield (
             f"{name}_in_microseconds",

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from coserver_consumer.store.database.family import Family, find_family
+from coserver_consumer.store.database.family import Family
+from coserver_consumer.store.schema.migrations.frozen import find_kind
 
 revision = "0005"
 down_revision = "0004"
@@ -31,26 +32,22 @@ INDEXES = {
 
 def upgrade() -> None:
     """Index the sites; make the history a table of partitions where it can be one."""
-    if _family() is Family.MYSQL:
+    if find_kind() is Family.MYSQL:
         _size_sites(512)  # an index takes 3072 bytes, and a character up to 4
     for table in (JOB, HISTORY):
         _index_sites(table)
-    if _family() is Family.POSTGRESQL:
+    if find_kind() is Family.POSTGRESQL:
         _partition()
 
 
 def downgrade() -> None:
     """Put all history into one table again."""
-    if _family() is Family.POSTGRESQL:
+    if find_kind() is Family.POSTGRESQL:
         _unite()
     for table in (JOB, HISTORY):
         op.drop_index(f"{table}_site", table)
-    if _family() is Family.MYSQL:
+    if find_kind() is Family.MYSQL:
         _size_sites(1024)
-
-
-def _family() -> Family:
-    return find_family(op.get_bind())
 
 
 def _size_sites(length: int) -> None:
