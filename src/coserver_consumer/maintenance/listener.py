@@ -10,7 +10,7 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
 
-WAIT_S = 1.0  # for a notification; the listener notices as late as this that the consumer stops
+NOTIFICATION_TIMEOUT_S = 1.0  # the listener notices as late as this that the consumer stops
 
 
 class Listener:
@@ -33,7 +33,9 @@ class Listener:
             if self._connection is None:
                 self._connection = self._database.listen()
                 self._notify()  # of what was queued while nobody listened
-            queues = self._database.wait_for_notification(self._connection, timeout=WAIT_S)
+            queues = self._database.wait_for_notification(
+                self._connection, timeout=NOTIFICATION_TIMEOUT_S
+            )
             if queues & set(self._registration.info.queues):
                 self._notify()
         except BaseException:
@@ -55,4 +57,4 @@ def make_listener(
     if not database.can_listen:
         return []
     listener = Listener(database, registration, notify=notify)
-    return [Loop("listener", every=WAIT_S, tick=listener.tick)]
+    return [Loop("listener", every=NOTIFICATION_TIMEOUT_S, tick=listener.tick)]

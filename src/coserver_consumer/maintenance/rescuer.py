@@ -71,7 +71,7 @@ class Rescuer:
 
     def _may_judge(self) -> bool:
         """Return True if consumers that look dead most likely are."""
-        return min(self._database.calm, self._health.healthy_seconds) >= self._enough
+        return min(self._database.available_seconds, self._health.healthy_seconds) >= self._enough
 
     def _has_dead(self, connection: Connection) -> bool:
         return store.has_dead(connection, dead_after=self._dead_after)

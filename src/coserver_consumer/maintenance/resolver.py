@@ -47,7 +47,7 @@ class Resolver:
         self._complaint = ""
 
     def tick(self) -> None:
-        """Ask and resolve once.
+        """Ask about what is in doubt, and apply the decisions.
 
         At the start and now and then Zope is called even without a question: it tends what its
         evidence hangs on.

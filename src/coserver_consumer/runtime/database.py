@@ -15,9 +15,9 @@ from coserver_consumer.runtime.logs import database_logs
 
 T = TypeVar("T")
 
-SETTLING = 0.5  # seconds; so long a server that goes down may still answer some and refuse others
-AWAY_PAUSE = 1.0  # seconds between two tries at the start
-PERSISTING = 60.0  # seconds after which a thread that was refused, and asks no more, is forgotten
+GOING_DOWN_S = 0.5  # in which a server that goes down may still answer some and refuse others
+RETRY_EVERY_S = 1.0  # between two tries at the start
+REFUSAL_EXPIRES_S = 60.0  # after which a thread that was refused, and asks no more, is forgotten
 
 
 class Database:
@@ -78,7 +78,7 @@ class Database:
         return result
 
     @property
-    def calm(self) -> float:
+    def available_seconds(self) -> float:
         """For how many seconds the database has been there, as far as this process knows."""
         with self._lock:
             return 0.0 if self._away_since else time.monotonic() - self._back_since
@@ -97,7 +97,7 @@ class Database:
     def _note_answer(self, begun: float, *, writes: bool) -> None:
         with self._lock:
             since = self._away_since
-            is_early = begun < self._failed_at + SETTLING
+            is_early = begun < self._failed_at + GOING_DOWN_S
             if since is None or self._is_refusing(writes=writes) or is_early:
                 return
             self._away_since, self._back_since = None, time.monotonic()
@@ -108,7 +108,9 @@ class Database:
         """Return True while another thread is refused; this one has just had an answer."""
         self._refused.pop((get_ident(), writes), None)
         now = time.monotonic()
-        self._refused = {asked: at for asked, at in self._refused.items() if now - at < PERSISTING}
+        self._refused = {
+            asked: at for asked, at in self._refused.items() if now - at < REFUSAL_EXPIRES_S
+        }
         return bool(self._refused)
 
 
@@ -130,5 +132,5 @@ def await_tables(engine: Engine, *, within: float, pause: Callable[[float], bool
             has_said = True
         else:
             return True
-        if pause(AWAY_PAUSE):
+        if pause(RETRY_EVERY_S):
             return False

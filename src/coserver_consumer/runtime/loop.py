@@ -10,10 +10,10 @@ from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.runtime.logs import consumer_logs
 
 JITTER = 0.1  # of the pause, up and down, so that consumers don't march in step
-AWAY_PAUSE = 1.0  # seconds between two tries while the database is away
-LONGEST_PAUSE = 60.0  # seconds; the pauses of a loop that fails again and again double up to this
-MOST_DOUBLINGS = 100  # more than enough for any of them, and a number that there is
-LONGEST_WAIT = 86_400.0  # seconds, whatever pause was asked for: a lock can't wait for ever
+OUTAGE_PAUSE_S = 1.0  # at most, between two tries while the database is away
+MAX_FAILURE_PAUSE_S = 60.0  # the pauses of a loop that fails again and again double up to this
+MAX_DOUBLINGS = 100  # more than enough for any pause, and a float can hold the factor
+MAX_PAUSE_S = 86_400.0  # whatever pause was asked for: a lock can't wait for ever
 
 
 class Loop:
@@ -51,24 +51,24 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stopped:
-            pause = self._turn()
-            self._woken.wait(min(pause, LONGEST_WAIT) * random.uniform(1 - JITTER, 1 + JITTER))
+            pause = self._tick_safely()
+            self._woken.wait(min(pause, MAX_PAUSE_S) * random.uniform(1 - JITTER, 1 + JITTER))
             self._woken.clear()
 
-    def _turn(self) -> float:
+    def _tick_safely(self) -> float:
         """Tick once and return the pause that follows, whatever happened."""
         try:
             pause = self._tick()
         except StoreUnavailable:
-            return min(self._every, AWAY_PAUSE)
+            return min(self._every, OUTAGE_PAUSE_S)
         except BaseException as error:  # noqa: BLE001  a loop that ended would be missed by nobody
             self._failures += 1
             consumer_logs.loop_failed(self._name, error)
-            return max(self._every, min(self._every * self._slowness, LONGEST_PAUSE))
+            return max(self._every, min(self._every * self._slowdown, MAX_FAILURE_PAUSE_S))
         self._failures = 0
         return self._every if pause is None else pause
 
     @property
-    def _slowness(self) -> float:
-        """How much longer the pause is after so many failures, in a row."""
-        return 2.0 ** min(self._failures, MOST_DOUBLINGS)
+    def _slowdown(self) -> float:
+        """By what factor the pause is longer after so many failures in a row."""
+        return 2.0 ** min(self._failures, MAX_DOUBLINGS)

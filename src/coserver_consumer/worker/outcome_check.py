@@ -22,8 +22,8 @@ from coserver_consumer.model.outcome import (
     Snoozed,
 )
 
-LONGEST_WAIT = 3_155_760_000  # seconds, a century
-LONGEST_SHOWN = 200  # characters of a value that makes no sense
+MAX_WAIT_S = 3_155_760_000  # a century
+MAX_SHOWN = 200  # characters of a value that makes no sense
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "wait": lambda value: value is None or _is_wait(value),
@@ -98,7 +98,7 @@ def _refuse(said: Outcome, name: str) -> Failed:
         "traceback": "text or None",
         "retry": "True or False",
         "obstacle": "an Obstacle",
-    }.get(name, f"a number of seconds from 0 to {LONGEST_WAIT}")
+    }.get(name, f"a number of seconds from 0 to {MAX_WAIT_S}")
     value = _show(getattr(said, name))
     return Failed(
         error=f"The task ended with {type(said).__name__}({name}={value}); wanted {wanted}.",
@@ -107,8 +107,8 @@ def _refuse(said: Outcome, name: str) -> Failed:
 
 
 def _is_wait(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= LONGEST_WAIT
+    return isinstance(value, int | float) and 0 <= value <= MAX_WAIT_S
 
 
 def _show(value: object) -> str:
-    return show(value)[:LONGEST_SHOWN]
+    return show(value)[:MAX_SHOWN]

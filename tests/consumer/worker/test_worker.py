@@ -490,7 +490,10 @@ def test_a_standstill_while_the_rescuer_asks_costs_nobody_a_job(make_bench, engi
     )
     health = HeartbeatHealth(settings)
     bench.database = Database(engine)
-    wait_for(lambda: bench.database.calm > 0.3, what="the database to have been there for a while")
+    wait_for(
+        lambda: bench.database.available_seconds > 0.3,
+        what="the database to have been there for a while",
+    )
     health._healthy_since = health._last = time.time()
     health._healthy_since -= 600
     stood = []
