@@ -12,37 +12,49 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 
 from demo.ports import HOST, free_port
+from support.small_disk import small_disk
 
+PREFIX = "coserver-postgresql-"
 DEBIAN = Path("/usr/lib/postgresql")
 UNPRIVILEGED = ("postgres", "nobody")
+INITDB = ("-U", "queue", "-A", "trust", "--no-sync", "-E", "UTF8", "--wal-segsize=1")
+OPTIONS = "-c unix_socket_directories='' -c checkpoint_timeout=1h -F"
+DISK_MB = 64  # of which an empty queue takes half
 
 
 class PrivatePostgresql:
-    """A cluster in a directory of its own; ``start``, ``stop`` and ``crash`` return when done."""
+    """A cluster in a directory of its own; ``start``, ``stop`` and ``crash`` return when done.
+
+    Its data and its write-ahead log are in folders beside each other.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.data = directory / "data"
+        self.log = directory / "log"
         self.port = free_port()
         self._directory = directory
         self._programs = find_programs()
-        self._call(
-            "initdb", "-D", self.data, "-U", "queue", "-A", "trust", "--no-sync", "-E", "UTF8"
-        )
+        self._call("initdb", *INITDB, "-D", self.data, "--waldir", self.log / "wal")
 
     @property
     def url(self) -> str:
         """The address of its database."""
         return f"postgresql+psycopg://queue@{HOST}:{self.port}/postgres"
 
+    @property
+    def is_running(self) -> bool:
+        """True until it has stopped, or has given up."""
+        return (self.data / "postmaster.pid").exists()
+
     def start(self) -> None:
         """Start the server."""
-        options = f"-p {self.port} -c listen_addresses={HOST} -c unix_socket_directories='' -F"
+        options = f"-p {self.port} -c listen_addresses={HOST} {OPTIONS}"
         self._control("start", "-o", options, "-l", self._directory / "server.log")
 
     def stop(self) -> None:
@@ -88,18 +100,27 @@ class PrivatePostgresql:
 
 
 @contextmanager
-def private_postgresql() -> Iterator[PrivatePostgresql]:
-    """Yield a running server; it and its data are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="coserver-postgresql-") as name:
-        directory = Path(name)
-        if user := unprivileged_user():
-            os.chown(directory, user.pw_uid, user.pw_gid)
+def private_postgresql(*, small: str | None = None) -> Iterator[PrivatePostgresql]:
+    """Yield a running server; it and its data are gone afterwards.
+
+    ``small`` is the folder, ``data`` or ``log``, that is to be on a disk that can be filled.
+    """
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+        give_away(directory)
+        if small is not None:
+            disk = small_disk(directory / small, megabytes=DISK_MB)
+            give_away(stack.enter_context(disk))
         server = PrivatePostgresql(directory)
         server.start()
-        try:
-            yield server
-        finally:
-            server.crash()
+        stack.callback(server.crash)
+        yield server
+
+
+def give_away(directory: Path, *names: str) -> None:
+    """Let a server's user have a directory."""
+    if user := unprivileged_user(*names):
+        os.chown(directory, user.pw_uid, user.pw_gid)
 
 
 def find_programs() -> Path:
@@ -114,9 +135,9 @@ def find_programs() -> Path:
     return versions[-1]
 
 
-def unprivileged_user() -> pwd.struct_passwd | None:
-    """Return the user to run the server as if we are root, None if we aren't."""
+def unprivileged_user(*names: str) -> pwd.struct_passwd | None:
+    """Return the first of these users, to run a server as, if we are root; None if we aren't."""
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return next(known[name] for name in UNPRIVILEGED if name in known)
+    return next(known[name] for name in names or UNPRIVILEGED if name in known)
