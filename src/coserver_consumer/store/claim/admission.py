@@ -1,6 +1,6 @@
 """Which jobs may begin now, under the limits of their queues and concurrency keys.
 
-To count and to claim must be one step, so claims that a rule bears upon go one after another: they
+Counting and claiming must be one step, so claims to which a rule applies go one after another: they
 lock the row of the limit ``*``. Whoever ends a job locks nothing, as an ending only makes room.
 """
 
@@ -31,8 +31,8 @@ from coserver_consumer.store.schema.fragments import insert_unless_there, lock
 class Admission:
     """What may begin in this transaction.
 
-    ``lock`` waits until no other claim decides so. Before, the answers may be out of date: they
-    tell whether it is worth to wait, and spare a commit where it isn't.
+    Before ``lock`` the answers may be out of date: they tell whether waiting for it is worthwhile,
+    and spare a commit where it isn't.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -43,9 +43,9 @@ class Admission:
         self._of_keys: Counter[str] = Counter()
 
     def lock(self) -> None:
-        """Wait until no other claim decides what may begin, and count anew.
+        """Wait until no other claim is deciding what may begin, and count anew.
 
-        From now on none does until this transaction ends.
+        No other one decides until this transaction ends.
         """
         if not self._is_locked:
             _lock_row(self._connection)
@@ -103,7 +103,7 @@ def _lock_row(connection: Connection) -> None:
 
 
 def _forget_starts(connection: Connection, queue: str, period: float) -> None:
-    """Remove what no count of the rate needs any more."""
+    """Remove the starts that are too old to count for the rate."""
     at = tables.start.c
     old = sa.delete(tables.start).where(at.queue == queue, at.at <= Now() - round(period * SECOND))
     connection.execute(old)

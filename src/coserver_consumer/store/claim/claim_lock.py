@@ -18,9 +18,10 @@ LARGE_CLAIM = 400  # jobs
 
 @contextmanager
 def hold_claim_lock(connection: Connection, limit: int) -> Iterator[None]:
-    """Make a claim of up to ``limit`` jobs in here, before which it has taken no lock of its own.
+    """Hold a lock for a claim of up to ``limit`` jobs if it is a large one.
 
-    On MariaDB it goes on without the lock if others hold it for too long.
+    It is taken before all other locks of the claim. On MariaDB the claim goes on without it if
+    others hold it for too long.
     """
     if limit < LARGE_CLAIM:
         yield

@@ -54,7 +54,7 @@ def limits(connection: Connection) -> list[Limit]:
 
 
 def find_limit(known: Iterable[Limit], key: str) -> Limit:
-    """Return the limit of a key: the one that says most of it."""
+    """Return the limit of a key: the most specific one that fits it."""
     return max((limit for limit in known if limit.fits(key)), key=_rank)
 
 

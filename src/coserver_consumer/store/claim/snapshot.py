@@ -52,9 +52,9 @@ class QueueSnapshot:
 class Snapshot:
     """All queues, in the order asked for.
 
-    ``requirements`` are the combinations that ready jobs ask for and that the consumer fulfils;
-    ``is_due``: the time of a scheduled job has come; ``searches`` tells of the queues that were
-    searched for jobs, by name, how that went.
+    ``requirements`` are the combinations that ready jobs ask for and that the consumer fulfils.
+    ``is_due``: the time of a scheduled job has come. ``searches`` are the searches for jobs without
+    a concurrency key, by the names of those queues that were searched.
     """
 
     queues: tuple[QueueSnapshot, ...]
@@ -71,7 +71,7 @@ class Snapshot:
     def worth_claiming(self) -> Iterator[QueueSnapshot]:
         """The queues that a claim is to look into.
 
-        One that was empty may have got a job since; to look into many for that takes too long.
+        One that was empty may have got a job since; looking into many for that takes too long.
         """
         are_few = len(self.queues) <= QUEUES_PER_STATEMENT
         return (each for each in self.queues if not each.is_paused and (are_few or each.has_ready))
@@ -86,8 +86,8 @@ def read_snapshot(
 ) -> Snapshot:
     """Return what the queues hold for a consumer with these capabilities.
 
-    ``starts``: in a queue that is named there, only what is behind that position, but for jobs with
-    a concurrency key.
+    ``starts`` are the positions, by queue, behind which to search for jobs without a concurrency
+    key; a queue without one is searched from its beginning.
     """
     if len(queues) <= QUEUES_PER_STATEMENT:
         return _read_some(connection, queues, capabilities, starts or {})

@@ -74,9 +74,9 @@ def _take_locked(connection: Connection, consumer: str, wanted: dict[str, Any]) 
 
     READ COMMITTED, so that the locks stay on the rows that are taken.
 
-    While somebody holds a long transaction, what is gone stays in the index, and a read that locks
-    takes twenty times as long for each of that as one that doesn't. So one that doesn't finds the
-    first job, and how many there are: the other begins there and doesn't look for more.
+    While somebody holds a long transaction, jobs that are gone stay in the index, and a read that
+    locks takes twenty times as long over each of them as a plain one. So a plain read finds the
+    first job and how many there are; the one that locks begins there and looks for no more.
     """
     waiting = _count_waiting.execute(connection, **wanted).one()
     if not waiting.number:
@@ -96,7 +96,7 @@ def _in_order(rows: Sequence[Sequence[Any]]) -> list[Job]:
 
 
 def _pick(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Return the query for the jobs that are next of a queue and a concurrency key."""
+    """Return the query for the next jobs of a queue and concurrency key that may run here."""
     job = tables.job.c
     may_run = (
         job.run_at <= Now(),
@@ -124,7 +124,7 @@ def _waiting(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def is_behind(family: Family, suffix: str = "") -> sa.ColumnElement[bool]:
-    """Return the condition in the form whose range the database finds in the index.
+    """Return the condition that a job is behind a position, as the database finds it in the index.
 
     The parameters are ``rank`` and ``after``, each with the suffix.
     """

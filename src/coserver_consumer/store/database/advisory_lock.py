@@ -1,4 +1,4 @@
-"""Locks by name: who asks for one that somebody else holds waits for it, or does without.
+"""Locks by name: whoever asks for one that somebody else holds waits for it or does without.
 
 | lock | keeps apart | on | waits |
 | --- | --- | --- | --- |
@@ -8,8 +8,8 @@
 
 SQLite needs none: its transaction is the only lock there is.
 
-On PostgreSQL such a lock is a number in a database. It lasts until the transaction ends; who waits
-for it does so for the session's ``lock_timeout``, and has an error then. On MariaDB and MySQL it is
+On PostgreSQL such a lock is a number in a database. It lasts until the transaction ends; whoever
+has waited for it for the session's ``lock_timeout`` gets an error. On MariaDB and MySQL it is
 a name that all databases of a server share, and knows nothing of transactions.
 """
 

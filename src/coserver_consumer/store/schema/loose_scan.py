@@ -1,7 +1,7 @@
 """Loose index scans: which values the live jobs have in a column.
 
-They are few, and each may be that of many jobs. The scan goes from one value to the next in an
-index, so that many jobs of a value cost no more than one.
+Such values are few, and many jobs may share one. The scan goes from one value to the next in an
+index, so that many jobs of a value cost no more than one job.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_a_wrong_limit_is_refused(queue, name, number):
     assert [limit.name for limit in queue.limits()] == ["*"]
 
 
-def test_threads_go_by_turns_to_the_keys(queue):
+def test_the_key_with_the_fewest_running_jobs_is_served_first(queue):
     """A thousand jobs of one tenant don't delay the single one of another."""
     queue.set_limit("*", None)
     queue.add_many([NewJob(task="t", concurrency_key="big") for _ in range(1000)])
@@ -227,7 +227,7 @@ def test_rules_of_a_queue_that_is_not_known_are_refused(queue):
         queue.set_max_running("default", -1)
 
 
-def test_an_urgent_job_is_seen_behind_the_mark(queue):
+def test_an_urgent_job_before_the_watermark_is_seen(queue):
     """The watermark of a busy claimer expires now and then."""
     queue.add_many([NewJob(task="t") for _ in range(50)])
     cursors, consumer = store.Cursors(), queue.start()
