@@ -3,12 +3,11 @@
 import pytest
 
 from coserver_consumer.model.job import State
-from support.waiting import PATIENCE
 
 
 def test_a_deadline_counts_from_the_beginning(queue):
     """A job that waits has none."""
-    queue.put(timeout=PATIENCE)
+    queue.put(timeout=60)
     (job,) = queue.take()
     queue.note_prefetched([job.id])
     waiting = queue.get(job.id)
@@ -32,7 +31,7 @@ def test_a_job_without_a_timeout_begins_without_a_deadline(queue):
 
 def test_a_run_that_is_not_current_does_not_begin(queue):
     """Its job has been given to somebody else."""
-    queue.put(timeout=PATIENCE)
+    queue.put(timeout=60)
     (job,) = queue.take()
     queue.note_prefetched([job.id])
     queue.unregister(job.consumer)
@@ -43,7 +42,7 @@ def test_a_run_that_is_not_current_does_not_begin(queue):
 
 def test_a_job_that_is_to_be_killed_begins_as_such(queue):
     """The deadline says so."""
-    queue.put(timeout=PATIENCE)
+    queue.put(timeout=60)
     (job,) = queue.take()
     queue.note_prefetched([job.id])
     queue.cancel(job.id, kill=True)

@@ -12,7 +12,6 @@ from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.job import NewJob, State, new_id
 from coserver_consumer.store.database.json_text import Malformed
 from coserver_consumer.store.schema import tables
-from support.waiting import PATIENCE
 
 
 def test_an_added_job_is_ready_with_what_was_said(queue):
@@ -25,7 +24,7 @@ def test_an_added_job_is_ready_with_what_was_said(queue):
         site="/Plone",
         origin={"language": "de"},
         requires=("linux", "ffmpeg"),
-        timeout=PATIENCE,
+        timeout=30,
     )
     job = queue.get(job_id)
     assert job.state is State.READY
