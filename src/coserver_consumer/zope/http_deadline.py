@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from functools import cached_property
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -88,13 +89,23 @@ class DeadlinePoolManager(PoolManager):
     """A ``PoolManager`` whose timeouts are deadlines, over HTTP and HTTPS."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(ssl_context=_make_context(), **options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        super().__init__(**options)
+        self.pool_classes_by_scheme = {
+            "http": _Pool,
+            "https": self._make_tls_pool,  # type: ignore[dict-item]  # as a class is called
+        }
 
+    def _make_tls_pool(self, host: str, port: int | None, **options: Any) -> _TLSPool:
+        return _TLSPool(host, port, ssl_context=self._context, **options)
 
-def _make_context() -> ssl.SSLContext:
-    """Return the context that urllib3 makes by itself, but for its sockets."""
-    context = create_urllib3_context()
-    context.load_default_certs()
-    context.sslsocket_class = DeadlineTLSSocket
-    return context
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """The context that urllib3 makes by itself, but for its sockets.
+
+        It is made for the first connection with TLS, as the certificates of this machine's
+        authorities take more than a megabyte.
+        """
+        context = create_urllib3_context()
+        context.load_default_certs()
+        context.sslsocket_class = DeadlineTLSSocket
+        return context
