@@ -8,7 +8,6 @@ from typing import Any, TypeVar, TypeVarTuple, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, CursorResult, Select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
 from coserver_consumer.model.job import MOST, State
@@ -127,12 +126,19 @@ def insert_unless_there(connection: Connection, table: sa.Table, row: Mapping[st
 
 
 def _insert_or_nothing(family: Family, table: sa.Table) -> sa.Insert:
+    """Return the statement, with the dialect of no other database imported: each takes memory."""
     match family:
         case Family.POSTGRESQL:
+            from sqlalchemy.dialects import postgresql
+
             return postgresql.insert(table).on_conflict_do_nothing()
         case Family.SQLITE:
+            from sqlalchemy.dialects import sqlite
+
             return sqlite.insert(table).on_conflict_do_nothing()
         case Family.MYSQL:
+            from sqlalchemy.dialects import mysql
+
             key = next(iter(table.primary_key))
             return mysql.insert(table).on_duplicate_key_update({key.name: key})
         case _:

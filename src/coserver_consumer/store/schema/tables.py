@@ -198,9 +198,11 @@ zodb = sa.Table(
 def _index(
     name: str, *columns: sa.Column[Any], where: str | None = None, unique: bool = False
 ) -> None:
-    """Make an index, partial where the database has such."""
-    condition = None if where is None else sa.text(where)
-    sa.Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+    """Make an index, partial where the database has such: then its ``info`` has the condition.
+
+    SQLAlchemy's own arguments for it would import the dialects of PostgreSQL and SQLite.
+    """
+    sa.Index(name, *columns, unique=unique, info={"where": where})
 
 
 def _index_of_state(name: str, *columns: sa.Column[Any], where: str) -> None:
@@ -210,9 +212,8 @@ def _index_of_state(name: str, *columns: sa.Column[Any], where: str) -> None:
     that all its rows fulfil anyway. It would read the whole of an index that led with the state.
     ``info`` names the databases that have it: "postgresql" or "others".
     """
-    condition = sa.text(where)
-    sa.Index(name, *columns, postgresql_where=condition, info={"on": "postgresql"})
-    sa.Index(name, job.c.state, *columns, sqlite_where=condition, info={"on": "others"})
+    sa.Index(name, *columns, info={"where": where, "on": "postgresql"})
+    sa.Index(name, job.c.state, *columns, info={"where": where, "on": "others"})
 
 
 _live, _ended = job.c, history.c

@@ -78,7 +78,9 @@ def tables_of(engine):
         for index in table.indexes:
             if index.info.get("on", here) == here:
                 columns = [copied.c[column.name] for column in index.columns]
-                sa.Index(index.name, *columns, unique=index.unique, **index.kwargs)
+                where = index.info["where"] and sa.text(index.info["where"])
+                partial = {"postgresql_where": where, "sqlite_where": where}
+                sa.Index(index.name, *columns, unique=index.unique, **partial)
     return metadata
 
 
