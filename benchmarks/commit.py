@@ -31,7 +31,7 @@ from ZODB import DB
 from ZODB.Connection import Connection
 
 from benchmarks.databases import postgresql
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 
 ROUNDS, QUICK_ROUNDS = 1000, 150

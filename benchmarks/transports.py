@@ -24,7 +24,8 @@ from sqlalchemy import Engine
 
 from benchmarks.databases import postgresql
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import sign
 from demo.stack import Stack
 
@@ -48,7 +49,9 @@ class Bench:
     def drain(self, queue: str, number: int) -> float:
         """Have the consumer of that queue run so many jobs; return how many a second."""
         jobs = [
-            sign(NewJob(task="view", queue=queue, args=VIEW, title="ok"), SECRET)
+            sign(
+                NewJob(task="view", args=VIEW, options=JobOptions(queue=queue, title="ok")), SECRET
+            )
             for _ in range(number)
         ]
         before = self.completed(queue)

@@ -24,7 +24,7 @@ from benchmarks.figures import percentile
 from benchmarks.outcome import Measured, Options, Outcome, take_turns
 from benchmarks.visitors import Visitors, visit
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol.signing import sign
 from demo.stack import Stack
 

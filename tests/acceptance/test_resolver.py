@@ -3,7 +3,8 @@
 import pytest
 
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.new_job import NewJob
 from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for

@@ -27,7 +27,9 @@ from coserver_consumer.maintenance.rescuer import rescue_from
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.indoubt import Decision, Fate, Question
-from coserver_consumer.model.job import Job, NewJob, State, is_id, new_id
+from coserver_consumer.model.job import Job, State, is_id, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
@@ -66,7 +68,10 @@ class Life:
 
     def write_good(self, number: int = GOOD) -> list[str]:
         """Queue jobs that are to be done whatever stands around them."""
-        jobs = [NewJob(task="test.note", args={"n": at}, title="good") for at in range(number)]
+        jobs = [
+            NewJob(task="test.note", args={"n": at}, options=JobOptions(title="good"))
+            for at in range(number)
+        ]
         return store.write(self.engine, lambda connection: store.add_many(connection, jobs))
 
     def live(self, good: list[str]) -> None:

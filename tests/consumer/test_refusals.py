@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.model.current_job import CurrentJob
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings

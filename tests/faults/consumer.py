@@ -17,7 +17,9 @@ from collective.coserver.datamanager.effect import Effect, LostRun
 from collective.coserver.publication.freshness import catch_up
 from coserver_consumer import store
 from coserver_consumer.model import lifecycle
-from coserver_consumer.model.job import Job, NewJob, new_id
+from coserver_consumer.model.job import Job, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.retry import Backoff
 from faults import one_phase
@@ -33,7 +35,7 @@ ATTEMPTS = 1000
 def counting(*, children: int = 0, writes: bool = True, parent: str | None = None) -> NewJob:
     """Return a job that counts, unless it only reads, and queues so many more."""
     args = {"children": children, "writes": writes, "parent": parent}
-    return NewJob(task=TASK, args=args, max_attempts=ATTEMPTS)
+    return NewJob(task=TASK, args=args, options=JobOptions(max_attempts=ATTEMPTS))
 
 
 def consume(life: Life) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from coserver_consumer.model.job import NewJob, RunKey, State
+from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.new_job import NewJob
 
 
 @dataclass(slots=True)
@@ -65,9 +66,9 @@ class Model:
 
     def _queue(self, job: NewJob) -> None:
         """Add a job; if its unique key is held it is cancelled."""
-        if job.unique_key is not None and job.unique_key in self.keys.values():
+        if job.options.unique is not None and job.options.unique in self.keys.values():
             self.states[job.id] = State.CANCELLED
             return
         self.states[job.id] = State.READY
-        if job.unique_key is not None:
-            self.keys[job.id] = job.unique_key
+        if job.options.unique is not None:
+            self.keys[job.id] = job.options.unique

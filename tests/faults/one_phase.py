@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from collective.coserver.database.engine import get_engine
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, RunKey
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.model.new_job import NewJob
 
 
 def join(job: NewJob) -> None:

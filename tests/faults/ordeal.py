@@ -14,7 +14,8 @@ from random import Random
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
+from coserver_consumer.model.new_job import NewJob
 from faults import steps
 from faults.child import Life, Orders
 from faults.consumer import consume, counting

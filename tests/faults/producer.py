@@ -14,7 +14,8 @@ from transaction.interfaces import DoomedTransaction, TransientError
 from ZEO.Exceptions import ClientDisconnected
 
 from collective.coserver import datamanager
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from faults import one_phase
 from faults.child import TROUBLE, Life, commit
 from faults.storages import OBJECTS, opened
@@ -61,7 +62,7 @@ class Request:
 
     def queue(self, *, writes: bool = True, **options: Any) -> str:
         """Queue one more job, with its object."""
-        job = NewJob(task=TASK, args={"writes": writes}, **options)
+        job = NewJob(task=TASK, args={"writes": writes}, options=JobOptions(**options))
         self._join(job)
         if writes:
             self._objects[job.id] = 1
@@ -92,7 +93,7 @@ def delayed(request: Request) -> None:
 
 def unique(request: Request) -> None:
     """Queue a job that others are likely to keep out."""
-    request.queue(unique_key=f"key-{request.random.randint(1, 20)}")
+    request.queue(unique=f"key-{request.random.randint(1, 20)}")
 
 
 def rolled_back(request: Request) -> None:

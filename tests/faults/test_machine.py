@@ -31,7 +31,9 @@ from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.model.indoubt import Decision, Question
-from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.job import Job, RunKey, State, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.store.schema import tables
@@ -113,7 +115,7 @@ class Machine(RuleBasedStateMachine):
 
     def add(self) -> None:
         """Queue a job."""
-        job = NewJob(task=TASK, unique_key=self.unique_key)
+        job = NewJob(task=TASK, options=JobOptions(unique=self.unique_key))
         datamanager.join(job)
         self.pending.jobs.append(job)
 

@@ -11,7 +11,8 @@ from plone.app.testing import TEST_USER_ID, setRoles
 from collective.coserver import queue
 from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
 from tests.plone.functions import rule, spell, spell_in_wind, spell_late
 
 COMPLETED, CANCELLED, FAILED = State.COMPLETED, State.CANCELLED, State.FAILED

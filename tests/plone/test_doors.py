@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,8 @@ from DateTime import DateTime
 from OFS.Folder import Folder
 
 from collective.coserver import current_job, queue, task
+from collective.coserver.functions import registry
+from coserver_consumer import store
 from coserver_consumer.errors import (
     AddError,
     CoserverError,
@@ -23,8 +25,11 @@ from coserver_consumer.errors import (
     InvalidTask,
     JobNotFound,
 )
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import NAMES
 from coserver_consumer.retry import Backoff
+from support.every_option import NOON, read_back, say_all
 from support.jobs import Jobs
 from tests.plone import functions
 
@@ -83,11 +88,8 @@ def to_key(value: Any) -> Any:
     return value
 
 
-ADD = [
-    *("url", "method", "params", "headers", "payload", "queue", "view", "priority", "delay", "eta"),
-    *("max_attempts", "timeout", "unique", "unique_for", "limit", "title", "requires", "after"),
-    *("accepts_failure", "unheard_of"),
-]
+ADD = ["url", "method", "params", "headers", "payload", "view", *NAMES, "unheard_of"]
+OPTIONS = [*NAMES, "unheard_of"]
 CALLS: dict[str, Callable[[Any], Any]] = {
     **{f"add({name})": lambda it, name=name: queue.add(**{"url": PATH, name: it}) for name in ADD},
     **{
@@ -117,7 +119,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "run_as": lambda it: functions.echo.options(run_as=it).delay(),
     **{
         f"options({name})": lambda it, name=name: functions.echo.options(**{name: it}).delay()
-        for name in ADD[5:]
+        for name in OPTIONS
     },
 }
 LOOKS: dict[str, Callable[[Any], Any]] = {
@@ -162,10 +164,58 @@ def test_odd_ids_are_not_found_in_words(door: str, jobs: Jobs) -> None:
     assert not find_speechless(LOOKS[door], JobNotFound, InvalidJob)
 
 
-@pytest.mark.parametrize("name", ["run_as", "backoff", "retry_on", "never_retry_on", *ADD[5:]])
+@pytest.mark.parametrize("name", ["run_as", "backoff", "retry_on", "never_retry_on", *OPTIONS])
 def test_odd_options_of_a_task_are_refused_in_words(name: str) -> None:
     """When the module is imported."""
     assert not find_speechless(lambda it: task(**{name: it}), InvalidTask, InvalidJob)
+
+
+SAYING: dict[str, Callable[[dict[str, Any]], str]] = {
+    "queue.add": lambda said: queue.add(PATH, **said),
+    "queue.add_xmlrpc": lambda said: queue.add_xmlrpc("/plone", "title", **said),
+    "queue.job": lambda said: queue.chain([queue.job(PATH, **said)])[0],
+    "@task": lambda said: task(**said)(functions.echo.function).delay(),
+    "options": lambda said: functions.echo.options(**said).delay(),
+    "options, after others": lambda said: (
+        functions.echo.options(queue="default", eta=NOON, max_attempts=1).options(**said).delay()
+    ),
+    "Task.job": lambda said: queue.chain([functions.echo.options(**said).job()])[0],
+}
+
+
+@pytest.fixture
+def _same_tasks() -> Iterator[None]:
+    """Have the tasks be those from before."""
+    yield
+    registry.register(functions.echo)
+
+
+@pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", SAYING)
+def test_every_option_comes_in_by_every_door(door: str, jobs: Jobs) -> None:
+    """Into the tables, as from a program and from the command line."""
+    said = say_all(jobs.engine)
+    job_id = SAYING[door](said)
+    transaction.commit()
+    assert read_back(jobs.engine, job_id) == said
+
+
+@pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", SAYING)
+@pytest.mark.parametrize("moment", [NOON, DateTime("2030/01/01 12:00 UTC")], ids=str)
+def test_a_moment_comes_in_by_every_door(door: str, moment: Any, jobs: Jobs) -> None:
+    """Of Python's kind and of Zope's."""
+    job_id = SAYING[door]({"eta": moment})
+    transaction.commit()
+    assert queue.get(job_id).run_at == NOON.timestamp() * store.SECOND
+
+
+@pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", SAYING)
+def test_a_moment_and_a_delay_exclude_each_other_at_every_door(door: str, jobs: Jobs) -> None:
+    """Nobody knows which of them was meant."""
+    with pytest.raises(InvalidJob, match="a delay or an eta, not both: leave one of them out"):
+        SAYING[door]({"eta": NOON, "delay": 5})
 
 
 def test_odd_values_are_no_tasks() -> None:

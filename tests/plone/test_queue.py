@@ -250,7 +250,7 @@ def test_none_is_not_said(jobs: Jobs) -> None:
         ({"url": PATH, "prioritty": 1}, "No option is called 'prioritty'"),
         ({"url": PATH, "requires": "ffmpeg"}, r"\['ffmpeg'\]"),
         ({"url": PATH, "after": "one"}, r"after is a list, such as \['one'\]"),
-        ({"url": PATH, "after": ["one"]}, "'one' isn't the id of a job"),
+        ({"url": PATH, "after": ["one"]}, "after has 'one', which isn't the id of a job"),
         ({"url": PATH, "unique_for": 60}, "with a unique key"),
     ],
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from coserver_consumer import store
-from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import sign
 from demo.processes import Process
 from support.installation import SECRET, Installation
@@ -24,7 +26,7 @@ def queue_many(jobs: Jobs, like: Job, queue: str, number: int = NUMBER) -> list[
     """Queue so many jobs like this one; return their ids."""
     jobs.add_queue(queue)
     plain = {name: getattr(like, name) for name in ("task", "args", "owner", "site", "origin")}
-    made = [sign(NewJob(**plain, queue=queue), SECRET) for _ in range(number)]
+    made = [sign(NewJob(**plain, options=JobOptions(queue=queue)), SECRET) for _ in range(number)]
     return store.write(jobs.engine, lambda connection: store.add_many(connection, made))
 
 

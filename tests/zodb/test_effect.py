@@ -19,8 +19,9 @@ from collective.coserver.evidence.comparison import compare
 from collective.coserver.evidence.zodb import last_tid
 from coserver_consumer import store
 from coserver_consumer.model.indoubt import Fate, Mark
-from coserver_consumer.model.job import Job, NewJob, State, new_id
+from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Completed, Failed
 from support.addon import use_database
 from support.commits import at_finish, drop_all, fail_after_everybody, recover_all

@@ -32,7 +32,8 @@ from coserver_consumer import store
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import read_options
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.protocol.answer import XML_RPC

@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
-from coserver_consumer.cli.completion import complete_job, complete_queue, complete_task
+from coserver_consumer.cli.completion import complete_task
 from coserver_consumer.cli.group import fail_unwritten
+from coserver_consumer.cli.job_options import find_said, job_options
 from coserver_consumer.cli.output import write_json
-from coserver_consumer.cli.times import MOMENT
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
 from coserver_consumer.producer.client import Client
 from coserver_consumer.tasks.registry import installed_names, is_signed
@@ -24,41 +24,7 @@ from coserver_consumer.tasks.registry import installed_names, is_signed
 @click.argument("task", shell_complete=complete_task)
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--args", "args_json", metavar="JSON", help="The arguments as a JSON object.")
-@click.option(
-    "--queue",
-    default="default",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=complete_queue,
-    help="The queue.",
-)
-@click.option(
-    "--priority", type=int, metavar="NUMBER", help="A minute's head start for each point."
-)
-@click.option("--delay", type=float, metavar="SECONDS", help="Not before that time has passed.")
-@click.option("--eta", type=MOMENT, help="Not before then, such as 2030-01-31T08:00.")
-@click.option("--max-attempts", type=int, metavar="NUMBER", help="How often it may be tried.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long an attempt may take.")
-@click.option("--unique", metavar="KEY", help="None is added while one with this key is live.")
-@click.option(
-    "--unique-for",
-    type=float,
-    metavar="SECONDS",
-    help="Its key is held so long, whether it has ended or not; 0: until a consumer takes it.",
-)
-@click.option("--limit", metavar="KEY", help="Only so many with it run at once; see `limits`.")
-@click.option(
-    "--after",
-    metavar="ID",
-    multiple=True,
-    shell_complete=complete_job,
-    help="Not before that job is completed.",
-)
-@click.option("--accepts-failure", is_flag=True, help="With --after: also if it fails.")
-@click.option("--title", help="What people read.")
-@click.option(
-    "--requires", metavar="NAME", multiple=True, help="What its consumer must be able to do."
-)
+@job_options
 @click.option(
     "--payload",
     metavar="FILE",
@@ -97,7 +63,7 @@ def add(
     """
     settings = find_access(context).load()
     limit = settings.max_payload
-    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    given = find_said(options)
     if payload is not None:
         given["payload"] = read_payload(payload, limit)
     arguments = read_arguments(args_json, pairs)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from coserver_consumer.model.options import DAY, MAX_DELAY
+from coserver_consumer.model.options import MAX_DELAY_S
+from coserver_consumer.model.value_types import DAY_S
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
 SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -46,8 +47,8 @@ class Since(click.ParamType[datetime | timedelta]):
         return moment
 
     def _to_span(self, value: str, seconds: float, param: Any, ctx: Any) -> timedelta:
-        if seconds > MAX_DELAY:
-            self.fail(f"{value!r} is too long: at most {MAX_DELAY / DAY:.0f}d.", param, ctx)
+        if seconds > MAX_DELAY_S:
+            self.fail(f"{value!r} is too long: at most {MAX_DELAY_S / DAY_S:.0f}d.", param, ctx)
         return timedelta(seconds=seconds)
 
 

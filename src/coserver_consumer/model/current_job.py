@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 from coserver_consumer.model.exception_text import words
 from coserver_consumer.model.job import Job
-from coserver_consumer.model.options import Seconds, read_snooze
+from coserver_consumer.model.options import read_snooze
 from coserver_consumer.model.outcome import Cancelled, Failed, Outcome, Snoozed
 from coserver_consumer.model.report import read_progress
+from coserver_consumer.model.value_types import Span
 
 
 class EndAttempt(Exception):
@@ -79,7 +80,7 @@ class CurrentJob:
         if limit is not None and time.monotonic() - self.started > limit:
             self._end(Failed(error=f"The job took longer than its timeout of {limit:g} s."))
 
-    def snooze(self, seconds: Seconds) -> NoReturn:
+    def snooze(self, seconds: Span) -> NoReturn:
         """End the attempt and run the job again in ``seconds``; the attempt isn't counted.
 
         Raises ``InvalidJob`` for what is no number of seconds from 0 on.

@@ -1,8 +1,7 @@
-"""The plain values of a job: its states, a job to be added, a job that was claimed."""
+"""The plain values of a job: its states, its id, and the job as the store has it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,7 +10,6 @@ import uuid_utils
 
 from coserver_consumer.model.texts import make_line
 
-MAX_ATTEMPTS = 5  # of a job that nobody says more of
 MOST = 2_000_000_000  # of what is counted in a row; the database takes no more
 LONGEST_NAME = 100  # characters of a task in the name of a job
 
@@ -76,51 +74,6 @@ def is_id(text: Any) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """A job as its producer describes it; ``Store`` functions write it as a row.
-
-    ``delay`` is in seconds from now by the database's clock; ``run_at`` is microseconds since
-    the epoch and wins over ``delay``. ``timeout`` is in seconds, None means no limit.
-    ``owner`` is a Plone user id, ``site`` the physical path of a Plone site, ``origin`` what of
-    the queuing request is restored for the job (language, virtual host, skin).
-
-    ``unique_key`` is held while the job is live; with ``unique_for`` also until so many seconds
-    after it was made, and with 0 only until it is claimed. Of the jobs with the same
-    ``concurrency_key`` only so many run at once as its limit says. ``after`` are the ids of the
-    jobs that it waits for: until all are completed, or, if it ``accepts_failure``, until all have
-    ended. With ``only_if_failed`` it is cancelled then, unless one of them has failed.
-    """
-
-    task: str
-    args: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=new_id)
-    queue: str = "default"
-    priority: int = 0
-    delay: float = 0
-    run_at: int | None = None
-    max_attempts: int = MAX_ATTEMPTS
-    timeout: float | None = None
-    payload: bytes | None = None
-    owner: str | None = None
-    site: str | None = None
-    origin: dict[str, Any] | None = None
-    title: str | None = None
-    unique_key: str | None = None
-    unique_for: float | None = None
-    concurrency_key: str = ""
-    requires: tuple[str, ...] = ()
-    signature: str | None = None
-    after: tuple[str, ...] = ()
-    accepts_failure: bool = False
-    only_if_failed: bool = False
-
-    @property
-    def may_begin(self) -> bool:
-        """True if it needn't wait for a time or another job once it is queued."""
-        return self.run_at is None and self.delay <= 0 and not self.after
 
 
 class Job(NamedTuple):

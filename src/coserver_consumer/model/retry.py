@@ -8,8 +8,8 @@ from typing import Any
 
 from coserver_consumer.model.errors import InvalidTask
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import MAX_ATTEMPTS
 
+DEFAULT_ATTEMPTS = 5  # of a job of which neither who queues it nor its task says more
 Kind = type[BaseException] | str
 
 
@@ -63,7 +63,7 @@ class RetryPolicy:
 
         A job that says the default says nothing.
         """
-        return self.max_attempts or said if said == MAX_ATTEMPTS else said
+        return self.max_attempts or said if said == DEFAULT_ATTEMPTS else said
 
     def allows(self, error: BaseException) -> bool:
         """Return True if another attempt may follow this exception."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import read_flag
 
 HOW = "what job(...) returns, that of the queue or client or of a task"
@@ -44,7 +44,7 @@ def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[NewJ
     if not links:
         return []
     following = [
-        replace(job, after=(*job.after, before.id), accepts_failure=accepts_failure)
+        _put_after(job, [before.id], accepts_failure=accepts_failure)
         for before, job in pairwise(links)
     ]
     return [links[0], *following]
@@ -70,18 +70,22 @@ def group(
         raise InvalidJob("A group needs at least one job.")
     if read_flag("serial", serial):
         members = chain(members, accepts_failure=True)
-    ids = tuple(job.id for job in members)
+    ids = [job.id for job in members]
     return Group(
         members=tuple(members),
-        on_success=on_success and replace(on_success, after=(*on_success.after, *ids)),
+        on_success=on_success and _put_after(on_success, ids),
         on_failure=on_failure
-        and replace(
-            on_failure,
-            after=(*on_failure.after, *ids),
-            accepts_failure=True,
-            only_if_failed=True,
-        ),
+        and replace(_put_after(on_failure, ids, accepts_failure=True), only_if_failed=True),
     )
+
+
+def _put_after(
+    job: NewJob, parents: Iterable[str], *, accepts_failure: bool | None = None
+) -> NewJob:
+    """Return the job, which comes after these as well; ``None`` leaves what failure means to it."""
+    said = job.options
+    accepts = said.accepts_failure if accepts_failure is None else accepts_failure
+    return replace(job, options=said.change(after=(*said.after, *parents), accepts_failure=accepts))
 
 
 def read_jobs(jobs: Any) -> list[NewJob]:

@@ -19,8 +19,9 @@ from coserver_consumer import store
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob, NotDone
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import Job, NewJob, State
-from coserver_consumer.model.options import JobOptions, Said, read_options
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions, Options, read_options
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
 
@@ -31,7 +32,7 @@ FIRST_LOOK = 0.05  # seconds between the first looks of wait; doubled up to the 
 LAST_LOOK = 1.0
 
 
-class ClientSaid(Said, total=False):
+class ClientOptions(Options, total=False):
     """The keywords of ``Client.add``: those of ``JobOptions``, and the payload of a job."""
 
     payload: bytes | None
@@ -76,7 +77,7 @@ class Client:
         args: Mapping[str, Any] | None = None,
         *,
         connection: YourConnection | None = None,
-        **options: Unpack[ClientSaid],
+        **options: Unpack[ClientOptions],
     ) -> str:
         """Queue a job and return its id; see ``JobOptions``.
 
@@ -91,14 +92,14 @@ class Client:
         args: Iterable[Mapping[str, Any]],
         *,
         connection: YourConnection | None = None,
-        **options: Unpack[ClientSaid],
+        **options: Unpack[ClientOptions],
     ) -> list[str]:
         """Queue a job for each of ``args``, alike but for these; return their ids in that order."""
         made = _read(options)
         return self.add_jobs([make_job(task, each, *made) for each in args], connection)
 
     def job(
-        self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientSaid]
+        self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientOptions]
     ) -> NewJob:
         """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``."""
         return make_job(task, args or {}, *_read(options))
@@ -235,7 +236,7 @@ def make_job(task: str, args: Mapping[str, Any], options: JobOptions, payload: A
         raise InvalidJob(f"task is {brief(task)}, wanted the name of a task.")
     if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
         raise InvalidJob(f"args is of type {type(args).__name__}, wanted a mapping of names.")
-    return NewJob(task=task, args=dict(args), payload=payload, **options.as_fields())
+    return NewJob(task=task, args=dict(args), options=options, payload=payload)
 
 
 def _read(said: Mapping[str, Any]) -> tuple[JobOptions, Any]:

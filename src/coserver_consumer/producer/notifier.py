@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, ref
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 
 NOTIFY_INTERVAL_S = 0.005  # between two notifications; each is for all queues that wait for one
 THREAD_LINGERS_S = 5.0  # for which the thread waits for more to notify of, before it ends

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.job import Job, NewJob
+from coserver_consumer.model.job import Job
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol.headers import on_wire, read_headers, refuse_reserved
 
 T = TypeVar("T")

@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 import jwt
 
 from coserver_consumer.model.errors import ConfigurationError, Unsigned
-from coserver_consumer.model.job import Job, NewJob, RunKey, new_id
+from coserver_consumer.model.job import Job, RunKey, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
 
 VERSION = "v2"
 SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)
@@ -58,11 +60,13 @@ def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
 
     ``now`` is the time since the epoch in seconds, that of this machine unless given.
     """
-    if job.run_at is not None:
-        due = job.run_at // SECOND
+    said = job.options
+    if said.run_at is not None:
+        due = said.run_at // SECOND
     else:
-        due = int((time.time() if now is None else now) + max(0, job.delay))
-    return replace(job, signature=_seal_job(job, secret, due=due, attempts=job.max_attempts))
+        due = int((time.time() if now is None else now) + max(0, said.delay))
+    attempts = said.max_attempts or DEFAULT_ATTEMPTS
+    return replace(job, signature=_seal_job(job, secret, due=due, attempts=attempts))
 
 
 def verify(

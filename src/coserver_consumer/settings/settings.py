@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.model.job import MOST
-from coserver_consumer.model.options import DAY, MAX_DELAY, MAX_TIMEOUT
+from coserver_consumer.model.options import MAX_DELAY_S, MAX_TIMEOUT_S
 from coserver_consumer.model.retry import Backoff
+from coserver_consumer.model.value_types import DAY_S
 from coserver_consumer.settings.named_file import read_named_file
 
 SECRET_LENGTH = 32
@@ -50,13 +51,13 @@ class Settings:
         "How long a request of Zope waits for each answer of the queue's database.",
         default=5.0,
         ge=0.1,
-        le=DAY,
+        le=DAY_S,
     )
     wait_for_database: float = setting(
         "How long a consumer waits for its database when it starts.",
         default=0.0,
         ge=0,
-        le=MAX_TIMEOUT,
+        le=MAX_TIMEOUT_S,
     )
     secret: str | None = secret_setting(
         "What Zope and its consumers share, to sign jobs.", default=None
@@ -96,7 +97,7 @@ class Settings:
         "How long a job without a timeout may wait for an answer.",
         default=300.0,
         gt=0,
-        le=MAX_TIMEOUT,
+        le=MAX_TIMEOUT_S,
     )
     http_allow: tuple[str, ...] = setting(
         "What the `http` task may call: hosts or beginnings of URLs.", default=()
@@ -114,13 +115,13 @@ class Settings:
         "How long running jobs may take to end when the consumer stops.",
         default=30.0,
         ge=0,
-        le=MAX_TIMEOUT,
+        le=MAX_TIMEOUT_S,
     )
     kill_after: float = setting(
         "How long after its timeout a job may go on before its process is killed.",
         default=10.0,
         ge=0,
-        le=MAX_TIMEOUT,
+        le=MAX_TIMEOUT_S,
     )
     max_jobs: int | None = setting(
         "After how many jobs a worker process is replaced by a fresh one.",
@@ -141,13 +142,13 @@ class Settings:
         le=19,
     )
     heartbeat_every: float = setting(
-        "How often a consumer says that it lives.", default=10.0, gt=0, le=DAY
+        "How often a consumer says that it lives.", default=10.0, gt=0, le=DAY_S
     )
     dead_after: float = setting(
         "After how long a silence a consumer's jobs are given to others.",
         default=45.0,
         gt=0,
-        le=MAX_TIMEOUT,
+        le=MAX_TIMEOUT_S,
     )
     max_rescues: int = setting(
         "The rescue that fails a job, since it seems to kill its consumers.",
@@ -156,7 +157,7 @@ class Settings:
         le=MOST,
     )
     resolve_every: float = setting(
-        "How often it is found out what became of requests that died.", default=10.0, gt=0, le=DAY
+        "How often it is found out what became of requests that died.", default=10.0, gt=0, le=DAY_S
     )
     signed_days: float = setting(
         "For how many days after it was due a job may begin that runs as a Plone user.",
@@ -174,10 +175,10 @@ class Settings:
         "The largest result that is kept.", default=65_536, ge=1, le=MOST_BYTES
     )
     poll_min: float = setting(
-        "The pause between two looks at a busy queue.", default=0.05, gt=0, le=DAY
+        "The pause between two looks at a busy queue.", default=0.05, gt=0, le=DAY_S
     )
     poll_max: float = setting(
-        "The pause between two looks at an empty queue.", default=1.0, gt=0, le=DAY
+        "The pause between two looks at an empty queue.", default=1.0, gt=0, le=DAY_S
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "The least weighty lines that are logged.", default="info"
@@ -186,10 +187,10 @@ class Settings:
         "The longest wait before the second attempt; it doubles with each.",
         default=15.0,
         gt=0,
-        le=MAX_DELAY,
+        le=MAX_DELAY_S,
     )
     backoff_cap: float = setting(
-        "The longest wait before any attempt.", default=3600.0, gt=0, le=MAX_DELAY
+        "The longest wait before any attempt.", default=3600.0, gt=0, le=MAX_DELAY_S
     )
 
     @property

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from coserver_consumer import Client, store
 from coserver_consumer.cli import bulk
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.store.schema import tables
 from support.consumers import register

@@ -7,9 +7,11 @@ import pytest
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import JobNotFound
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail, retry
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
+from support.new_jobs import make_new
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def act(engine):
 @pytest.fixture
 def put(act):
     """Queue a job."""
-    return lambda **values: act(store.add, NewJob(**{"task": "t", **values}))
+    return lambda **values: act(store.add, make_new(**values))
 
 
 @pytest.fixture
@@ -93,9 +95,9 @@ def test_rules_of_its_queue(put, why, act, take):
 
 def test_its_limit(put, why, take):
     """Which one, and for which key."""
-    put(concurrency_key="feeds"), take()
+    put(limit="feeds"), take()
     reason = "Limit '*' lets 1 run at once with the key 'feeds', and so many do."
-    assert why(put(concurrency_key="feeds")) == reason
+    assert why(put(limit="feeds")) == reason
 
 
 def test_others_are_before_it(put, why, consumer):

@@ -14,7 +14,8 @@ from coserver_consumer import store
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.maintenance.resolver import Resolver
 from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.store.schema import tables
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import typing
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import fields
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from coserver_consumer import Client
-from coserver_consumer.cli import add as command
+from coserver_consumer import Client, store
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.model.options import NAMES, JobOptions, Said, read_options
-from coserver_consumer.producer.client import ClientSaid
+from coserver_consumer.model.options import NAMES, JobOptions, Options, read_options
+from coserver_consumer.model.value_types import Key, Names, Text
+from coserver_consumer.producer.client import ClientOptions
 from coserver_consumer.store.enqueue.validation import MAX_DEPTH
-
-NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+from coserver_consumer.store.schema import tables
+from support.every_option import NOON, read_back, say_all
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"priority": "10"}, "priority is '10', wanted a whole number"),
@@ -42,7 +44,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"timeout": 0}, "timeout is 0, wanted seconds or a timedelta, more than 0"),
     ({"unique": 42}, "unique is 42, wanted text"),
     ({"unique_for": 60}, "with a unique key"),
-    ({"unique": "a", "unique_for": -1}, "0 or more"),
+    ({"unique": "a", "unique_for": -1}, "unique_for is -1, wanted seconds .* from 0 to"),
     ({"limit": 1}, "limit is 1, wanted text"),
     ({"title": b"x"}, "title is b'x', wanted text"),
     ({"queue": 1}, "queue is 1, wanted text"),
@@ -97,16 +99,91 @@ def test_a_later_word_goes_before_an_earlier():
     assert said.change(priority=None) == JobOptions(delay=60)
     assert said.change(eta=NOON) == JobOptions(eta=NOON, priority=3)
     assert said.change(eta=NOON).change(delay=5) == JobOptions(delay=5, priority=3)
+    assert said.change(eta=NOON).change(delay=0) == JobOptions(priority=3)
     with pytest.raises(InvalidJob, match="not both"):
         said.change(eta=NOON, delay=5)
 
 
-def test_every_door_has_every_option():
-    """Those that have to spell the options out spell them alike."""
-    assert set(typing.get_type_hints(Said)) == set(NAMES)
-    assert set(typing.get_type_hints(ClientSaid)) == {*NAMES, "payload"}
-    flags = {parameter.name for parameter in command.add.params}
-    assert set(NAMES) <= flags
+def to_flags(said: dict[str, Any]) -> list[str]:
+    """Return the options as one types them."""
+    flags: list[str] = []
+    for name, value in said.items():
+        flag = f"--{name.replace('_', '-')}"
+        for each in value if isinstance(value, tuple) else [value]:
+            flags += [flag] if each is True else [flag, str(each)]
+    return flags
+
+
+def type_it(engine: Engine, call: Any, said: dict[str, Any]) -> str:
+    """Queue a job at the command line; return its id."""
+    url = engine.url.render_as_string(hide_password=False)
+    done = call(url, "add", "x", "--unknown-task-ok", *to_flags(said))
+    assert done.exit_code == 0, done.stderr
+    return done.stdout.strip()
+
+
+DOORS = {
+    "Client.add": lambda engine, call, said: Client(engine).add("x", **said),
+    "Client.add_many": lambda engine, call, said: Client(engine).add_many("x", [{}], **said)[0],
+    "Client.job": lambda engine, call, said: Client(engine).chain(
+        [Client(engine).job("x", **said)]
+    )[0],
+    "coserver add": type_it,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_option_comes_in_by_every_door(engine: Engine, call: Any, door: str):
+    """Into the tables, from a program and from the command line."""
+    said = say_all(engine)
+    assert {*said, "eta"} == set(NAMES)
+    assert read_back(engine, DOORS[door](engine, call, said)) == said
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_moment_comes_in_by_every_door(engine: Engine, call: Any, door: str):
+    """To the microsecond."""
+    job_id = DOORS[door](engine, call, {"eta": NOON})
+    job = store.read(engine, lambda connection: store.get(connection, job_id))
+    assert job.run_at == NOON.timestamp() * store.SECOND
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--priority", "high"], "priority is 'high', wanted a whole number from -1000000 to"),
+        (["--delay", "soon"], "delay is 'soon', wanted seconds or a timedelta"),
+        (["--max-attempts", "0"], "max_attempts is 0, wanted a whole number from 1"),
+        (["--timeout", "nan"], "timeout is nan, wanted seconds or a timedelta, more than 0"),
+        (["--unique-for", "60"], "unique_for goes with a unique key"),
+        (["--after", "none"], "No job has the id"),
+        (["--title", "x" * 2000], "title has 2000 characters; the limit is 1024"),
+        (["--eta", "2030-01-01T08:00", "--delay", "1"], "a delay or an eta, not both"),
+    ],
+    ids=str,
+)
+def test_the_command_line_refuses_in_the_same_words(
+    sqlite_url: str, call: Any, flags: list[str], reason: str
+):
+    """And does nothing."""
+    done = call(sqlite_url, "add", "http", *flags)
+    assert done.exit_code in (2, 3)
+    assert reason in done.stderr
+
+
+def test_type_checkers_know_every_option():
+    """The keywords of the doors are spelled out for them beside ``JobOptions``."""
+    assert set(typing.get_type_hints(Options)) == set(NAMES)
+    assert set(typing.get_type_hints(ClientOptions)) == {*NAMES, "payload"}
+
+
+def test_texts_are_as_long_as_their_columns():
+    """What is longer is refused in words, and what isn't is taken."""
+    columns = {"unique": "unique_key", "limit": "concurrency_key"}
+    for each in fields(JobOptions):
+        if isinstance(kind := each.metadata["type"], Text | Key | Names):
+            column = tables.job.c[columns.get(each.name, each.name)]
+            assert kind.longest == column.type.length, each.name
 
 
 def test_arguments_may_not_be_nested_without_end(client: Client):

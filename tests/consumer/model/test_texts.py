@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model import texts
-from coserver_consumer.model.job import NewJob
 from coserver_consumer.model.lifecycle import Ending, State
 from coserver_consumer.runtime.logs import job_logs, log_output
 from coserver_consumer.store.enqueue.validation import check_job
+from support.new_jobs import make_new
 
 FORGED = "harmless\n2026-01-01 00:00:00,000 INFO Job 1 completed\x1b[31m\r\x85\u2028"
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -85,9 +85,9 @@ def test_a_record_of_the_log_begins_one_line(where, make_job, capsys):
     assert not any(at in line for at in "\x1b\r\x85\u2028" for line in lines)
 
 
-@pytest.mark.parametrize("name", ["task", "queue", "owner", "site", "title", "unique_key"])
+@pytest.mark.parametrize("name", ["task", "queue", "owner", "site", "title", "unique"])
 @pytest.mark.parametrize("text", ["a\0b", "a\udce4b"])
 def test_a_name_that_no_database_holds_is_refused(name, text):
     """With words, when the job is queued."""
     with pytest.raises(InvalidJob, match=f"{name} has a (NUL|lone surrogate)"):
-        check_job(NewJob(**{"task": "t", name: text}))
+        check_job(make_new(**{name: text}))

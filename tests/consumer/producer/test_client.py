@@ -20,8 +20,10 @@ from coserver_consumer.errors import (
     UnknownQueue,
     WrongState,
 )
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
 from support.waiting import PATIENCE
 
@@ -251,7 +253,7 @@ def test_importing_the_package_is_cheap():
         lambda client: client.add("test", unique=""),
         lambda client: client.add_many("test", [{}, {}], unique=""),
         lambda client: client.job("test", unique=""),
-        lambda client: client.add_jobs([NewJob(task="test", unique_key="")]),
+        lambda client: client.add_jobs([NewJob(task="test", options=JobOptions(unique=""))]),
     ],
 )
 def test_an_empty_unique_key_is_refused(client, add):

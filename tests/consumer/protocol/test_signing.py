@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer.errors import Unsigned
-from coserver_consumer.model.job import Job, NewJob, RunKey
+from coserver_consumer.model.job import RunKey
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import (
     DAY,
     UsedSeals,
@@ -27,6 +29,7 @@ from coserver_consumer.retry import RetryPolicy
 from coserver_consumer.settings.settings import Settings
 
 SECRET = "0123456789abcdef0123456789abcdef"
+WORK = ("id", "task", "args", "payload", "owner", "site", "origin", "signature")
 KEY = RunKey("01980cf2-53a1-7000-8000-0123456789ab", 3)
 JOB = NewJob(
     task="view",
@@ -46,7 +49,8 @@ def signed(make_job):
 
 def make_claimed(make_job, job):
     """Return a new job as a consumer claims it."""
-    return make_job(**{k: v for k, v in asdict(job).items() if k in Job._fields})
+    work = {name: getattr(job, name) for name in WORK}
+    return make_job(queue=job.queue, max_attempts=job.options.max_attempts or 5, **work)
 
 
 def token(**changes) -> str:
@@ -96,7 +100,7 @@ def test_what_a_signature_says_itself_cannot_be_changed(signed, change):
 
 def test_an_old_job_is_refused(make_job):
     """Who can write rows could copy it back from the history; from when it was due on it ages."""
-    later = replace(JOB, delay=10 * DAY)
+    later = replace(JOB, options=JobOptions(delay=10 * DAY))
     signed = make_claimed(make_job, sign(later, SECRET, now=0))
     verify(signed, SECRET, now=39 * DAY)
     with pytest.raises(Unsigned, match=r"due 31 days ago.*signed_days.*control panel"):
@@ -120,7 +124,9 @@ def test_a_job_that_is_run_again_gets_a_new_signature(make_job):
 def test_a_task_may_give_more_attempts_than_were_signed(make_job, said):
     """Its policy is the consumer's, not the row's."""
     policy = RetryPolicy(max_attempts=20)
-    signed = make_claimed(make_job, sign(replace(JOB, max_attempts=said), SECRET))
+    signed = make_claimed(
+        make_job, sign(replace(JOB, options=JobOptions(max_attempts=said)), SECRET)
+    )
     fitted = signed._replace(max_attempts=policy.attempts(said))
     verify(fitted, SECRET, attempts=policy.attempts)
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from coserver_consumer import store
-from coserver_consumer.model.job import Job, NewJob, new_id
+from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.store import ConsumerInfo
+from support.new_jobs import make_new
 
 
 class Queue:
@@ -27,7 +28,7 @@ class Queue:
 
     def put(self, **values: Any) -> str:
         """Queue a job of task ``t`` and return its id."""
-        return self.add(NewJob(**{"task": "t", **values}))
+        return self.add(make_new(**values))
 
     def start(self) -> str:
         """Register a consumer and return its id."""

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coserver_consumer.model.job import Job, NewJob, RunKey, State
+from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.new_job import NewJob
 
 BUSY = (State.RUNNING, State.FINISHING)
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
@@ -41,9 +42,9 @@ class Known:
     @property
     def holds_key(self) -> bool:
         """True if nobody else may have its unique key."""
-        if self.new.unique_key is None or not self.state.is_live or self.state is State.STAGED:
+        if self.new.options.unique is None or not self.state.is_live or self.state is State.STAGED:
             return False
-        return not (self.new.unique_for == 0 and self.run > 0)
+        return not (self.new.options.unique_for == 0 and self.run > 0)
 
 
 @dataclass(slots=True)
@@ -73,7 +74,9 @@ class Model:
         instead = {job.id: job_id for job, job_id in zip(jobs, made, strict=True)}
         added = [job for job in jobs if self._is_added(job, instead[job.id])]
         for job in added:
-            self._wait(self.jobs[job.id], {instead.get(parent, parent) for parent in job.after})
+            self._wait(
+                self.jobs[job.id], {instead.get(parent, parent) for parent in job.options.after}
+            )
         for job in added:
             self._go(self.jobs[job.id])
 
@@ -82,7 +85,7 @@ class Model:
         staged = [Known(job, State.STAGED, batch) for job in jobs]
         self.jobs |= {job.new.id: job for job in staged}
         for job in staged:
-            self._wait(job, set(job.new.after))
+            self._wait(job, set(job.new.options.after))
 
     def promote(self, batch: str) -> None:
         """Let a committed transaction's jobs run, but for those whose key is held."""
@@ -136,7 +139,7 @@ class Model:
         of_queues, of_keys = self.count_running()
         of_keys.update(job.concurrency_key for job in taken)
         ready = Counter(
-            job.new.concurrency_key
+            job.new.options.limit
             for job in self.jobs.values()
             if job.state is State.READY and job.new.queue == queue
         )
@@ -151,7 +154,7 @@ class Model:
     def count_running(self) -> tuple[Counter[str], Counter[str]]:
         """Return how many run, by queue and by concurrency key."""
         busy = [job.new for job in self.jobs.values() if job.state in BUSY]
-        return Counter(job.queue for job in busy), Counter(job.concurrency_key for job in busy)
+        return Counter(job.queue for job in busy), Counter(job.options.limit or "" for job in busy)
 
     def limit_of(self, key: str) -> int | None:
         """Return how many of a key may run, None for any number."""
@@ -227,7 +230,7 @@ class Model:
         job = self.jobs[job_id]
         if job.state is State.SCHEDULED:
             return True
-        key = job.new.unique_key
+        key = job.new.options.unique
         return job.state in RUN_AGAIN and (key is None or self.holder(key) is None)
 
     def retry(self, job_id: str) -> None:
@@ -240,14 +243,16 @@ class Model:
     def holder(self, key: str) -> str | None:
         """Return the live job that holds a unique key; there is never more than one."""
         holders = [
-            job.new.id for job in self.jobs.values() if job.holds_key and job.new.unique_key == key
+            job.new.id
+            for job in self.jobs.values()
+            if job.holds_key and job.new.options.unique == key
         ]
         assert len(holders) <= 1
         return holders[0] if holders else None
 
     def _is_added(self, job: NewJob, made: str) -> bool:
         """Return True if the job is a new one, as it must be unless its key is held."""
-        key = job.unique_key
+        key = job.options.unique
         holder = None if key is None else self.holder(key)
         recent = self._recent(job)
         if holder is not None:
@@ -261,12 +266,12 @@ class Model:
 
     def _recent(self, job: NewJob) -> list[str]:
         """Return the ended jobs that hold the key of a new one; no period ends here."""
-        if job.unique_key is None or not job.unique_for:
+        if job.options.unique is None or not job.options.unique_for:
             return []
         return [
             old.new.id
             for old in self.jobs.values()
-            if old.new.unique_key == job.unique_key
+            if old.new.options.unique == job.options.unique
             and not old.state.is_live
             and old.state not in FREE
         ]
@@ -276,7 +281,7 @@ class Model:
         found: dict[Known, str] = {}
         first: dict[str, str] = {}
         for job in staged:
-            key = job.new.unique_key
+            key = job.new.options.unique
             if key is None:
                 continue
             recent = self._recent(job.new)
@@ -324,7 +329,7 @@ class Model:
     def _hear(self, child: Known, parent: Known) -> None:
         """Wait for a parent no more that has ended well, or at all if that will do."""
         is_done = parent.state is State.COMPLETED
-        if is_done or (child.new.accepts_failure and not parent.state.is_live):
+        if is_done or (child.new.options.accepts_failure and not parent.state.is_live):
             child.waits.discard(parent.new.id)
             child.has_failed_parent |= not is_done
 
@@ -335,7 +340,7 @@ class Model:
         if job.new.only_if_failed and not job.has_failed_parent:
             self.end(job, State.CANCELLED)
         else:
-            job.state = State.SCHEDULED if job.new.delay else State.READY
+            job.state = State.SCHEDULED if job.new.options.delay else State.READY
 
     def _finish(self, job: Known, ending: Ending) -> None:
         job.attempt -= not ending.counted

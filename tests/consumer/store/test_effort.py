@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.job import new_id
 from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.store.claim.take import list_keys
 
 FEW, MANY = 300, 6000
@@ -88,10 +90,10 @@ def list_all_keys(connection: Connection) -> Any:
 
 
 READY = NewJob(task="t")
-ELSEWHERE = NewJob(task="t", queue="other")
-LATER = NewJob(task="t", delay=3600)
-LIMITED = NewJob(task="t", concurrency_key="k")
-FOR_ANOTHER = NewJob(task="t", requires=("gpu",))
+ELSEWHERE = NewJob(task="t", options=JobOptions(queue="other"))
+LATER = NewJob(task="t", options=JobOptions(delay=3600))
+LIMITED = NewJob(task="t", options=JobOptions(limit="k"))
+FOR_ANOTHER = NewJob(task="t", options=JobOptions(requires=("gpu",)))
 # What is asked beside few or many jobs of a kind.
 QUESTIONS = {
     "jobs that are ready": (

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.job import new_id
 from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 from support.databases import only_on
 

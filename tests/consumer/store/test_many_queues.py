@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 import sqlalchemy as sa
 
-from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.store.schema import tables
 
 MANY = 600
@@ -19,7 +21,9 @@ def many(queue):
     """Hundreds of queues, a few of which have jobs."""
     with queue.engine.begin() as connection:
         connection.execute(sa.insert(tables.queue), [{"name": name} for name in NAMES])
-    queue.add_many([NewJob(task="t", queue=name) for name in BUSY for _ in range(3)])
+    queue.add_many(
+        [NewJob(task="t", options=JobOptions(queue=name)) for name in BUSY for _ in range(3)]
+    )
     return queue
 
 
@@ -57,11 +61,11 @@ def test_rules_and_requirements_hold_among_many(many):
     """A pause, a rule of a queue, a concurrency key, what a job requires, and what is due."""
     many.pause(BUSY[0])
     many.set_max_running(BUSY[1], 1)
-    many.put(queue=NAMES[5], concurrency_key="k")
+    many.put(queue=NAMES[5], limit="k")
     many.put(queue=NAMES[6], requires=("gpu",))
     taken = [job.queue for job in many.take(99, queues=NAMES, capabilities=["gpu"])]
     assert sorted(taken) == sorted([NAMES[5], NAMES[6], BUSY[1], *[BUSY[2]] * 3])
-    many.put(queue=NAMES[9], run_at=store.read(many.engine, store.now) + 10**12)
+    many.put(queue=NAMES[9], eta=datetime.now(UTC) + timedelta(days=12))
     assert not many.read_snapshot(NAMES).is_due
 
 

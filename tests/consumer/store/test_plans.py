@@ -14,8 +14,10 @@ from sqlalchemy import Engine, event
 
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain as explain_why
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, retry
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.store.claim.take import list_keys
 from coserver_consumer.store.enqueue.unique_keys import find_recent
@@ -162,9 +164,15 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
     """
     engine = store.open_engine(empty_database_url)
     store.upgrade(engine)
-    waiting = [NewJob(task="t", concurrency_key=f"k{number % 9}") for number in range(2000)]
+    waiting = [
+        NewJob(task="t", options=JobOptions(limit=f"k{number % 9}")) for number in range(2000)
+    ]
     parents = [NewJob(task="t", id=new_id()) for _ in range(500)]
-    children = [NewJob(task="t", after=(parent.id,)) for parent in parents for _ in range(3)]
+    children = [
+        NewJob(task="t", options=JobOptions(after=(parent.id,)))
+        for parent in parents
+        for _ in range(3)
+    ]
     of_site = [NewJob(task="t", site="/Plone", owner="jane") for _ in range(10)]
 
     def fill(connection: sa.Connection) -> None:

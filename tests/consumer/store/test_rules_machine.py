@@ -26,12 +26,14 @@ from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import WrongState
 from coserver_consumer.model import workflow
-from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.job import Job, RunKey, State, new_id
 from coserver_consumer.model.lifecycle import Ending, conclude
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
 from coserver_consumer.store.claim.watermark import REUSE_MAX_S
 from coserver_consumer.store.schema import tables
+from support.new_jobs import make_new
 from support.waiting import wait_for
 
 EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "35"))  # on each database
@@ -108,7 +110,7 @@ class Machine(RuleBasedStateMachine):
             if job.state.is_live
         }
         assert {row.id: row.held_key for row in live if row.held_key} == {
-            job.new.id: job.new.unique_key for job in known if job.holds_key
+            job.new.id: job.new.options.unique for job in known if job.holds_key
         }
         for row in live:
             job = self.model.jobs[row.id]
@@ -344,13 +346,12 @@ class Machine(RuleBasedStateMachine):
         return consumer
 
     def _make(self, **values: Any) -> NewJob:
-        unique_key, unique_for = self.draw(UNIQUE)
+        unique, unique_for = self.draw(UNIQUE)
         mood = self.draw(st.sampled_from(["", "accepts", "only"])) if values.get("after") else ""
-        return NewJob(
-            task="t",
+        return make_new(
             queue=self.draw(st.sampled_from(QUEUES)),
-            concurrency_key=self.draw(st.sampled_from(KEYS)),
-            unique_key=unique_key,
+            limit=self.draw(st.sampled_from(KEYS)),
+            unique=unique,
             unique_for=unique_for,
             priority=self.draw(st.sampled_from([0, 10])),
             delay=self.draw(st.sampled_from([0] * 5 + [DAY])),
@@ -398,8 +399,8 @@ class Machine(RuleBasedStateMachine):
         for job in jobs:
             assert not any(
                 other.state is State.READY
-                and (other.new.queue, other.new.concurrency_key) == (job.queue, job.concurrency_key)
-                and other.new.priority > job.priority
+                and (other.new.queue, other.new.options.limit) == (job.queue, job.concurrency_key)
+                and other.new.options.priority > job.priority
                 for other in self.model.jobs.values()
             )
         return jobs
@@ -476,8 +477,8 @@ class Machine(RuleBasedStateMachine):
 
     def _free_key(self, job: Known) -> None:
         """Cancel who holds an ended job's key and waits, maybe for that very job."""
-        if not job.state.is_live and job.new.unique_key:
-            holder = self.model.holder(job.new.unique_key)
+        if not job.state.is_live and job.new.options.unique:
+            holder = self.model.holder(job.new.options.unique)
             if holder and self.model.jobs[holder].state is State.BLOCKED:
                 self._write(store.cancel, holder)
                 self.model.cancel(holder)

@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.errors import InvalidJob, SchemaError
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 from support.databases import DATABASES, fresh_database, only_on, upgrade
 
@@ -91,25 +92,25 @@ NAMES = ["mail a", "mail a ", "mail A", "mail \N{LATIN SMALL LETTER A WITH ACUTE
 
 def test_unique_keys_are_compared_to_the_letter(queue):
     """A space at the end, a capital, an accent: all of it is another key."""
-    ids = [queue.put(unique_key=name) for name in NAMES]
+    ids = [queue.put(unique=name) for name in NAMES]
     assert len(set(ids)) == len(NAMES)
-    assert [queue.put(unique_key=name) for name in NAMES] == ids
+    assert [queue.put(unique=name) for name in NAMES] == ids
 
 
 def test_ended_unique_keys_are_compared_to_the_letter(queue):
     """Also for as long as a key is held after its job has ended."""
-    queue.put(unique_key="mail a", unique_for=3600)
+    queue.put(unique="mail a", unique_for=3600)
     (job,) = queue.take()
     queue.end_attempts([Ending(job.key, State.COMPLETED)])
-    assert queue.put(unique_key="mail a", unique_for=3600) == job.id
-    assert queue.put(unique_key="mail a ", unique_for=3600) != job.id
+    assert queue.put(unique="mail a", unique_for=3600) == job.id
+    assert queue.put(unique="mail a ", unique_for=3600) != job.id
 
 
 def test_concurrency_keys_are_compared_to_the_letter(queue):
     """One job of each runs."""
     for name in NAMES:
-        queue.put(concurrency_key=name)
-        queue.put(concurrency_key=name)
+        queue.put(limit=name)
+        queue.put(limit=name)
     assert sorted(job.concurrency_key for job in queue.take(20)) == sorted(NAMES)
 
 

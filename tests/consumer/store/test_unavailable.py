@@ -20,7 +20,7 @@ def queue_of_all(queue):
     for name in ("default", "other"):
         for task in ("t", "u"):
             queue.put(queue=name, task=task)
-    queue.put(concurrency_key="k")
+    queue.put(limit="k")
     return queue
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.current_job import CurrentJob, EndAttempt
-from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import (
     Cancelled,
     Completed,

@@ -20,8 +20,10 @@ from coserver_consumer.maintenance.heartbeat import make_heartbeat
 from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.maintenance.rescuer import make_rescuer, plan_looks, rescue_from
 from coserver_consumer.model.current_job import EndAttempt
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import conclude
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.runtime.database import Database
@@ -34,6 +36,7 @@ from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.runner import Runner
 from coserver_consumer.worker.worker import Worker
 from support import odd_exceptions
+from support.new_jobs import make_new
 from support.waiting import wait_for
 
 SETTINGS = Settings(
@@ -74,7 +77,7 @@ class Bench:
 
     def add(self, number=1, **options):
         """Queue jobs; return their ids."""
-        return self.write(store.add_many, [NewJob(task="test", **options) for _ in range(number)])
+        return self.write(store.add_many, [make_new(task="test", **options) for _ in range(number)])
 
     def heartbeat(self):
         """Return this worker's heartbeat."""
@@ -272,7 +275,7 @@ def test_a_timeout_counts_from_the_beginning_in_the_store_as_well(make_bench):
     """A supervisor that finds the process dead goes by it."""
     gate, waiting, released, seen = Event(), [], [], []
     standing = [NewJob(task="test", args={"gate": True}) for _ in range(2)]
-    last = NewJob(task="test", timeout=600)
+    last = NewJob(task="test", options=JobOptions(timeout=600))
 
     def work(current):
         if current.job.args.get("gate"):

@@ -27,7 +27,7 @@ from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
 from coserver_consumer.model.errors import AddError
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 
 OPEN = ("Active", "Doomed")
 LOST = (

@@ -20,7 +20,8 @@ from collective.coserver.evidence.zodb import find_connection, last_tid
 from coserver_consumer import store
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.indoubt import Mark, run_mark
-from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.job import new_id
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.producer.notifier import notify_of
 
 T = TypeVar("T")
@@ -166,7 +167,7 @@ class Batch:
     @property
     def _is_plain(self) -> bool:
         """True if no job has to do with another."""
-        return not any(job.unique_key is not None or job.after for job in self.jobs)
+        return not any(job.options.unique is not None or job.options.after for job in self.jobs)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._sql is None:

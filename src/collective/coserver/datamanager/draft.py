@@ -13,10 +13,8 @@ from typing import Any
 
 from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol import signing
-
-Fields = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,13 +29,13 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft(NewJob):
-    """A job as it would be now; ``rewrite`` returns the fields that the commit changes."""
+    """A job as it would be now; ``rewrite`` returns it as the commit makes it, not yet signed."""
 
-    rewrite: Callable[[], Fields]
+    rewrite: Callable[[NewJob], NewJob]
     ticket: Ticket = field(default_factory=Ticket, repr=False, compare=False)
 
 
-def draft(job: NewJob, rewrite: Callable[[], Fields]) -> Draft:
+def draft(job: NewJob, rewrite: Callable[[NewJob], NewJob]) -> Draft:
     """Return the job as a draft."""
     return Draft(**_fields(job), rewrite=rewrite)
 
@@ -46,15 +44,14 @@ def settle(job: NewJob) -> NewJob:
     """Return the job as it is to be written, signed; raise ``InvalidJob`` if it can't be."""
     if not isinstance(job, Draft):
         return job
-    known = _fields(job)
-    changes = job.rewrite()
-    written = NewJob(**known | changes)
-    if all(known[name] == value for name, value in changes.items()):
+    known = NewJob(**_fields(job))
+    written = job.rewrite(known)
+    if written == known:
         return written
     settings = get_settings()
     store.check_job(written, max_payload=settings.max_payload)
     return signing.sign(written, settings.secret_text)
 
 
-def _fields(job: NewJob) -> Fields:
+def _fields(job: NewJob) -> dict[str, Any]:
     return {field.name: getattr(job, field.name) for field in fields(NewJob)}

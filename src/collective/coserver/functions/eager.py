@@ -13,7 +13,8 @@ from collective.coserver.functions.run_as import acting_as
 from collective.coserver.identity.owner import current_owner
 from collective.coserver.identity.site import find_site
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.job import NewJob, new_id
+from coserver_consumer.model.job import new_id
+from coserver_consumer.model.new_job import NewJob
 
 if TYPE_CHECKING:
     from collective.coserver.functions.task import Task

@@ -19,7 +19,7 @@ from collective.coserver.producer.enqueue import Work, enlist, make
 from collective.coserver.producer.eta import with_moment
 from coserver_consumer.model.errors import InvalidJob, InvalidTask
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, read_options
 from coserver_consumer.model.retry import PLAIN, Backoff, Kind, RetryPolicy
 

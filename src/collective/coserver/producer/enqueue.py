@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from collective.coserver.database.settings import get_settings
@@ -16,12 +16,12 @@ from collective.coserver.identity.site import site_path
 from collective.coserver.producer.form import require_readable
 from collective.coserver.producer.known_queues import require_queue
 from coserver_consumer import store
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.request import make_request
 
-TITLE = 200  # characters of a path or name that stands for a title
+MAX_TITLE_CHARS = 200  # of a path or name that stands for a title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +48,19 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
     job = NewJob(
         task=work.task,
         args=work.args,
+        options=_name(options, options.title, work),
         payload=work.payload,
         owner=owner.id,
         site=site_path(site),
         origin=to_origin(owner, site=site, request=request),
-        **options.as_fields() | _name(work, options),
     )
     if settle := work.settle:
-        job = draft(job, lambda: {"args": (now := settle()).args, **_name(now, options)})
+
+        def rewrite(job: NewJob) -> NewJob:
+            now = settle()
+            return replace(job, args=now.args, options=_name(job.options, options.title, now))
+
+        job = draft(job, rewrite)
     settings = get_settings()
     store.check_job(job, max_payload=settings.max_payload)
     if work.task == "view":
@@ -63,8 +68,9 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
     return signing.sign(job, settings.secret_text)
 
 
-def _name(work: Work, options: JobOptions) -> dict[str, str]:
-    return {"title": options.title or work.title[:TITLE]}
+def _name(options: JobOptions, said: str | None, work: Work) -> JobOptions:
+    """Return the options with the title that somebody said, or else that of the work."""
+    return options.change(title=said or work.title[:MAX_TITLE_CHARS])
 
 
 def enlist(job: NewJob) -> str:

@@ -13,9 +13,10 @@ from collective.coserver.publication.inflight import runs
 from coserver_consumer import store
 from coserver_consumer.model.errors import JobNotFound
 from coserver_consumer.model.job import Job
-from coserver_consumer.model.options import Seconds, read_snooze
+from coserver_consumer.model.options import read_snooze
 from coserver_consumer.model.outcome import Failed, Snoozed
 from coserver_consumer.model.report import read_line, read_progress
+from coserver_consumer.model.value_types import Span
 
 
 class CurrentJob:
@@ -81,7 +82,7 @@ class CurrentJob:
         if running.is_late:
             self._stop(f"it took longer than its timeout of {job.timeout:g} s")
 
-    def snooze(self, seconds: Seconds) -> NoReturn:
+    def snooze(self, seconds: Span) -> NoReturn:
         """End the attempt here, abort its transaction, and run the job again in ``seconds``.
 
         The attempt isn't counted. Raises ``JobNotFound`` in a request that runs no job, and

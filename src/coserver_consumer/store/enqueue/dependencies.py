@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import lock, pages
@@ -29,19 +30,19 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
     ``made`` has the id under which each of them was added: another one if its unique key was held.
     Raises ``InvalidJob`` for a parent that doesn't exist.
     """
-    waiting = [job for job in jobs if job.after and made[job.id] == job.id]
+    waiting = [job for job in jobs if job.options.after and made[job.id] == job.id]
     if not waiting:
         return
     _check_order(jobs)
-    parents = {made.get(parent, parent) for job in waiting for parent in job.after}
+    parents = {made.get(parent, parent) for job in waiting for parent in job.options.after}
     live, ended = _hold_parents(connection, parents - {job.id for job in jobs})
     missing = parents - set(made.values()) - live - ended.keys()
     if missing:
         raise InvalidJob(f"No job has the id {min(missing)}, so none can come after it.")
     rows = [
-        {"parent_id": parent, "job_id": job.id, "accepts_failure": job.accepts_failure}
+        {"parent_id": parent, "job_id": job.id, "accepts_failure": job.options.accepts_failure}
         for job in waiting
-        for parent in {made.get(parent, parent) for parent in job.after}
+        for parent in {made.get(parent, parent) for parent in job.options.after}
     ]
     connection.execute(sa.insert(tables.dependency), rows)
     if made.keys() != set(made.values()):
@@ -147,7 +148,7 @@ def _check_order(jobs: Sequence[NewJob]) -> None:
     """Raise ``InvalidJob`` if one of them comes before a parent: only so could there be a cycle."""
     coming = {job.id for job in jobs}
     for job in jobs:
-        early = coming.intersection(job.after)
+        early = coming.intersection(job.options.after)
         if early:
             raise InvalidJob(f"Job {job.id} can't be added before job {min(early)}, its parent.")
         coming.remove(job.id)

@@ -8,7 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.insert import insert_rows
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
@@ -24,7 +26,7 @@ def add(connection: Connection, job: NewJob, *, max_payload: int = MAX_PAYLOAD) 
 
 def is_one_statement(jobs: Sequence[NewJob]) -> bool:
     """Return True if ``add_many`` adds them in one statement, which needs no transaction."""
-    return len(jobs) == 1 and all(job.may_begin and job.unique_key is None for job in jobs)
+    return len(jobs) == 1 and all(job.may_begin and job.options.unique is None for job in jobs)
 
 
 def add_many(
@@ -71,9 +73,9 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
     """
     for job in jobs:
         check_job(job, max_payload=max_payload)
-    parents = {parent for job in jobs for parent in job.after}
+    parents = {parent for job in jobs for parent in job.options.after}
     rows = [_to_row(job, is_parent=job.id in parents) for job in jobs]
-    if any(job.run_at is not None or job.delay > 0 for job in jobs):
+    if any(job.options.eta is not None or job.options.delay > 0 for job in jobs):
         now: int = connection.execute(sa.select(Now())).scalar_one()
         rows = [row | _due(job, now) for row, job in zip(rows, jobs, strict=True)]
     elif parents:
@@ -85,35 +87,37 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
 
 
 def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
+    said = job.options
     return {
         "id": job.id,
-        "queue": job.queue,
-        "priority": job.priority,
-        "max_attempts": job.max_attempts,
-        "timeout": job.timeout,
+        "queue": said.queue,
+        "priority": said.priority,
+        "max_attempts": said.max_attempts or DEFAULT_ATTEMPTS,
+        "timeout": said.timeout,
         "task": job.task,
         "args": job.args,
         "payload": job.payload,
         "owner": job.owner,
         "site": job.site,
         "origin": job.origin,
-        "title": job.title,
-        "unique_key": job.unique_key,
-        "unique_for": job.unique_for,
-        "concurrency_key": job.concurrency_key,
-        "requires": join_names(job.requires),
+        "title": said.title,
+        "unique_key": said.unique,
+        "unique_for": said.unique_for,
+        "concurrency_key": said.limit or "",
+        "requires": join_names(said.requires),
         "signature": job.signature,
-        "waits_for": len(set(job.after)),
+        "waits_for": len(set(said.after)),
         "only_if_failed": job.only_if_failed,
         "is_parent": is_parent,
     }
 
 
 def _due(job: NewJob, now: int) -> dict[str, Any]:
-    run_at = job.run_at if job.run_at is not None else now + round(max(0, job.delay) * SECOND)
+    said = job.options
+    run_at = now + round(max(0, said.delay) * SECOND) if said.run_at is None else said.run_at
     state = State.SCHEDULED if run_at > now else State.READY
     return {"run_at": run_at, "state": _waiting_or(state, job)}
 
 
 def _waiting_or(state: State, job: NewJob) -> str:
-    return (State.BLOCKED if job.after else state).value
+    return (State.BLOCKED if job.options.after else state).value

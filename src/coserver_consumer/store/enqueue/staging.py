@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.indoubt import Fate
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import repoint, resolve_missed
@@ -38,7 +39,9 @@ def add_all(connection: Connection, jobs: Iterable[NewJob], *, max_payload: int)
     merged = [job for job in new if ids[job.id] != job.id]
     if not merged:
         return
-    alone = [replace(job, after=(), only_if_failed=False) for job in merged]
+    alone = [
+        replace(job, options=job.options.change(after=()), only_if_failed=False) for job in merged
+    ]
     stage(connection, alone, batch=new_id(), evidence={}, max_payload=max_payload)
     for job in merged:
         end_locked(connection, [job.id], **as_merged(ids[job.id]))

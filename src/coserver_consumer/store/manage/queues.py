@@ -12,16 +12,16 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob, UnknownQueue
 from coserver_consumer.model.job import MOST, is_id
-from coserver_consumer.model.options import read_seconds, read_whole
 from coserver_consumer.model.queue_name import LONGEST, RULE, can_name_queue
 from coserver_consumer.model.texts import make_line
 from coserver_consumer.model.unavailable import Unavailable, from_json
+from coserver_consumer.model.value_types import Seconds, WholeNumber
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import insert_unless_there
 
-LONGEST_PERIOD = 1_000_000_000.0  # seconds, of a rate
+PERIOD = Seconds(least=0, most=1_000_000_000, is_positive=True)  # of a rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +89,15 @@ def pause(connection: Connection, name: str, *, paused: bool = True, by: str | N
 def set_max_running(connection: Connection, name: str, number: int | None) -> None:
     """Let at most so many jobs of the queue run at once, over all consumers; None: any number."""
     if number is not None:
-        read_whole("The number of running jobs", number, least=0, most=MOST)
+        WholeNumber(least=0, most=MOST).read("The number of running jobs", number)
     _change(connection, name, max_running=number)
 
 
 def set_rate(connection: Connection, name: str, number: int | None, period: float = 60) -> None:
     """Let at most ``number`` jobs of the queue begin in any ``period`` seconds; None: all."""
     if number is not None:
-        read_whole("The number of jobs that begin", number, least=1, most=MOST)
-        read_seconds("The time in which they begin", period, most=LONGEST_PERIOD, is_positive=True)
+        WholeNumber(least=1, most=MOST).read("The number of jobs that begin", number)
+        PERIOD.read("The time in which they begin", period)
     rate = {"rate_number": number, "rate_period": None if number is None else period}
     _change(connection, name, **rate)
 

@@ -6,7 +6,8 @@ from collections import Counter
 
 import sqlalchemy as sa
 
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 
 CLAIM_ALL = """

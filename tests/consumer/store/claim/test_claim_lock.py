@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from sqlalchemy import Engine
 
-from coserver_consumer.model.job import NewJob
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.claim.claim_lock import LARGE_CLAIM
 from coserver_consumer.store.database.advisory_lock import LARGE_CLAIMS, AdvisoryLock, hold
 from support.databases import only_on

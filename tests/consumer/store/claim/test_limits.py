@@ -8,8 +8,10 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, UnknownLimit, UnknownQueue
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import complete, fail, release
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
 from support.waiting import wait_for
 
@@ -21,8 +23,8 @@ def keys(jobs):
 
 def test_a_key_lets_one_run_unless_told_otherwise(queue):
     """The next one is there when the first has ended, whoever ended it."""
-    first, second = queue.put(concurrency_key="feeds"), queue.put(concurrency_key="feeds")
-    other = queue.put(concurrency_key="mail")
+    first, second = queue.put(limit="feeds"), queue.put(limit="feeds")
+    other = queue.put(limit="mail")
     taken = queue.take(9)
     assert {job.id for job in taken} == {first, other}
     assert queue.take(9) == []
@@ -33,7 +35,7 @@ def test_a_key_lets_one_run_unless_told_otherwise(queue):
 def test_every_ending_makes_room(queue):
     """Failed, given back, cancelled, rescued: nothing counts, so nothing is forgotten."""
     for _ in range(3):
-        queue.put(concurrency_key="k", max_attempts=1)
+        queue.put(limit="k", max_attempts=1)
     consumer = queue.start()
     [job] = queue.take(9, consumer=consumer)
     queue.end_attempts([release(job)])
@@ -47,7 +49,7 @@ def test_every_ending_makes_room(queue):
 
 def test_a_finishing_job_still_counts(queue):
     """Its effect is being committed: another one must not begin."""
-    queue.put(concurrency_key="k"), queue.put(concurrency_key="k")
+    queue.put(limit="k"), queue.put(limit="k")
     [job] = queue.take(9)
     queue.vote(job.key, evidence={})
     assert queue.take(9) == []
@@ -61,7 +63,7 @@ def test_the_limit_that_says_most_of_a_key_counts(queue):
     queue.set_limit("tenant:big:*", None)
     queue.set_limit("tenant:big:one", 1)
     for key in ("tenant:a", "tenant:big:x", "tenant:big:one", "other"):
-        queue.add_many([NewJob(task="t", concurrency_key=key) for _ in range(3)])
+        queue.add_many([NewJob(task="t", options=JobOptions(limit=key)) for _ in range(3)])
     taken = keys(queue.take(20))
     assert {key: taken.count(key) for key in taken} == {
         "tenant:a": 2,
@@ -77,7 +79,7 @@ def test_the_limit_that_says_most_of_a_key_counts(queue):
 
 def test_a_limit_of_nothing_stops_a_key(queue):
     """And every key can be freed at once."""
-    queue.put(concurrency_key="k")
+    queue.put(limit="k")
     queue.set_limit("k", 0)
     assert queue.take(9) == []
     queue.remove_limit("k")
@@ -95,10 +97,10 @@ def test_a_wrong_limit_is_refused(queue, name, number):
 def test_the_key_with_the_fewest_running_jobs_is_served_first(queue):
     """A thousand jobs of one tenant don't delay the single one of another."""
     queue.set_limit("*", None)
-    queue.add_many([NewJob(task="t", concurrency_key="big") for _ in range(1000)])
+    queue.add_many([NewJob(task="t", options=JobOptions(limit="big")) for _ in range(1000)])
     running = queue.take(4)
     assert keys(running) == ["big"] * 4
-    small = queue.put(concurrency_key="small")
+    small = queue.put(limit="small")
     queue.end_attempts([complete(running[0])])
     assert [job.id for job in queue.take(1)] == [small]
 
@@ -107,7 +109,7 @@ def test_jobs_without_a_key_are_one_more_tenant(queue):
     """They get half of the threads, and all if nobody else wants them."""
     queue.set_limit("*", None)
     queue.add_many([NewJob(task="t") for _ in range(10)])
-    queue.add_many([NewJob(task="t", concurrency_key="a") for _ in range(10)])
+    queue.add_many([NewJob(task="t", options=JobOptions(limit="a")) for _ in range(10)])
     assert keys(queue.take(4)).count("") == 2
     assert keys(queue.take(12)).count("") == 6
     assert len(queue.take(9)) == 4
@@ -116,7 +118,9 @@ def test_jobs_without_a_key_are_one_more_tenant(queue):
 def test_a_single_thread_is_shared_as_well(queue):
     """One after the other, from a claimer that remembers."""
     queue.set_limit("*", None)
-    queue.add_many([NewJob(task="t", concurrency_key=key) for key in ["", "a"] for _ in range(4)])
+    queue.add_many(
+        [NewJob(task="t", options=JobOptions(limit=key)) for key in ["", "a"] for _ in range(4)]
+    )
     cursors, taken = store.Cursors(), []
 
     def claim(connection):
@@ -132,7 +136,9 @@ def test_a_single_thread_is_shared_as_well(queue):
 
 def test_many_keys_are_all_served(queue):
     """More keys than one claim looks at: the next one goes on behind the last."""
-    queue.add_many([NewJob(task="t", concurrency_key=f"k{number:03}") for number in range(200)])
+    queue.add_many(
+        [NewJob(task="t", options=JobOptions(limit=f"k{number:03}")) for number in range(200)]
+    )
     taken = []
     while more := queue.take(50):
         taken += more
@@ -142,8 +148,10 @@ def test_many_keys_are_all_served(queue):
 def test_keys_without_room_stand_in_nobodys_way(queue):
     """However many there are before the one that has room."""
     queue.set_limit("full*", 0)
-    queue.add_many([NewJob(task="t", concurrency_key=f"full{number:03}") for number in range(200)])
-    job_id = queue.put(concurrency_key="room")
+    queue.add_many(
+        [NewJob(task="t", options=JobOptions(limit=f"full{number:03}")) for number in range(200)]
+    )
+    job_id = queue.put(limit="room")
     assert [job.id for job in queue.take(2)] == [job_id]
 
 
@@ -158,14 +166,14 @@ def test_keys_are_served_in_any_order(queue, before, after):
         return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     for key in (before, after):
-        queue.put(concurrency_key=key)
+        queue.put(limit=key)
         assert keys(store.write(queue.engine, claim)) == [key]
 
 
 def test_jobs_with_a_key_are_not_taken_ahead(queue):
     """One that waits in a consumer would keep its key from others."""
     queue.set_limit("*", None)
-    queue.add_many([NewJob(task="t", concurrency_key="a") for _ in range(9)])
+    queue.add_many([NewJob(task="t", options=JobOptions(limit="a")) for _ in range(9)])
 
     def claim(connection):
         snapshot = store.read_snapshot(connection, ["default"])
@@ -180,7 +188,11 @@ def test_a_queue_runs_so_many_at_once(queue):
     """Over all consumers; with and without keys."""
     queue.set_max_running("default", 3)
     queue.add_many(
-        [NewJob(task="t", concurrency_key=key) for key in ["", "a", "b"] for _ in range(3)]
+        [
+            NewJob(task="t", options=JobOptions(limit=key))
+            for key in ["", "a", "b"]
+            for _ in range(3)
+        ]
     )
     first = queue.take(9)
     assert len(first) == 3
@@ -258,5 +270,5 @@ def test_an_idle_snapshot_says_what_there_is(queue):
     assert [each.has_keyless for each in read().queues] == [True, False]
     queue.pause("default")
     assert not read().has_work
-    assert queue.get(queue.put(concurrency_key="k")).state is State.READY
+    assert queue.get(queue.put(limit="k")).state is State.READY
     assert read().queues[0].has_keyed

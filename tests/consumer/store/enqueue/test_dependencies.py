@@ -9,9 +9,10 @@ import pytest
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, WrongState
 from coserver_consumer.model import workflow
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.outcome import Failed
+from support.new_jobs import make_new
 
 FAILED = Failed(error="no")
 
@@ -19,7 +20,7 @@ FAILED = Failed(error="no")
 @pytest.fixture
 def make():
     """Make a job that isn't queued yet."""
-    return lambda **values: NewJob(**{"task": "t", **values})
+    return make_new
 
 
 def test_a_job_waits_for_its_parents(queue):
@@ -229,8 +230,8 @@ def test_a_blocked_job_can_be_cancelled_and_run_anyway(queue):
 
 def test_a_child_of_a_job_whose_key_is_held_waits_for_the_holder(queue, make):
     """The holder does the work that the child needs."""
-    holder = queue.put(unique_key="k")
-    twin = make(unique_key="k")
+    holder = queue.put(unique="k")
+    twin = make(unique="k")
     _, child = queue.add_many([twin, make(after=(twin.id,))])
     [job] = queue.take(9)
     assert (job.id, queue.get(child).state) == (holder, State.BLOCKED)
@@ -259,7 +260,7 @@ def test_old_dependencies_go_with_their_jobs(queue):
 
 def test_a_child_of_two_jobs_that_turn_out_to_be_one_waits_for_one(queue, make):
     """Their unique keys are the same."""
-    twins = [make(unique_key="k"), make(unique_key="k")]
+    twins = [make(unique="k"), make(unique="k")]
     _, _, child = queue.add_many([*twins, make(after=tuple(twin.id for twin in twins))])
     [job] = queue.take(9)
     queue.end_attempts([complete(job)])
@@ -283,10 +284,10 @@ def commit(queue):
 def test_a_committed_child_of_jobs_that_turn_out_to_be_one_waits_for_one(queue, make, commit):
     """Also if somebody else holds their key."""
     for _ in range(2):
-        twins = [make(unique_key="k"), make(unique_key="k")]
+        twins = [make(unique="k"), make(unique="k")]
         child = make(after=tuple(twin.id for twin in twins))
         commit([*twins, child])
-        commit([late := make(unique_key="k"), after := make(after=(late.id,))])
+        commit([late := make(unique="k"), after := make(after=(late.id,))])
         [job] = queue.take(9)
         queue.end_attempts([complete(job)])
         assert {job.id for job in queue.take(9)} == {child.id, after.id}
@@ -294,32 +295,32 @@ def test_a_committed_child_of_jobs_that_turn_out_to_be_one_waits_for_one(queue, 
 
 def test_a_committed_child_of_a_job_whose_work_was_done_goes_on(queue, make, commit):
     """Its key is held for a time by a job that has ended."""
-    queue.put(unique_key="k", unique_for=600)
+    queue.put(unique="k", unique_for=600)
     queue.end_attempts([complete(job) for job in queue.take()])
-    parent = make(unique_key="k", unique_for=600)
+    parent = make(unique="k", unique_for=600)
     commit([parent, child := make(after=(parent.id,))])
     assert [job.id for job in queue.take(9)] == [child.id]
 
 
 def test_of_several_ended_holders_the_last_made_counts(queue, make, commit):
     """Whichever of them ended last."""
-    first = queue.put(unique_key="k")
+    first = queue.put(unique="k")
     queue.end_attempts([fail(job, FAILED) for job in queue.take()])
-    queue.put(unique_key="k")
+    queue.put(unique="k")
     queue.end_attempts([complete(job) for job in queue.take()])
     queue.retry(first)
     queue.end_attempts([fail(job, FAILED) for job in queue.take()])
-    parent = make(unique_key="k", unique_for=600)
+    parent = make(unique="k", unique_for=600)
     commit([parent, child := make(after=(parent.id,))])
     assert queue.get(child.id).state is State.READY
 
 
 def test_jobs_never_wait_for_each_other(queue, make):
     """Not even if the one that does the work of a job's parent waits for that job."""
-    parent, batch = make(unique_key="k"), new_id()
+    parent, batch = make(unique="k"), new_id()
     child = make(after=(parent.id,))
     queue.stage([parent, child], batch=batch, evidence={})
-    holder = queue.put(unique_key="k", after=(child.id,))
+    holder = queue.put(unique="k", after=(child.id,))
     queue.promote(batch, tid=1)
     assert [each.id for each in queue.parents(child.id)] == [parent.id]
     queue.cancel(holder)
@@ -332,9 +333,9 @@ def test_jobs_never_wait_for_each_other(queue, make):
 
 def test_no_job_waits_for_itself(queue, make):
     """Not even if it holds the key of the one that it waits for."""
-    parent, batch = make(unique_key="k"), new_id()
+    parent, batch = make(unique="k"), new_id()
     queue.stage([parent], batch=batch, evidence={})
-    holder = queue.put(unique_key="k", after=(parent.id,), accepts_failure=True)
+    holder = queue.put(unique="k", after=(parent.id,), accepts_failure=True)
     queue.promote(batch, tid=1)
     assert queue.get(parent.id).state is State.CANCELLED
     assert [job.id for job in queue.take(9)] == [holder]

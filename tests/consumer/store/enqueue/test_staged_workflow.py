@@ -8,10 +8,11 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model import workflow
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.store.finish.dependents import cancel_unneeded
+from support.new_jobs import make_new
 
 FAILED = Failed(error="no")
 READY, BLOCKED, STAGED = State.READY, State.BLOCKED, State.STAGED
@@ -20,7 +21,7 @@ READY, BLOCKED, STAGED = State.READY, State.BLOCKED, State.STAGED
 @pytest.fixture
 def make():
     """Make a job that isn't queued yet."""
-    return lambda **values: NewJob(**{"task": "t", **values})
+    return make_new
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_a_batch_that_was_taken_for_dropped_hears_of_its_parents_later(
 
 def test_of_members_with_one_key_one_runs_and_is_waited_for(queue, make, stage, run):
     """What follows waits for it once, and isn't left waiting for what was never run."""
-    first, twin = make(unique_key="k"), make(unique_key="k")
+    first, twin = make(unique="k"), make(unique="k")
     group = workflow.group([first, twin], on_success=make())
     queue.promote(stage(group.jobs), tid=1)
     assert run() == [first.id, group.on_success.id]
@@ -182,7 +183,7 @@ def test_of_members_with_one_key_one_runs_and_is_waited_for(queue, make, stage, 
 
 def test_added_members_with_one_key_are_waited_for_once(queue, make, run):
     """Without a request to wait for it is the same."""
-    first, twin = make(unique_key="k"), make(unique_key="k")
+    first, twin = make(unique="k"), make(unique="k")
     group = workflow.group([first, twin], on_success=make())
     queue.add_many(group.jobs)
     assert run() == [first.id, group.on_success.id]
@@ -190,20 +191,18 @@ def test_added_members_with_one_key_are_waited_for_once(queue, make, run):
 
 def test_members_whose_key_another_job_holds_are_waited_for_there(queue, make, stage, run):
     """All of them, in whatever order they are found."""
-    group = workflow.group([make(unique_key="k") for _ in range(3)], on_success=make())
+    group = workflow.group([make(unique="k") for _ in range(3)], on_success=make())
     batch = stage(group.jobs)
-    holder = queue.put(unique_key="k")
+    holder = queue.put(unique="k")
     queue.promote(batch, tid=1)
     assert run() == [holder, group.on_success.id]
 
 
 def test_a_member_whose_key_was_used_up_is_waited_for_no_more(queue, make, stage, run):
     """An ended job did its work; nothing failed, so what is for a failure isn't needed."""
-    group = workflow.group(
-        [make(unique_key="k", unique_for=600)], on_success=make(), on_failure=make()
-    )
+    group = workflow.group([make(unique="k", unique_for=600)], on_success=make(), on_failure=make())
     batch = stage(group.jobs)
-    holder = queue.put(unique_key="k")
+    holder = queue.put(unique="k")
     assert run() == [holder]
     queue.promote(batch, tid=1)
     assert run() == [group.on_success.id]
@@ -234,9 +233,9 @@ def test_who_came_after_a_job_whose_key_was_used_up_hears_how_that_work_ended(
     queue, make, stage, states, run, fails
 ):
     """It was queued meanwhile by others, and is told as if it had named the one that ran."""
-    late = make(unique_key="k", unique_for=600)
+    late = make(unique="k", unique_for=600)
     batch = stage([late])
-    holder = queue.put(unique_key="k")
+    holder = queue.put(unique="k")
     child, hardy, only = (
         make(after=(late.id,), accepts_failure=accepts, only_if_failed=only)
         for accepts, only in [(False, False), (True, False), (True, True)]
@@ -257,8 +256,8 @@ def test_a_job_that_was_taken_for_dropped_waits_once_for_parents_that_became_one
     queue, make, stage, run
 ):
     """Else it would wait for a second one for ever: who merged them found it in the history."""
-    late = make(unique_key="k")
-    batch, holder = stage([late]), queue.put(unique_key="k")
+    late = make(unique="k")
+    batch, holder = stage([late]), queue.put(unique="k")
     child = make(after=(late.id, holder))
     slow = stage([child])
     queue.drop_staged(slow)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 
 
 @pytest.fixture
 def batch(queue):
     """The id of a batch of two staged jobs."""
     batch = new_id()
-    jobs = [NewJob(task="t"), NewJob(task="t", delay=60)]
+    jobs = [NewJob(task="t"), NewJob(task="t", options=JobOptions(delay=60))]
     queue.stage(jobs, batch=batch, evidence={"database": "main", "base_tid": 7})
     return batch
 
@@ -40,8 +42,8 @@ def test_a_second_promotion_changes_nothing(queue, batch):
 def test_a_staged_job_does_not_hold_its_unique_key(queue):
     """Its request may yet abort; another request's job must not be lost for it."""
     batch = new_id()
-    queue.stage([NewJob(task="t", unique_key="k")], batch=batch, evidence={})
-    other = queue.put(unique_key="k")
+    queue.stage([NewJob(task="t", options=JobOptions(unique="k"))], batch=batch, evidence={})
+    other = queue.put(unique="k")
     queue.promote(batch, tid=1)
     assert [job.id for job in queue.take(5)] == [other]
     (duplicate,) = queue.find(states=[State.CANCELLED])
@@ -51,7 +53,10 @@ def test_a_staged_job_does_not_hold_its_unique_key(queue):
 def test_of_two_equal_keys_in_a_batch_the_first_wins(queue):
     """The other one ends as cancelled and names the first."""
     batch = new_id()
-    first, second = NewJob(task="t", unique_key="k"), NewJob(task="t", unique_key="k")
+    first, second = (
+        NewJob(task="t", options=JobOptions(unique="k")),
+        NewJob(task="t", options=JobOptions(unique="k")),
+    )
     queue.stage([first, second], batch=batch, evidence={})
     assert queue.promote(batch, tid=1) == 1
     assert [job.id for job in queue.take(5)] == [first.id]

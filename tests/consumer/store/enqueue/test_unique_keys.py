@@ -6,8 +6,10 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail, release
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
 from support.databases import only_on
 from support.waiting import wait_for
@@ -15,19 +17,19 @@ from support.waiting import wait_for
 
 def test_a_key_is_held_while_its_job_is_live(queue):
     """Unless somebody says otherwise."""
-    first = queue.put(unique_key="k")
+    first = queue.put(unique="k")
     [job] = queue.take()
-    assert queue.put(unique_key="k") == first
+    assert queue.put(unique="k") == first
     queue.end_attempts([complete(job)])
-    assert queue.put(unique_key="k") != first
+    assert queue.put(unique="k") != first
 
 
 def test_a_key_may_be_held_while_its_job_waits(queue):
     """Once it runs, what changes meanwhile needs another job."""
-    first = queue.put(unique_key="k", unique_for=0)
-    assert queue.put(unique_key="k", unique_for=0) == first
+    first = queue.put(unique="k", unique_for=0)
+    assert queue.put(unique="k", unique_for=0) == first
     [job] = queue.take()
-    second = queue.put(unique_key="k", unique_for=0)
+    second = queue.put(unique="k", unique_for=0)
     assert second != first
     queue.end_attempts([release(job)])
     assert {job.id for job in queue.take(9)} == {first, second}
@@ -35,7 +37,7 @@ def test_a_key_may_be_held_while_its_job_waits(queue):
 
 def test_a_job_that_was_added_before_is_refused(queue):
     """It holds its key no more, so nobody stands in its way but itself."""
-    job = NewJob(task="t", unique_key="k", unique_for=0)
+    job = NewJob(task="t", options=JobOptions(unique="k", unique_for=0))
     queue.add(job)
     queue.take()
     with pytest.raises(InvalidJob, match=job.id):
@@ -44,13 +46,13 @@ def test_a_job_that_was_added_before_is_refused(queue):
 
 def test_a_key_may_be_held_for_a_time(queue):
     """Whether its job has ended or not."""
-    first = queue.put(unique_key="k", unique_for=1)
+    first = queue.put(unique="k", unique_for=1)
     queue.end_attempts([complete(job) for job in queue.take()])
-    assert queue.put(unique_key="k", unique_for=600) == first
+    assert queue.put(unique="k", unique_for=600) == first
     assert queue.get(first).state is State.COMPLETED
     assert queue.counts()["default"] == {State.COMPLETED: 1}
     later = wait_for(
-        lambda: (added := queue.put(unique_key="k", unique_for=1)) != first and added,
+        lambda: (added := queue.put(unique="k", unique_for=1)) != first and added,
         what="the time to pass",
     )
     assert queue.get(later).state is State.READY
@@ -58,22 +60,22 @@ def test_a_key_may_be_held_for_a_time(queue):
 
 def test_a_failed_job_holds_its_key_for_the_time_and_a_cancelled_one_does_not(queue):
     """A cancelled job has done nothing that another would do twice."""
-    failed = queue.put(unique_key="k", unique_for=600)
+    failed = queue.put(unique="k", unique_for=600)
     queue.end_attempts([fail(job, Failed(error="no")) for job in queue.take()])
-    assert queue.put(unique_key="k", unique_for=600) == failed
-    cancelled = queue.put(unique_key="other", unique_for=600)
+    assert queue.put(unique="k", unique_for=600) == failed
+    cancelled = queue.put(unique="other", unique_for=600)
     queue.cancel(cancelled)
-    assert queue.put(unique_key="other", unique_for=600) != cancelled
+    assert queue.put(unique="other", unique_for=600) != cancelled
 
 
 def test_keys_and_names_that_differ_in_case_are_different(queue):
     """On every database: MariaDB's usual collation would take them for the same."""
-    assert queue.put(unique_key="k") != queue.put(unique_key="K")
+    assert queue.put(unique="k") != queue.put(unique="K")
     queue.add_queue("mail")
     queue.add_queue("Mail")
     assert {"mail", "Mail"} <= set(queue.queues())
-    queue.put(concurrency_key="feeds", queue="mail")
-    queue.put(concurrency_key="Feeds", queue="mail")
+    queue.put(limit="feeds", queue="mail")
+    queue.put(limit="Feeds", queue="mail")
     taken = queue.take(9, queues=["mail"])
     assert {job.concurrency_key for job in taken} == {"feeds", "Feeds"}
     assert queue.take(9, queues=["Mail"]) == []
@@ -84,8 +86,10 @@ def test_keys_and_names_that_differ_in_case_are_different(queue):
 @only_on("mysql")
 def test_a_key_is_found_that_an_older_transaction_does_not_see(queue, isolation, same):
     """The row is there, in the way of an INSERT, and not in the snapshot of a caller."""
-    job = NewJob(task="t", id=new_id(), unique_key="k", unique_for=0 if same else None)
-    again = job if same else NewJob(task="t", unique_key="k")
+    job = NewJob(
+        task="t", id=new_id(), options=JobOptions(unique="k", unique_for=0 if same else None)
+    )
+    again = job if same else NewJob(task="t", options=JobOptions(unique="k"))
     with queue.engine.connect().execution_options(isolation_level=isolation) as connection:
         connection.exec_driver_sql("SELECT count(*) FROM coserver_consumer").scalar()  # a snapshot
         if isolation == "SERIALIZABLE":

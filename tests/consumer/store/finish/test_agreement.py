@@ -9,9 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
-from coserver_consumer.model.job import Job, NewJob, RunKey, State, new_id
+from coserver_consumer.model.job import Job, RunKey, State, new_id
+from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.store import Origin
 from coserver_consumer.store.finish import agreement
+from support.new_jobs import make_new
 
 
 def test_they_agree_up_to_what_was_told_last(engine):
@@ -32,7 +35,7 @@ def test_they_agree_up_to_what_was_told_last(engine):
 
 def queue(engine, tid: int, *, database: str = "main", **options: Any) -> str:
     """Queue a job by a transaction; return its id."""
-    job, batch = NewJob(task="t", **options), new_id()
+    job, batch = make_new(**options), new_id()
     evidence = {"database": database, "base_tid": tid - 1}
 
     def work(connection: sa.Connection) -> None:
@@ -68,7 +71,7 @@ def get(engine, job_id: str) -> Job:
 def test_what_the_zodb_has_lost_is_asked_about_again(engine):
     """Whatever the job waits for; jobs of before, and of other databases, stay."""
     kept = [queue(engine, 10), queue(engine, 99, database="other")]
-    lost = [queue(engine, 11), queue(engine, 12, delay=3600), queue(engine, 13, unique_key="k")]
+    lost = [queue(engine, 11), queue(engine, 12, delay=3600), queue(engine, 13, unique="k")]
     waiting = queue(engine, 14, after=[lost[0]])
     assert sorted(restage_lost(engine, since=10, base=10)) == sorted([*lost, waiting])
     assert {get(engine, job_id).state for job_id in [*lost, waiting]} == {State.STAGED}
@@ -146,7 +149,9 @@ def ready(engine) -> str:
 
 def test_a_job_whose_effect_is_there_is_completed(engine, ready):
     """The queue is older than its run, and lets go what waits for it."""
-    child = store.write(engine, lambda c: store.add(c, NewJob(task="t", after=(ready,))))
+    child = store.write(
+        engine, lambda c: store.add(c, NewJob(task="t", options=JobOptions(after=(ready,))))
+    )
     assert complete(engine, RunKey(ready, 1)) == [ready]
     assert get(engine, ready).state is State.COMPLETED
     assert get(engine, child).state is State.READY

@@ -5,8 +5,9 @@ import sqlalchemy as sa
 
 from coserver_consumer.errors import WrongState
 from coserver_consumer.model.indoubt import Mark, run_mark
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 
 EVIDENCE = {"database": "main", "base_tid": 7}

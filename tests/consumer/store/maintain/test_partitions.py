@@ -15,8 +15,9 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.maintenance.pruner import Pruner
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import Ending, complete
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import history_logs
 from coserver_consumer.store.maintain.partitions import first_id

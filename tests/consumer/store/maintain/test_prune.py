@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.maintenance.pruner import JOBS_PER_TRANSACTION, Pruner
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.store.schema import tables
 from support.history import DAY, History

@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.errors import JobNotFound, WrongState
-from coserver_consumer.model.job import NewJob, State, new_id
+from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.schema import tables
 
 
@@ -68,9 +69,9 @@ def test_a_scheduled_job_can_be_run_now(queue):
 
 def test_a_retry_respects_a_unique_key(queue):
     """Two live jobs never have one key."""
-    first = queue.put(unique_key="k")
+    first = queue.put(unique="k")
     queue.cancel(first)
-    second = queue.put(unique_key="k")
+    second = queue.put(unique="k")
     with pytest.raises(WrongState, match=second):
         queue.retry(first)
 

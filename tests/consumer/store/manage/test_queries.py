@@ -3,7 +3,8 @@
 import pytest
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.model.job import NewJob, State
+from coserver_consumer.model.job import State
+from coserver_consumer.model.new_job import NewJob
 
 
 def test_lists_are_newest_first_and_have_pages(queue):

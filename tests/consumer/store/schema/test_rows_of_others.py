@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.model.job import State
-from coserver_consumer.model.options import MAX_TIMEOUT
+from coserver_consumer.model.options import MAX_TIMEOUT_S
 from coserver_consumer.store.database.family import find_family
 
 KINDS = {"postgresql": 0, "mysql": 1, "sqlite": 2}
@@ -81,8 +83,13 @@ def test_a_change_to_nonsense_is_refused_too(queue, refusal):
 @pytest.mark.parametrize(
     "values",
     [
-        {"run_at": 10**15, "priority": -1_000_000, "max_attempts": 1, "timeout": MAX_TIMEOUT},
-        {"run_at": 253_402_300_799_999_999, "priority": 1_000_000, "timeout": 0.001},
+        {
+            "eta": datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC),
+            "priority": -1_000_000,
+            "max_attempts": 1,
+            "timeout": MAX_TIMEOUT_S,
+        },
+        {"eta": datetime.max.replace(tzinfo=UTC), "priority": 1_000_000, "timeout": 0.001},
         {"queue": "\N{SNOWMAN}" * 190, "title": "t" * 1024, "payload": b"\0", "origin": {}},
     ],
 )

@@ -209,7 +209,7 @@ def _busy_sqlite_is_tried_again(engine):
 def _crossed_locks_are_tried_again(engine):
     import threading
 
-    from coserver_consumer.model.job import NewJob
+    from coserver_consumer.model.new_job import NewJob
 
     one, two = store.write(
         engine, lambda c: store.add_many(c, [NewJob(task="t"), NewJob(task="t")])
