@@ -66,6 +66,25 @@ def test_a_job_makes_the_links_of_its_requests_virtual_host(
     assert as_job["path"] == "/Plone"
 
 
+def test_a_job_makes_the_links_of_a_folder_with_a_domain_of_its_own(
+    installation: Installation, jobs: Jobs
+) -> None:
+    """As a language has one: the virtual root is a folder, and the site lies above it."""
+    public = "https://de.harbour.example"
+    name = installation.make_document(type="Folder")["name"]
+    browser = installation.admin_behind_proxy(public, root=f"Plone/{name}")
+    said = [
+        installation.queue("@@test-who-am-i", by=browser),
+        installation.queue("@@test-who-am-i", by=browser, at="@@test-queue-at-site"),
+        installation.queue_call("say_addresses", "", by=browser),
+    ]
+    of_folder, of_site, of_function = [jobs.wait_completed(job_id) for job_id in said]
+    assert answer_of(of_folder)["url"] == public
+    assert answer_of(of_site)["path"] == "/Plone"
+    assert of_function.result == [public, answer_of(of_site)["url"]]
+    assert answer_of(of_site)["url"].startswith(public)
+
+
 def test_a_job_is_told_its_id_and_queue(installation: Installation, jobs: Jobs) -> None:
     """The headers that add-ons know from collective.taskqueue are there."""
     job_id = installation.queue("@@test-who-am-i")

@@ -1,4 +1,4 @@
-"""A consumer with a Zope of its own starts beside another Zope on a ZODB that is still empty."""
+"""How Zope starts: by itself, and in a consumer, beside another Zope on an empty ZODB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from demo.processes import ProcessFailed
 from demo.stack import Stack
-from support.installation import SETTINGS
+from support.installation import SECRET, SETTINGS
 
 SITE_ZCML = """\
 <configure xmlns="http://namespaces.zope.org/zope" xmlns:five="http://namespaces.zope.org/five">
@@ -75,3 +75,43 @@ def test_a_consumer_of_one_process_asks_for_another_start(stack: Stack) -> None:
     with pytest.raises(ProcessFailed, match="It ended with exit code 75"):
         stack.start_consumer(*alone)
     assert stack.start_consumer(*alone).stop() == 0
+
+
+PLONE_ZCML = """\
+<configure xmlns="http://namespaces.zope.org/zope" xmlns:five="http://namespaces.zope.org/five">
+  <include package="Zope2.App" />
+  <five:loadProducts file="meta.zcml" />
+  <five:loadProducts />
+  <five:loadProductsOverrides />
+</configure>
+"""
+
+# Its pickler is as that of Python 3.13.0, in which no plugin can tell it what to keep apart.
+PYTHON = """\
+import pickle
+
+
+class Pickler(pickle.Pickler):
+    persistent_id = property(lambda self: lambda each: None)
+
+
+pickle.Pickler = Pickler
+"""
+
+
+def test_zope_says_at_its_start_what_is_wrong(tmp_path: Path) -> None:
+    """A misspelt setting and a Python that Plone can't work in; and it starts all the same."""
+    library = tmp_path / "lib"
+    library.mkdir()
+    (library / "sitecustomize.py").write_text(PYTHON)
+    settings = {"databse": "sqlite:///queue.sqlite", "secret": SECRET}
+    environment = {"PYTHONPATH": str(library), "COSERVER_CONFIG": ""}
+    with Stack(tmp_path, settings=settings, environment=environment) as stack:
+        (stack.instances[0].directory / "etc" / "site.zcml").write_text(PLONE_ZCML)
+        stack.start_zeo()
+        said = stack.start_zope().output()
+    assert (
+        "WARNING collective.coserver This Zope can neither queue nor run jobs: Unknown setting "
+        "'databse' in <product-config collective.coserver> of zope.conf; known are: " in said
+    )
+    assert "can't keep versions of content: persistent_id is read-only in it" in said

@@ -77,19 +77,29 @@ class Installation:
         """Return the browser of the root folder's manager."""
         return Browser(self.url, login=(self.stack.login.name, self.stack.login.password))
 
-    def admin_behind_proxy(self, public: str) -> Browser:
-        """Return the manager's browser, behind a proxy that shows the site at ``public``."""
+    def admin_behind_proxy(self, public: str, *, root: str = "Plone") -> Browser:
+        """Return the manager's browser, behind a proxy that shows ``root`` at ``public``."""
         scheme, host = public.split("://")
         port = {"http": 80, "https": 443}[scheme]
-        virtual = f"VirtualHostBase/{scheme}/{host}:{port}/Plone/VirtualHostRoot"
+        virtual = f"VirtualHostBase/{scheme}/{host}:{port}/{root}/VirtualHostRoot"
         return Browser(
             f"{self.stack.url}/{virtual}", public=public, login=self.admin().session.auth
         )
 
-    def queue(self, view: str, *, by: Browser | None = None, **options: object) -> str:
-        """Have a request queue ``view`` of the site with these options; return the job's id."""
+    def queue(
+        self,
+        view: str,
+        *,
+        by: Browser | None = None,
+        at: str = "@@test-queue",
+        **options: object,
+    ) -> str:
+        """Have a request queue ``view`` of the site with these options; return the job's id.
+
+        ``at`` is what the request asks for; with ``by`` it may be of another object than the site.
+        """
         said = json.dumps({"queue": self.queue_name, **options})
-        answer = (by or self.admin()).get("@@test-queue", view=view, options=said)
+        answer = (by or self.admin()).get(at, view=view, options=said)
         answer.raise_for_status()
         return answer.text
 
@@ -100,10 +110,13 @@ class Installation:
         answer.raise_for_status()
         return dict(answer.json())
 
-    def queue_call(self, function: str, name: str, **options: object) -> str:
+    def queue_call(
+        self, function: str, name: str, *, by: Browser | None = None, **options: object
+    ) -> str:
         """Have a request queue the call of a function; return the job's id."""
         said = json.dumps({"queue": self.queue_name, **options})
-        answer = self.admin().get("@@test-queue-call", function=function, name=name, options=said)
+        browser = by or self.admin()
+        answer = browser.get("@@test-queue-call", function=function, name=name, options=said)
         answer.raise_for_status()
         return answer.text
 

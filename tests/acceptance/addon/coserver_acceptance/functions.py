@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import transaction
+from plone import api
 from ZODB.POSException import ConflictError
 from zope.globalrequest import getRequest
 
@@ -26,6 +27,12 @@ def count_amid_trouble(site: Any, name: str) -> dict[str, Any]:
     if getRequest().retry_count == 0:
         raise ConflictError("This call was meant to meet a conflict.")
     return {"counted": counted, "site": site}
+
+
+@task
+def say_addresses(context: Any, name: str) -> list[str]:
+    """Return the address of an object and that of its site."""
+    return [context.absolute_url(), api.portal.get().absolute_url()]
 
 
 @task

@@ -24,6 +24,15 @@ class Queue(BrowserView):
         return queue.add(self.context, view=form["view"], **json.loads(form["options"]))
 
 
+class QueueAtSite(BrowserView):
+    """Queues as ``Queue`` does, but a view of the site, wherever this is."""
+
+    def __call__(self) -> str:
+        """Queue ``view`` of the site with ``options`` (JSON)."""
+        form = self.request.form
+        return queue.add(api.portal.get(), view=form["view"], **json.loads(form["options"]))
+
+
 class QueueBody(BrowserView):
     """Queues a POST with the body of this very request, and answers with its id."""
 
@@ -119,7 +128,10 @@ class MakeDocument(BrowserView):
         alsoProvides(self.request, IDisableCSRFProtection)
         form = self.request.form
         document = api.content.create(
-            self.context, "Document", id=form.get("name"), title="From the harbour"
+            self.context,
+            form.get("type", "Document"),
+            id=form.get("name"),
+            title="From the harbour",
         )
         delay = float(form.get("delay", 0))
         said = {"queue": form.get("queue", "default"), "delay": delay}
