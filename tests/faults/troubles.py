@@ -69,7 +69,7 @@ def has_lease(engine: Engine, pid: int) -> bool:
 
     def look(connection: Connection) -> bool:
         return any(
-            not known.is_dead(SETTINGS.dead_after) or store.held(connection, known.id)
+            not known.is_dead(SETTINGS.dead_after) or store.find_leased(connection, known.id)
             for known in store.consumers(connection)
             if known.pid == pid
         )

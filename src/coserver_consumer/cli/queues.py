@@ -180,8 +180,8 @@ def write_counts(counts: Counts, rules: Rules) -> None:
             for name, by_state in sorted(counts.items())
         ],
     )
-    if _count_ended(counts) >= store.NEWEST:
-        say(f"Of the jobs that have ended, the newest {store.NEWEST:,} are counted.")
+    if _count_ended(counts) >= store.MAX_COUNTED:
+        say(f"Of the jobs that have ended, the newest {store.MAX_COUNTED:,} are counted.")
 
 
 def _count_ended(counts: Counts) -> int:

@@ -113,7 +113,7 @@ def rescue_from(
 
     def work(connection: Connection) -> store.Rescue:
         now = store.now(connection)
-        held = [job for each in consumer_ids for job in store.held(connection, each)]
+        held = [job for each in consumer_ids for job in store.find_leased(connection, each)]
         late = [job for job in held if job.deadline_at is not None and job.deadline_at < now]
         endings = [
             conclude(job, overran(job), backoff=settings.backoff, policy=policy(job.task))

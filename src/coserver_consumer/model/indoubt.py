@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-DIGITS = 18  # of a run, at most
+MAX_RUN_DIGITS = 18
 
 
 class Mark(StrEnum):
-    """What a transaction bears in its extended info, so that it can be found: the key of it."""
+    """The key in a transaction's extended info by which the transaction can be found."""
 
     BATCH = "coserver"  # it queued jobs; the value is the batch's id
     RUN = "coserver-run"  # it is the effect of a job; the value is ``run_mark``
 
 
 class Fate(StrEnum):
-    """What became of a transaction, as the ZODB tells it."""
+    """What became of a transaction."""
 
     COMMITTED = "committed"
     ABORTED = "aborted"  # it never committed, and never will
@@ -29,7 +29,7 @@ class Fate(StrEnum):
 
     @property
     def why(self) -> str:
-        """Why nobody can tell more, as a part of a sentence."""
+        """The reason why nobody can tell more, to be put into a sentence."""
         return _WHY.get(self, "")
 
 
@@ -75,7 +75,7 @@ class Decision:
 def read_run_mark(value: str) -> tuple[str, int] | None:
     """Return the job and the run that a mark names, None if it names none."""
     job_id, _, run = value.rpartition(":")
-    is_number = run.isascii() and run.isdigit() and len(run) <= DIGITS
+    is_number = run.isascii() and run.isdigit() and len(run) <= MAX_RUN_DIGITS
     return (job_id, int(run)) if job_id and is_number else None
 
 

@@ -46,7 +46,9 @@ class Client:
     driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
     """
 
-    def __init__(self, database: str | Engine, *, max_payload: int = store.MAX_PAYLOAD) -> None:
+    def __init__(
+        self, database: str | Engine, *, max_payload: int = store.MAX_PAYLOAD_BYTES
+    ) -> None:
         self._owns_engine = isinstance(database, str)
         self._engine = (
             store.open_engine(database) if isinstance(database, str) else store.prepare(database)

@@ -71,6 +71,8 @@ def decode(written: Any, *, unpack: Unpack | None = None) -> Any:
 
 def cap_result(result: Any, limit: int) -> Any:
     """Return the result, or a note in its place unless it is JSON of up to ``limit`` characters."""
+    if result is None:
+        return None
     try:
         size = len(dump_json(result))
     except (TypeError, ValueError) as error:

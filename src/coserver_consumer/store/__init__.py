@@ -47,7 +47,11 @@ from coserver_consumer.store.enqueue.staging import (
     promote,
     promote_staged,
 )
-from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD, check_job, check_size_of_row
+from coserver_consumer.store.enqueue.validation import (
+    MAX_PAYLOAD_BYTES,
+    check_job,
+    check_size_of_row,
+)
 from coserver_consumer.store.finish.agreement import (
     Origin,
     agree,
@@ -92,15 +96,15 @@ from coserver_consumer.store.maintain.unroutable import fail_unroutable
 from coserver_consumer.store.manage.control import cancel, report, retry
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
 from coserver_consumer.store.manage.queries import (
-    NEWEST,
+    MAX_COUNTED,
     AttemptError,
     attempts,
     count_ahead,
     counts,
+    find_leased,
     find_running,
     get,
     get_merged,
-    held,
     last_failures,
     now,
 )
@@ -122,8 +126,8 @@ from coserver_consumer.store.schema.clock import SECOND
 from coserver_consumer.store.schema.upgrade import check_schema, upgrade
 
 __all__ = [
-    "MAX_PAYLOAD",
-    "NEWEST",
+    "MAX_COUNTED",
+    "MAX_PAYLOAD_BYTES",
     "SECOND",
     "AttemptError",
     "Claimant",
@@ -179,6 +183,7 @@ __all__ = [
     "find_dropped",
     "find_id",
     "find_in_doubt",
+    "find_leased",
     "find_limit",
     "find_running",
     "get",
@@ -186,7 +191,6 @@ __all__ = [
     "has_dead",
     "has_partitions",
     "heartbeat",
-    "held",
     "is_one_statement",
     "is_outage",
     "is_refusal",

@@ -111,7 +111,7 @@ class AckAndFetch:
 
     def _find_orphans(self, connection: Connection) -> list[Job]:
         """Return the jobs of a claim whose commit succeeded and whose answer was lost."""
-        held = store.held(connection, self._registration.id)
+        held = store.find_leased(connection, self._registration.id)
         known = self._in_flight.keys()
         return [job for job in held if job.key not in known]
 

@@ -80,10 +80,12 @@ def find_days(url):
     return found
 
 
-@pytest.mark.parametrize(("number", "is_said"), [(store.NEWEST - 2, False), (store.NEWEST, True)])
+@pytest.mark.parametrize(
+    ("number", "is_said"), [(store.MAX_COUNTED - 2, False), (store.MAX_COUNTED, True)]
+)
 def test_it_is_said_that_only_the_newest_are_counted(capsys, number, is_said):
     """If there are more; live jobs are all counted."""
-    live = {State.READY: store.NEWEST}
+    live = {State.READY: store.MAX_COUNTED}
     write_counts({"default": {State.COMPLETED: number - 1, State.FAILED: 1}, "mail": live}, {})
     assert ("the newest 100,000 are counted" in capsys.readouterr().out) is is_said
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coserver_consumer.errors import InvalidJob
-from coserver_consumer.protocol.codec import decode, encode
+from coserver_consumer.protocol.codec import cap_result, decode, encode, why_not_kept
 
 ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(minutes=-210))])
 HASHABLE = st.one_of(
@@ -190,3 +190,21 @@ def test_the_ends_of_the_calendar_come_back(moment):
     for zone in (ZoneInfo("Pacific/Auckland"), ZoneInfo("America/New_York")):
         value = moment.replace(tzinfo=zone)
         assert decode(encode(value, name="until")) == value
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (None, None),
+        ([1, 2, 3], None),
+        ([1, 2, 34], "it has 10 characters, 9 are kept"),
+        (float("nan"), "it isn't JSON: Out of range float values are not JSON compliant"),
+        ({1}, "it isn't JSON: Object of type set is not JSON serializable"),
+    ],
+)
+def test_of_a_result_that_is_not_kept_a_note_says_why(result, why):
+    """Whoever asks for it learns that; nothing fits always."""
+    capped = cap_result(result, 9)
+    assert why_not_kept(capped) == why
+    assert why is not None or capped == result
+    assert cap_result(None, 1) is None

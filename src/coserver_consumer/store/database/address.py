@@ -53,8 +53,8 @@ def read_address(url: str) -> sa.URL:
 
 def wrong_option(why: Exception | str) -> ConfigurationError:
     """Return what to raise where an address has something that its driver doesn't know."""
-    said = " ".join(str(why).split())
-    return ConfigurationError(f"The database's address has a wrong option: {said}.")
+    reason = " ".join(str(why).split())
+    return ConfigurationError(f"The database's address has a wrong option: {reason}.")
 
 
 def show_address(engine: sa.Engine) -> str:

@@ -16,11 +16,11 @@ from sqlalchemy.engine import Dialect
 from coserver_consumer.store.database.address import wrong_option
 from coserver_consumer.store.database.sessions import Timeouts
 
-MARGIN = 1.0  # seconds beyond its own timeout in which a server has to say so
-LEAST_CONNECT = 2  # seconds; libpq takes no less
-OF_MYSQL = ("pymysql", "mysqldb")
+ANSWER_MARGIN_S = 1.0  # beyond its own timeout, for the server to say so
+MIN_CONNECT_TIMEOUT_S = 2  # libpq takes no less
+MYSQL_DRIVERS = ("pymysql", "mysqldb")
 # What the drivers of MySQL raise for an option that they don't take, beside errors of their own.
-WRONG_OPTION = (
+OPTION_ERRORS = (
     AttributeError,
     LookupError,
     NotImplementedError,
@@ -45,7 +45,7 @@ class Connecting:
             options.setdefault(name, value)
         if dialect.driver == "psycopg":
             return self._connect_psycopg(args, options)
-        return _connect_mysql(dialect, args, options) if dialect.driver in OF_MYSQL else None
+        return _connect_mysql(dialect, args, options) if dialect.driver in MYSQL_DRIVERS else None
 
     def _connect_psycopg(self, args: Any, options: dict[str, Any]) -> Any:
         from psycopg import ProgrammingError
@@ -65,17 +65,17 @@ class Connecting:
 
     @property
     def _answer_within(self) -> float:
-        return self._timeouts.statement + MARGIN
+        return self._timeouts.statement + ANSWER_MARGIN_S
 
     def _find_limits(self, driver: str) -> dict[str, Any]:
         """Return the limits as the driver calls them; it may be one that we don't know."""
         seconds, answer = self._timeouts.connect, self._answer_within
         if driver in ("psycopg", "psycopg2"):
             return {
-                "connect_timeout": max(LEAST_CONNECT, round(seconds)),
+                "connect_timeout": max(MIN_CONNECT_TIMEOUT_S, round(seconds)),
                 "tcp_user_timeout": round(answer * 1000),
             }
-        if driver in OF_MYSQL:
+        if driver in MYSQL_DRIVERS:
             within = max(1, round(answer))
             return {
                 "connect_timeout": max(1, round(seconds)),
@@ -92,7 +92,7 @@ def _connect_mysql(dialect: Dialect, args: Any, options: dict[str, Any]) -> Any:
         return dialect.connect(*args, **options)
     except errors:
         raise
-    except WRONG_OPTION as error:
+    except OPTION_ERRORS as error:
         raise wrong_option(error) from None
 
 

@@ -28,8 +28,9 @@ from coserver_consumer.store.database.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 
-TRIES = 6
-FIRST_PAUSE = 0.02  # seconds; doubled from try to try, with jitter
+RECYCLE_AFTER_S = 1800
+MAX_TRIES = 6
+FIRST_PAUSE_S = 0.02  # doubled from try to try, with jitter
 
 _sessions: WeakKeyDictionary[Engine, Sessions] = WeakKeyDictionary()
 _preparing = Lock()
@@ -63,7 +64,7 @@ def open_engine(
     try:
         engine = sa.create_engine(
             address,
-            pool_recycle=1800,
+            pool_recycle=RECYCLE_AFTER_S,
             hide_parameters=True,  # they hold arguments and results, and errors are logged
             connect_args=_connect_args(address, timeouts),
             **_pool(address, pool_size, timeouts),
@@ -78,7 +79,7 @@ def open_engine(
 def prepare(
     engine: Engine, timeouts: Timeouts | None = None, *, for_consumer: bool = False
 ) -> Engine:
-    """Set up an engine for the store, also one that was made elsewhere; a second call is nothing.
+    """Set up an engine for the store, also one that was made elsewhere; a second call does nothing.
 
     On SQLite: write-ahead log, full durability, and ``BEGIN IMMEDIATE``. Elsewhere: READ COMMITTED
     with timeouts for locks, statements and answers. Connections that died in the pool are replaced.
@@ -115,8 +116,8 @@ def write(engine: Engine, work: Callable[[Connection], T], *, in_one: bool = Fal
     again, so ``work`` may be called more than once. ``in_one``: it is one statement, which needs no
     BEGIN and COMMIT around it where they cost a round trip each: on PostgreSQL.
     """
-    pause = FIRST_PAUSE
-    for left in reversed(range(TRIES)):
+    pause = FIRST_PAUSE_S
+    for left in reversed(range(MAX_TRIES)):
         try:
             with _transaction(engine, in_one=in_one) as connection:
                 return work(connection)

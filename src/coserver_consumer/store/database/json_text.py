@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-SPACE = " \t\n\r"  # what JSON takes for it
+WHITESPACE = " \t\n\r"  # in JSON
 _decode = json.JSONDecoder().raw_decode  # json.loads takes detours
 
 
@@ -16,17 +16,17 @@ class Malformed(str):
 
 
 def load_json(text: str | bytes) -> Any:
-    """Return what JSON text says; ``Malformed`` for text that isn't JSON, or that Python refuses.
+    """Return the value that is written as JSON; ``Malformed`` for text that isn't JSON.
 
-    It refuses numbers of more than 4,300 digits, and what is nested too deeply.
+    Nor is what Python refuses to read: numbers of more than 4,300 digits, and deep nesting.
     """
-    said = text if isinstance(text, str) else read_text(text)
-    whole = said.strip(SPACE)
+    given = text if isinstance(text, str) else read_text(text)
+    whole = given.strip(WHITESPACE)
     try:
         value, end = _decode(whole)
     except (ValueError, RecursionError):
-        return Malformed(said)
-    return value if end == len(whole) else Malformed(said)
+        return Malformed(given)
+    return value if end == len(whole) else Malformed(given)
 
 
 def read_text(data: bytes | memoryview) -> str:

@@ -1,4 +1,4 @@
-"""What is said of a database that can't be used now."""
+"""The error for a database that can't be used now."""
 
 from __future__ import annotations
 

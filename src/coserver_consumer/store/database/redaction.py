@@ -32,11 +32,11 @@ def describe(error: BaseException) -> str:
 
 
 def _redact(context: ExceptionContext) -> None:
-    original, said = context.original_exception, str(context.original_exception)
+    original, text = context.original_exception, str(context.original_exception)
     original.args = _find_words(original)
     raised = context.sqlalchemy_exception
-    if raised is not None and str(original) != said:
-        raised.args = tuple(_replace(part, said, str(original)) for part in raised.args)
+    if raised is not None and str(original) != text:
+        raised.args = tuple(_replace(part, text, str(original)) for part in raised.args)
 
 
 def _replace(part: Any, old: str, new: str) -> Any:

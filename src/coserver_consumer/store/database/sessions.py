@@ -1,4 +1,4 @@
-"""What every new connection of an engine is told before it is used."""
+"""The settings that every new connection of an engine gets before it is used."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class Sessions:
         self.is_pooled: bool | None = None  # unknown until there is a connection
 
     def connect(self, connection: Any, _record: Any) -> None:
-        """Tell a new connection of the driver what it needs to know."""
+        """Set up a new connection of the driver."""
         cursor = connection.cursor()
-        for statement in self._choose(connection):
+        for statement in self._list_statements(connection):
             cursor.execute(statement)
         cursor.close()
         connection.commit()
 
     def begin(self, connection: Connection) -> None:
-        """Tell a transaction of a pooled connection what its session can't be told."""
+        """Set for a transaction of a pooled connection what can't be set for its session."""
         is_single = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
         if self.is_pooled and not is_single:
             set_for_transaction(connection, self._of_postgresql)
 
-    def _choose(self, connection: Any) -> list[str]:
+    def _list_statements(self, connection: Any) -> list[str]:
         match self.family:
             case Family.SQLITE:
                 return self._sqlite(connection)

@@ -48,7 +48,7 @@ class SqliteFile:
     ) -> None:
         """Refuse to make an empty file where one was removed, and a log that isn't the file's.
 
-        SQLite opens the file at the first statement, so it is told to make none as well.
+        SQLite opens the file only at the first statement, so it must be asked to make none either.
         """
         if not self._path:
             return

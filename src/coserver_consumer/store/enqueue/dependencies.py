@@ -25,7 +25,7 @@ from coserver_consumer.store.schema.rows import to_state
 
 
 def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, str]) -> None:
-    """Let the jobs among these wait for their parents.
+    """Have those of the jobs that name parents wait for them.
 
     ``made`` has the id under which each of them was added: another one if its unique key was held.
     Raises ``InvalidJob`` for a parent that doesn't exist.
@@ -35,7 +35,7 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
         return
     _check_order(jobs)
     parents = {made.get(parent, parent) for job in waiting for parent in job.options.after}
-    live, ended = _hold_parents(connection, parents - {job.id for job in jobs})
+    live, ended = _lock_parents(connection, parents - {job.id for job in jobs})
     missing = parents - set(made.values()) - live - ended.keys()
     if missing:
         raise InvalidJob(f"No job has the id {min(missing)}, so none can come after it.")
@@ -83,7 +83,7 @@ def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
     waiting = _find_children(connection, job_id)
     if not waiting:
         return
-    _, ended = _hold_parents(connection, [holder_id])
+    _, ended = _lock_parents(connection, [holder_id])
     moving = waiting - _find_ancestors(connection, holder_id)
     both = moving & _find_children(connection, holder_id)
     dependency = tables.dependency.c
@@ -139,7 +139,7 @@ def resolve_missed(connection: Connection, job_ids: Sequence[str]) -> None:
     for page in pages(job_ids):
         query = sa.select(dependency.parent_id).where(dependency.job_id.in_(page))
         awaited.update(connection.execute(query).scalars())
-    _, ended = _hold_parents(connection, awaited)
+    _, ended = _lock_parents(connection, awaited)
     _count_waits(connection, job_ids)
     resolve_dependents(connection, ended)
 
@@ -154,31 +154,34 @@ def _check_order(jobs: Sequence[NewJob]) -> None:
         coming.remove(job.id)
 
 
-def _hold_parents(
+def _lock_parents(
     connection: Connection, parents: Iterable[str]
 ) -> tuple[set[str], dict[str, State]]:
-    """Return the live ones and the ended ones, held and told that they are parents.
+    """Lock the parents, and note in their rows that they are; return the live and the ended ones.
 
-    The ended ones as well: they may be run again.
+    The ended ones are locked as well: they may be run again.
     """
     live: set[str] = set()
     ended: dict[str, State] = {}
     for page in pages(sorted(parents)):
-        live |= _hold(connection, tables.job, page).keys()
-        ended |= _hold(connection, tables.history, set(page) - live)
+        live |= _lock(connection, tables.job, page).keys()
+        ended |= _lock(connection, tables.history, set(page) - live)
         revived = set(page) - live - ended.keys()
-        live |= _hold(connection, tables.job, revived).keys()
+        live |= _lock(connection, tables.job, revived).keys()
     return live, ended
 
 
-def _hold(connection: Connection, table: sa.Table, ids: Iterable[str]) -> dict[str, State]:
-    """Return the states of those of the jobs that are in the table, told that they are parents."""
+def _lock(connection: Connection, table: sa.Table, ids: Iterable[str]) -> dict[str, State]:
+    """Lock those of the jobs that are in the table, and note that they are parents.
+
+    Returns their states.
+    """
     wanted = sorted(ids)
     if not wanted:
         return {}
     query = sa.select(table.c.id, table.c.state).where(table.c.id.in_(wanted)).order_by(table.c.id)
     found = {row.id: to_state(row.state) for row in lock(connection, query)}
     if found:
-        told = sa.update(table).where(table.c.id.in_(found)).values(is_parent=True)
-        connection.execute(told)
+        noted = sa.update(table).where(table.c.id.in_(found)).values(is_parent=True)
+        connection.execute(noted)
     return found

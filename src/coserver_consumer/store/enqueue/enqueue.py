@@ -14,12 +14,12 @@ from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.insert import insert_rows
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
-from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD, check_job
+from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD_BYTES, check_job
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.rows import join_names
 
 
-def add(connection: Connection, job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> str:
+def add(connection: Connection, job: NewJob, *, max_payload: int = MAX_PAYLOAD_BYTES) -> str:
     """Queue one job and return its id; a live job that holds its unique key is returned instead."""
     return add_many(connection, [job], max_payload=max_payload)[0]
 
@@ -30,7 +30,7 @@ def is_one_statement(jobs: Sequence[NewJob]) -> bool:
 
 
 def add_many(
-    connection: Connection, jobs: Iterable[NewJob], *, max_payload: int = MAX_PAYLOAD
+    connection: Connection, jobs: Iterable[NewJob], *, max_payload: int = MAX_PAYLOAD_BYTES
 ) -> list[str]:
     """Queue jobs and return their ids in the same order, as ``add`` does for one.
 
@@ -52,11 +52,11 @@ def stage(
     *,
     batch: str,
     evidence: dict[str, Any],
-    max_payload: int = MAX_PAYLOAD,
+    max_payload: int = MAX_PAYLOAD_BYTES,
 ) -> None:
-    """Write jobs that exist only once their transaction has committed; ``promote`` says so.
+    """Write jobs that may run only when their transaction has committed: ``promote`` lets them.
 
-    ``batch`` (a UUID) is the transaction's; ``evidence`` tells the resolver where to look for it.
+    ``batch`` (a UUID) is the transaction's, and ``evidence`` where the resolver looks for it.
     A staged job doesn't hold its unique key yet.
     """
     new = list(jobs)

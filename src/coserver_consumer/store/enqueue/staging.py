@@ -16,13 +16,13 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import repoint, resolve_missed
 from coserver_consumer.store.enqueue.enqueue import add_many, stage
-from coserver_consumer.store.enqueue.unique_keys import FREE
+from coserver_consumer.store.enqueue.unique_keys import RELEASED
 from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_locked
 from coserver_consumer.store.finish.history import revive_if_fit
 from coserver_consumer.store.finish.results import cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
-from coserver_consumer.store.schema.fragments import is_state, lazily, lock
+from coserver_consumer.store.schema.fragments import commit_async, is_state, lock
 from coserver_consumer.store.schema.merging import as_merged
 
 RESTORED = "Its request isn't in the ZODB, which seems to have been restored from a backup."
@@ -54,8 +54,8 @@ def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
     Jobs that were taken for dropped come back. A job whose unique key is held by another live job
     ends as cancelled.
     """
-    dropped = [job_id for job_id in _dropped(connection, batch) if _restage(connection, job_id)]
-    resolve_missed(connection, dropped)
+    dropped = _find_dropped(connection, batch)
+    resolve_missed(connection, [job_id for job_id in dropped if _restage(connection, job_id)])
     _cancel_duplicates(connection, batch)
     cancel_unneeded(connection, batch)
     return promote_staged(connection, batch, tid=tid)
@@ -64,7 +64,8 @@ def promote(connection: Connection, batch: str, *, tid: int | None) -> int:
 def _restage(connection: Connection, job_id: str) -> bool:
     """Let a dropped job be staged again; return False if the database doesn't take its row.
 
-    Other programs may have written such into the history. It is unknown then, and says why.
+    Other programs may have written such a row into the history. It is unknown then, with the
+    reason as its error.
     """
     why = revive_if_fit(connection, job_id, state=State.STAGED)
     if why is not None:
@@ -122,7 +123,7 @@ def _promote(family: Family) -> sa.Executable:
         .where(
             tables.job.c.batch == parameter("batch"),
             is_state(State.STAGED),
-            *lazily(family),
+            *commit_async(family),
         )
         .values(state=DUE_STATE, tid=parameter("tid", type_=sa.BigInteger))
     )
@@ -130,13 +131,13 @@ def _promote(family: Family) -> sa.Executable:
 
 def _cancel_duplicates(connection: Connection, batch: str) -> None:
     """End the staged jobs whose unique key is held, by an earlier one of theirs or by others."""
-    keys = _keys(connection, batch)
+    keys = _find_keys(connection, batch)
     if not keys:
         return
-    held, late = _held(connection, batch), _late(connection, batch)
+    held, recent = _find_holders(connection, batch), _find_recent_holders(connection, batch)
     first: dict[str, str] = {}
     for job_id, key in keys:
-        holder_id = held.get(job_id) or first.get(key) or late.get(job_id)
+        holder_id = held.get(job_id) or first.get(key) or recent.get(job_id)
         if holder_id is None:
             first[key] = job_id
             continue
@@ -144,7 +145,7 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
         end_locked(connection, [job_id], **as_merged(holder_id))
 
 
-def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
+def _find_keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
     """Return the ids and unique keys of the staged jobs that have one, the first job first."""
     job = tables.job.c
     query = sa.select(job.id, job.unique_key).where(
@@ -153,7 +154,7 @@ def _keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
     return [(row.id, row.unique_key) for row in connection.execute(query.order_by(job.id))]
 
 
-def _held(connection: Connection, batch: str) -> dict[str, str]:
+def _find_holders(connection: Connection, batch: str) -> dict[str, str]:
     """Return the jobs whose key another live job holds, and that one."""
     holder = tables.job.alias("holder")
     query = (
@@ -164,7 +165,7 @@ def _held(connection: Connection, batch: str) -> dict[str, str]:
     return {row.id: row.holder for row in connection.execute(query)}
 
 
-def _late(connection: Connection, batch: str) -> dict[str, str]:
+def _find_recent_holders(connection: Connection, batch: str) -> dict[str, str]:
     """Return the jobs whose key is held for a period, and the last job that was made in it."""
     job, ended = tables.job.c, tables.history.c
     query = (
@@ -175,14 +176,14 @@ def _late(connection: Connection, batch: str) -> dict[str, str]:
             is_state(State.STAGED),
             job.unique_for > 0,
             ended.created_at > job.created_at - sa.cast(job.unique_for * SECOND, sa.BigInteger),
-            ended.state.not_in(FREE),
+            ended.state.not_in(RELEASED),
         )
         .order_by(ended.created_at, ended.id)
     )
     return {row.id: row.holder for row in connection.execute(query)}
 
 
-def _dropped(connection: Connection, batch: str) -> Any:
+def _find_dropped(connection: Connection, batch: str) -> Any:
     query = sa.select(tables.history.c.id).where(
         tables.history.c.batch == batch,
         tables.history.c.state == sa.literal_column("'dropped'"),

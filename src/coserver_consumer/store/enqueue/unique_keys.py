@@ -20,8 +20,8 @@ from coserver_consumer.store.schema.fragments import insert_unless_there
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
-# Ended like that, a job has done nothing that its key would keep from being done again.
-FREE = (State.DROPPED.value, State.CANCELLED.value)
+# A job that ends so releases its key: it has done nothing that mustn't be done again.
+RELEASED = (State.DROPPED.value, State.CANCELLED.value)
 
 
 def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
@@ -42,16 +42,16 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
 
 def _is_live(connection: Connection, job_id: str) -> bool:
     query = sa.select(tables.job.c.id).where(tables.job.c.id == job_id)
-    return connection.execute(_of_now(connection, query)).first() is not None
+    return connection.execute(_read_committed(connection, query)).first() is not None
 
 
 def find_holder(connection: Connection, unique_key: str) -> str | None:
     """Return the id of the live job that holds the key."""
     query = sa.select(tables.job.c.id).where(tables.job.c.held_key == unique_key)
-    return connection.execute(_of_now(connection, query)).scalar()
+    return connection.execute(_read_committed(connection, query)).scalar()
 
 
-def _of_now(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:
+def _read_committed(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:
     """Have MariaDB read what is committed now, whatever the caller's transaction can see.
 
     In REPEATABLE READ an INSERT yields to a row that a plain SELECT doesn't find. It has locked
@@ -74,7 +74,7 @@ def find_recent(connection: Connection, unique_key: str, period: float) -> str |
         .where(
             ended.unique_key == unique_key,
             ended.created_at > Now() - round(period * SECOND),
-            ended.state.not_in(FREE),
+            ended.state.not_in(RELEASED),
         )
         .order_by(ended.created_at.desc(), ended.id.desc())
         .limit(1)

@@ -11,33 +11,33 @@ from coserver_consumer.model.value_types import check_text
 from coserver_consumer.protocol.codec import dump_json
 from coserver_consumer.store.schema import tables
 
-MAX_PAYLOAD = 1_048_576  # bytes
-MAX_ESCAPED = 12  # bytes of JSON for a character as Python shows it, at most: an emoji
+MAX_PAYLOAD_BYTES = 1_048_576
+MAX_BYTES_PER_CHAR = 12  # of JSON, for a character as Python shows it: an emoji
 MAX_DEPTH = 100  # lists and mappings in each other
-MAX_LENGTHS = {
+MAX_CHARS = {
     name: tables.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("task", "owner", "site")
 }
 
 
-def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD) -> None:
+def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
     """Raise ``InvalidJob`` for a job that can't be queued as it is."""
     if not job.task:
         raise InvalidJob("A job needs the name of a task.")
     for name, text in (("task", job.task), ("owner", job.owner), ("site", job.site)):
         if text is not None:
-            check_text(name, text, longest=MAX_LENGTHS[name])
+            check_text(name, text, longest=MAX_CHARS[name])
     check_size(job, max_payload=max_payload)
 
 
-def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD) -> None:
+def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
     """Do as ``check_size`` for what has been JSON: most of it is so short that this is plain."""
     shown = len(repr(job.args)) + len(repr(job.origin)) + len(job.payload or b"")
-    if shown * MAX_ESCAPED > max_payload:
+    if shown * MAX_BYTES_PER_CHAR > max_payload:
         check_size(job, max_payload=max_payload)
 
 
-def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD) -> None:
+def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
     """Raise ``InvalidJob`` if arguments and payload together have more bytes than that."""
     size = len(_to_json(job)) + len(job.payload or b"")
     if size > max_payload:

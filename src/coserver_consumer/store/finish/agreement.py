@@ -1,9 +1,9 @@
 """Whether the queue and a ZODB are of the same time, or one was restored from an older backup.
 
 The queue keeps up to which transaction of each ZODB it is known to agree with it. When a Zope
-finds that the ZODB has lost transactions since, the jobs of those are staged again, so
-that they don't run before the mark of their request is found. When it finds marks of runs that the
-queue knows nothing of, the queue is the older one, and these jobs are completed already.
+finds that the ZODB has lost transactions since, the jobs of those are staged again, so that they
+don't run before the mark of their request is found. When it finds marks of runs that the queue
+knows nothing of, the queue is the older one, and these jobs are completed already.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, lock, pages
 
-PAGE = 500  # jobs that are looked at together
-MOVABLE = (State.READY, State.SCHEDULED, State.BLOCKED, State.RUNNING)
+MAX_JOBS = 500  # that are looked at together
+RESTAGEABLE = (State.READY, State.SCHEDULED, State.BLOCKED, State.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The transaction that queued a job: its batch, its id, and what the row says of it."""
+    """The transaction that queued a job: its batch, its id, and what its row has as evidence."""
 
     batch: str
     tid: int
@@ -82,10 +82,10 @@ def restage_lost(
 
 
 def rebase(connection: Connection, database: str, has: Callable[[int], bool], *, base: int) -> int:
-    """Have the marks of requests and runs that are open looked for behind ``base``.
+    """Have the marks of in-doubt transactions looked for behind ``base``.
 
     It is for those whose evidence names a transaction that was lost with the end of the ZODB:
-    ``has`` tells whether it is there. Return how many jobs that are.
+    ``has`` returns True for one that is there. Return how many jobs that are.
     """
     moved = 0
     job = tables.job.c
@@ -104,8 +104,8 @@ def rebase(connection: Connection, database: str, has: Callable[[int], bool], *,
 def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]:
     """Complete the live jobs whose effect is in the ZODB though the queue doesn't know it.
 
-    Return their ids. ``found`` are runs whose marks the ZODB has. A run that is finishing tells
-    the queue by itself, and a job that somebody has retried since is to run again.
+    Return their ids. ``found`` are runs whose marks the ZODB has. A run that is finishing ends by
+    itself, and a job that somebody has retried since is to run again.
     """
     runs: dict[str, int] = {}
     for key in found:
@@ -127,12 +127,12 @@ def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
     job = tables.job.c
     columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run, job.attempt)
     query = sa.select(*columns).where(
-        job.tid.is_not(None), job.batch.is_not(None), is_state(*MOVABLE)
+        job.tid.is_not(None), job.batch.is_not(None), is_state(*RESTAGEABLE)
     )
     if last is not None:
         older = sa.and_(job.tid == last.tid, job.id < last.id)
         query = query.where(sa.or_(job.tid < last.tid, older))
-    return query.order_by(job.tid.desc(), job.id.desc()).limit(PAGE)
+    return query.order_by(job.tid.desc(), job.id.desc()).limit(MAX_JOBS)
 
 
 def _restage(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> None:

@@ -13,9 +13,9 @@ from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.finish.moving import added_columns, insert_moved, select_moved
-from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
+from coserver_consumer.store.finish.results import MAX_RESULT_CHARS, cap_error
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.fragments import locked, whole
+from coserver_consumer.store.schema.fragments import locked, one_transaction
 
 
 def end_attempt(
@@ -26,7 +26,7 @@ def end_attempt(
     state: State,
     result: Any = None,
     error: str | None = None,
-    max_result: int = MAX_RESULT,
+    max_result: int = MAX_RESULT_CHARS,
 ) -> bool:
     """End a job as ``state``; return False if it isn't in this run and in state ``was`` any more.
 
@@ -35,7 +35,7 @@ def end_attempt(
     added = {"result": cap_result(result, max_result), "error": cap_error(error)}
     if _end_childless(connection, key, was=was, state=state, **added):
         return True
-    with whole(connection):
+    with one_transaction(connection):
         if not lock_attempt(connection, key, was=was):
             return False
         end_locked(

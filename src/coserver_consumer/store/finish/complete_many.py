@@ -19,7 +19,7 @@ from coserver_consumer.store.finish.moving import (
     insert_moved,
     select_moved,
 )
-from coserver_consumer.store.finish.results import MAX_RESULT
+from coserver_consumer.store.finish.results import MAX_RESULT_CHARS
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import is_state
 
@@ -27,7 +27,7 @@ _COMPLETED: sa.ColumnElement[str] = sa.literal_column(f"'{State.COMPLETED.value}
 
 
 def complete_childless(
-    connection: Connection, results: Mapping[RunKey, Any], *, max_result: int = MAX_RESULT
+    connection: Connection, results: Mapping[RunKey, Any], *, max_result: int = MAX_RESULT_CHARS
 ) -> bool:
     """Complete running jobs that no other waits for, all in one statement or two.
 

@@ -1,7 +1,7 @@
 """The ends of jobs that others wait for.
 
-Whoever ends a parent takes the rows of ``coserver_dependency`` away in the same transaction, and
-the one that takes a job's last row away lets the job go: all change the job's row, so they do it
+Whoever ends a parent removes its rows of ``coserver_dependency`` in the same transaction, and the
+one that removes a job's last row lets the job go: all of them change the job's row, so they do it
 one after the other.
 """
 
@@ -39,14 +39,14 @@ DUE_STATE = sa.case(
 
 
 def end_locked(
-    connection: Connection, job_ids: Sequence[str], *, state: State, **said: Any
+    connection: Connection, job_ids: Sequence[str], *, state: State, **ending: Any
 ) -> None:
     """Move live jobs to the history and resolve their dependents; see ``move_locked``.
 
     The caller has locked their rows and knows that they may end.
     """
     parents = _find_parents(connection, job_ids)
-    move_locked(connection, job_ids, state=state, **said)
+    move_locked(connection, job_ids, state=state, **ending)
     resolve_dependents(connection, dict.fromkeys(parents, state))
 
 
@@ -65,7 +65,7 @@ def remove_duplicates(connection: Connection, claimed: Sequence[Job]) -> frozens
 def cancel_unneeded(connection: Connection, batch: str) -> None:
     """Cancel the staged jobs for which somebody should have failed, if nobody has.
 
-    The others are held, so that a parent which ends now finds them promoted.
+    The others are locked, so that a parent which ends now finds them promoted.
     """
     job = tables.job.c
     query = sa.select(job.id, job.waits_for, job.failed_parents).where(
@@ -79,43 +79,45 @@ def cancel_unneeded(connection: Connection, batch: str) -> None:
 def resolve_dependents(connection: Connection, ended: Mapping[str, State]) -> None:
     """Let the jobs go that waited for these, which have ended, and for nobody else."""
     while ended:
-        kept = _take_away(connection, ended)
-        idle = _find_free(connection, kept)
+        kept = _remove_dependencies(connection, ended)
+        idle = _release_free(connection, kept)
         ended = dict.fromkeys(_cancel(connection, idle), State.CANCELLED)
 
 
-def _take_away(connection: Connection, ended: Mapping[str, State]) -> list[str]:
+def _remove_dependencies(connection: Connection, ended: Mapping[str, State]) -> list[str]:
     """Remove the dependencies that are fulfilled; return the jobs that had them.
 
     Those of jobs that aren't live stay: a dropped job may come back, and asks then.
     """
     done: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    dependency = tables.dependency.c
     for page in pages(ended):
-        query = sa.select(
-            dependency.parent_id,
-            dependency.job_id,
-            dependency.accepts_failure,
-            tables.job.c.id.is_not(None).label("is_live"),
-        ).outerjoin(tables.job, tables.job.c.id == dependency.job_id)
-        rows = connection.execute(query.where(dependency.parent_id.in_(page))).all()
-        fulfilled = [
-            row
-            for row in rows
-            if row.is_live and (row.accepts_failure or _is_done(ended[row.parent_id]))
-        ]
-        if not fulfilled:
-            continue
+        rows = _find_dependencies(connection, page)
+        fulfilled = [row for row in rows if row.is_live and _is_fulfilled(row, ended)]
         for row in fulfilled:
             done[row.job_id] += 1
             failed[row.job_id] += not _is_done(ended[row.parent_id])
-        gone = sa.delete(tables.dependency).where(dependency.parent_id.in_(page))
-        if len(fulfilled) < len(rows):
-            gone = gone.where(_is_one_of(fulfilled))
-        connection.execute(gone)
+        if fulfilled:
+            gone = sa.delete(tables.dependency).where(tables.dependency.c.parent_id.in_(page))
+            is_all = len(fulfilled) == len(rows)
+            connection.execute(gone if is_all else gone.where(_is_one_of(fulfilled)))
     _count_down(connection, done, failed)
     return sorted(done)
+
+
+def _find_dependencies(connection: Connection, parents: Sequence[str]) -> Sequence[Any]:
+    dependency = tables.dependency.c
+    query = sa.select(
+        dependency.parent_id,
+        dependency.job_id,
+        dependency.accepts_failure,
+        tables.job.c.id.is_not(None).label("is_live"),
+    ).outerjoin(tables.job, tables.job.c.id == dependency.job_id)
+    return connection.execute(query.where(dependency.parent_id.in_(parents))).all()
+
+
+def _is_fulfilled(row: Any, ended: Mapping[str, State]) -> bool:
+    return row.accepts_failure or _is_done(ended[row.parent_id])
 
 
 def _is_done(state: State) -> bool:
@@ -153,7 +155,7 @@ def _count_ended(_family: Family) -> sa.Executable:
     )
 
 
-def _find_free(connection: Connection, job_ids: Sequence[str]) -> list[str]:
+def _release_free(connection: Connection, job_ids: Sequence[str]) -> list[str]:
     """Let those of the jobs go that wait for nobody; return those that aren't needed then."""
     unneeded: list[str] = []
     job = tables.job.c

@@ -16,7 +16,7 @@ from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.finish.attempt import end_attempt, lock_attempt
-from coserver_consumer.store.finish.results import MAX_RESULT
+from coserver_consumer.store.finish.results import MAX_RESULT_CHARS
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import is_state
@@ -30,7 +30,7 @@ def lock_running(connection: Connection, key: RunKey) -> bool:
 def vote(connection: Connection, key: RunKey, *, evidence: dict[str, Any]) -> bool:
     """Make a running job ``finishing``; return False if it isn't running in this run any more.
 
-    ``evidence`` tells the resolver where to look for the transaction.
+    ``evidence`` is where the resolver looks for the transaction.
     """
     voted = _vote.execute(connection, job_id=key.job_id, run=key.run, evidence=evidence)
     return voted.rowcount == 1
@@ -55,7 +55,7 @@ def _vote(_family: Family) -> sa.Executable:
 
 
 def complete_running(
-    connection: Connection, key: RunKey, result: Any = None, *, max_result: int = MAX_RESULT
+    connection: Connection, key: RunKey, result: Any = None, *, max_result: int = MAX_RESULT_CHARS
 ) -> bool:
     """End a job without an effect in the ZODB, which needs no vote; return False if it isn't ours.
 
@@ -65,7 +65,7 @@ def complete_running(
 
 
 def complete_finishing(
-    connection: Connection, key: RunKey, result: Any = None, *, max_result: int = MAX_RESULT
+    connection: Connection, key: RunKey, result: Any = None, *, max_result: int = MAX_RESULT_CHARS
 ) -> bool:
     """End a job whose effect is committed; return False if it isn't finishing in this run."""
     return _complete(connection, key, State.FINISHING, result, max_result)

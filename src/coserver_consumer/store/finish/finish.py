@@ -17,36 +17,36 @@ from coserver_consumer.store.finish.complete_many import complete_childless
 from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.finish.history import move_locked
 from coserver_consumer.store.finish.requeue import requeue_locked
-from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
+from coserver_consumer.store.finish.results import MAX_RESULT_CHARS, cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import by_index, is_state, locked
 
-MAX_TRACEBACK = 32_768  # characters
+MAX_TRACEBACK_CHARS = 32_768
 
 
 def end_attempts(
-    connection: Connection, endings: Iterable[Ending], *, max_result: int = MAX_RESULT
+    connection: Connection, endings: Iterable[Ending], *, max_result: int = MAX_RESULT_CHARS
 ) -> set[RunKey]:
     """Write how attempts ended; return those that were still ours.
 
     An ending whose run isn't the job's current one, or whose job isn't running, changes nothing.
-    An attempt that the store has as ended already was ours too: it was told twice, or its own
+    An attempt that the store has as ended already was ours too: its ending came twice, or its own
     transaction completed it.
     """
-    told = {ending.key: ending for ending in endings}
-    done = _complete_many(connection, told, max_result)
-    left = {key: ending for key, ending in told.items() if key not in done} if done else told
+    given = {ending.key: ending for ending in endings}
+    done = _complete_many(connection, given, max_result)
+    left = {key: ending for key, ending in given.items() if key not in done} if done else given
     return done | (_end_any(connection, left, max_result) if left else set())
 
 
 def _complete_many(
-    connection: Connection, told: dict[RunKey, Ending], max_result: int
+    connection: Connection, given: dict[RunKey, Ending], max_result: int
 ) -> set[RunKey]:
     """Write what is most endings, where one statement or two do it; return those."""
     if find_family(connection) is Family.MYSQL:
         return set()
     results = {
-        key: ending.result for key, ending in told.items() if ending.state is State.COMPLETED
+        key: ending.result for key, ending in given.items() if ending.state is State.COMPLETED
     }
     if not results:
         return set()
@@ -55,10 +55,10 @@ def _complete_many(
     return _find_ended(connection, set(results))
 
 
-def _end_any(connection: Connection, told: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+def _end_any(connection: Connection, given: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
     """Write endings of every kind; return those that were still ours."""
-    ours = _lock_attempts(connection, told)
-    endings = [heed_cancel(told[key], asked=ours[key].is_cancelled) for key in ours]
+    ours = _lock_attempts(connection, given)
+    endings = [heed_cancel(given[key], asked=ours[key].is_cancelled) for key in ours]
     _write_errors(connection, endings)
     requeue_locked(connection, [ending for ending in endings if ending.state.is_live])
     ended = [ending for ending in endings if not ending.state.is_live]
@@ -67,7 +67,7 @@ def _end_any(connection: Connection, told: dict[RunKey, Ending], max_result: int
         connection,
         {ending.key.job_id: ending.state for ending in ended if ours[ending.key].is_parent},
     )
-    return set(ours) | _find_ended(connection, told.keys() - ours.keys())
+    return set(ours) | _find_ended(connection, given.keys() - ours.keys())
 
 
 def _find_ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
@@ -86,13 +86,13 @@ class Ours(NamedTuple):
     is_parent: bool
 
 
-def _lock_attempts(connection: Connection, told: dict[RunKey, Ending]) -> dict[RunKey, Ours]:
+def _lock_attempts(connection: Connection, given: dict[RunKey, Ending]) -> dict[RunKey, Ours]:
     """Lock the jobs that are still ours and return them."""
-    rows = _lock.execute(connection, ids=[key.job_id for key in told])
+    rows = _lock.execute(connection, ids=[key.job_id for key in given])
     found = {
         RunKey(row.id, row.run): Ours(row.cancel_at is not None, row.is_parent) for row in rows
     }
-    return {key: ours for key, ours in found.items() if key in told}
+    return {key: ours for key, ours in found.items() if key in given}
 
 
 @Statement
@@ -110,13 +110,14 @@ def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:
     for ending in endings:
         if ending.error is None or ending.state is State.CANCELLED:
             continue
+        traceback = sa.literal(cap_error(ending.traceback, MAX_TRACEBACK_CHARS), sa.Text)
         source = sa.select(
             job.id,
             job.run,
             job.attempt,
             job.consumer,
             sa.literal(cap_error(ending.error)).label("error"),
-            sa.literal(cap_error(ending.traceback, MAX_TRACEBACK), sa.Text).label("traceback"),
+            traceback.label("traceback"),
         ).where(job.id == ending.key.job_id)
         names = ["job_id", "run", "attempt", "consumer", "error", "traceback"]
         connection.execute(
@@ -127,10 +128,10 @@ def _write_errors(connection: Connection, endings: Sequence[Ending]) -> None:
 def _move_alike(connection: Connection, endings: Sequence[Ending], max_result: int) -> None:
     """Move jobs to the history, those that ended alike in one statement."""
 
-    def fate(ending: Ending) -> tuple[str, str, str]:
+    def kind(ending: Ending) -> tuple[str, str, str]:
         return ending.state.value, repr(ending.result), ending.error or ""
 
-    for _, alike in groupby(sorted(endings, key=fate), key=fate):
+    for _, alike in groupby(sorted(endings, key=kind), key=kind):
         group = list(alike)
         move_locked(
             connection,

@@ -15,7 +15,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.faults import is_outage, is_transient
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.finish.moving import added_columns, ended_columns, insert_moved
-from coserver_consumer.store.finish.results import MAX_RESULT, cap_error
+from coserver_consumer.store.finish.results import MAX_RESULT_CHARS, cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import by_index, lock
 from coserver_consumer.store.schema.rows import KEPT
@@ -42,7 +42,7 @@ def move_locked(
     state: State,
     result: Any = None,
     error: str | None = None,
-    max_result: int = MAX_RESULT,
+    max_result: int = MAX_RESULT_CHARS,
 ) -> None:
     """End live jobs as ``state``. The caller has locked their rows and resolves their dependents.
 

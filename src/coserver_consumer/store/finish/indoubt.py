@@ -15,8 +15,8 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import is_state
 
-NAME_LENGTH = 190  # characters of a database's name
-KEYS = ("database", "base_tid", "marker", "witness")
+MAX_NAME_CHARS = 190  # of a database
+EVIDENCE_KEYS = ("database", "base_tid", "marker", "witness")
 
 
 def find_in_doubt(
@@ -68,10 +68,10 @@ def abandon_finishing(connection: Connection, key: RunKey, *, fate: Fate = Fate.
     return end_attempt(connection, key, was=State.FINISHING, state=State.UNKNOWN, error=reason)
 
 
-def _is_behind(place: Question) -> sa.ColumnElement[bool]:
+def _is_behind(last: Question) -> sa.ColumnElement[bool]:
     job = tables.job.c
-    is_next = sa.and_(job.created_at == place.created_at, job.id > place.job_id)
-    return sa.or_(job.created_at > place.created_at, is_next)
+    is_next = sa.and_(job.created_at == last.created_at, job.id > last.job_id)
+    return sa.or_(job.created_at > last.created_at, is_next)
 
 
 def find_dropped(
@@ -107,14 +107,14 @@ def _to_question(row: sa.Row[*tuple[Any, ...]]) -> Question:
     )
 
 
-def _to_evidence(said: Any) -> dict[str, Any]:
-    """Return what Zope is asked by; another program may have written anything, of any size."""
-    evidence = said if isinstance(said, dict) else {}
+def _to_evidence(value: Any) -> dict[str, Any]:
+    """Return the evidence for Zope; another program may have written anything, of any size."""
+    evidence = value if isinstance(value, dict) else {}
     return {
-        key: value
-        for key in KEYS
-        if isinstance(value := evidence.get(key), int)
-        or (isinstance(value, str) and len(value) <= NAME_LENGTH)
+        key: found
+        for key in EVIDENCE_KEYS
+        if isinstance(found := evidence.get(key), int)
+        or (isinstance(found, str) and len(found) <= MAX_NAME_CHARS)
     }
 
 

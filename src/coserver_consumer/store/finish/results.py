@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from coserver_consumer.model.texts import make_storable
 
-MAX_RESULT = 65_536  # characters of JSON
-MAX_ERROR = 4_096  # characters
+MAX_RESULT_CHARS = 65_536  # of JSON
+MAX_ERROR_CHARS = 4_096
 
 
-def cap_error(error: str | None, limit: int = MAX_ERROR) -> str | None:
+def cap_error(error: str | None, limit: int = MAX_ERROR_CHARS) -> str | None:
     """Return the text as the database can hold it, cut to what the store keeps."""
     return None if error is None else make_storable(error, limit)

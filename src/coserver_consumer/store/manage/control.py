@@ -22,7 +22,7 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import is_state, lock
 
-MAX_TEXT = 1024  # characters
+MAX_TEXT_CHARS = 1024  # of a progress
 
 
 def cancel(
@@ -101,7 +101,7 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
         .where(job.id == key.job_id, job.run == key.run, is_state(State.RUNNING))
         .values(
             progress=min(1.0, max(0.0, progress)),
-            progress_text=make_storable(text, MAX_TEXT) if text else None,
+            progress_text=make_storable(text, MAX_TEXT_CHARS) if text else None,
         )
     )
     return connection.execute(statement).rowcount == 1

@@ -12,7 +12,7 @@ from coserver_consumer.store.finish.results import cap_error
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import is_state
 
-MOST_LINES = 200  # of a job; of more, the last ones are kept
+MAX_LINES = 200  # of a job; of more, the last ones are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,6 @@ def lines(connection: Connection, job_id: str) -> list[Line]:
 def _forget_oldest(connection: Connection, job_id: str) -> None:
     line = tables.line.c
     newest = sa.select(line.id).where(line.job_id == job_id).order_by(line.id.desc())
-    too_old = connection.execute(newest.offset(MOST_LINES).limit(1)).scalar()
+    too_old = connection.execute(newest.offset(MAX_LINES).limit(1)).scalar()
     if too_old is not None:
         connection.execute(sa.delete(tables.line).where(line.job_id == job_id, line.id <= too_old))

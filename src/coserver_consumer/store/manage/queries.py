@@ -27,7 +27,7 @@ from coserver_consumer.store.schema.rows import (
     to_state,
 )
 
-NEWEST = 100_000  # ended jobs that are counted
+MAX_COUNTED = 100_000  # ended jobs that are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +105,15 @@ def _find_running(_family: Family) -> sa.Executable:
     )
 
 
-def held(connection: Connection, consumer_id: str) -> list[Job]:
-    """Return the jobs that a consumer holds the leases of."""
+def find_leased(connection: Connection, consumer_id: str) -> list[Job]:
+    """Return the running jobs whose leases a consumer holds."""
     query = sa.select(*live_columns()).where(
         tables.job.c.consumer == consumer_id, is_state(State.RUNNING)
     )
     return [to_any_job(row) for row in connection.execute(query)]
 
 
-def counts(connection: Connection, *, newest: int = NEWEST) -> dict[str, dict[State, int]]:
+def counts(connection: Connection, *, newest: int = MAX_COUNTED) -> dict[str, dict[State, int]]:
     """Return how many jobs each queue has in each state; of ended ones, of the newest."""
     ended = tables.history.c
     last = sa.select(ended.queue, ended.state).order_by(ended.id.desc()).limit(newest)

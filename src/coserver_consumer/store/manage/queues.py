@@ -139,6 +139,6 @@ def consumers(connection: Connection) -> list[Consumer]:
     return found
 
 
-def _to_names(said: Any) -> tuple[str, ...]:
+def _to_names(value: Any) -> tuple[str, ...]:
     """Return the names of a JSON list; none if some other program has written anything else."""
-    return tuple(str(name) for name in said) if isinstance(said, list) else ()
+    return tuple(str(name) for name in value) if isinstance(value, list) else ()

@@ -14,8 +14,8 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
 from coserver_consumer.store.schema.rows import history_columns, live_columns, to_any_job
 
-DAY = 86_400 * SECOND
-MILLISECOND = SECOND // 1000
+DAY_US = 86_400 * SECOND
+MILLISECOND_US = SECOND // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def _was_made(table: sa.Table, since: int) -> sa.ColumnElement[bool]:
 
     That one's clock may be wrong by up to a day.
     """
-    first = f"{max(since - DAY, 0) // MILLISECOND:012x}"
+    first = f"{max(since - DAY_US, 0) // MILLISECOND_US:012x}"
     lowest = f"{first[:8]}-{first[8:]}-0000-0000-000000000000"
     return sa.and_(table.c.id >= lowest, table.c.created_at >= since)
 

@@ -17,7 +17,7 @@ from coserver_consumer.store.schema import tables
 Row = TypeVarTuple("Row")
 OnJobs = TypeVar("OnJobs", sa.Select[Any], sa.Update, sa.Delete)
 
-PAGE = 500  # ids in one statement
+MAX_IDS = 500  # in one statement
 
 
 def is_state(*states: State) -> ColumnElement[bool]:
@@ -34,11 +34,11 @@ def is_state(*states: State) -> ColumnElement[bool]:
     return tables.job.c.state.in_(names)
 
 
-def lazily(family: Family) -> list[ColumnElement[bool]]:
+def commit_async(family: Family) -> list[ColumnElement[bool]]:
     """Return a condition by which the commit of its statement doesn't wait for the disk.
 
-    For what a crash may undo because the evidence tells it again. It is PostgreSQL's alone, and a
-    part of the statement because a SET would cost a round trip.
+    It is for what a crash may undo, since the resolver would do it again. Only PostgreSQL has it;
+    it is a part of the statement because a SET would cost a round trip.
     """
     match family:
         case Family.POSTGRESQL:
@@ -106,8 +106,8 @@ def count_down(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:
 
 
 @contextmanager
-def whole(connection: Connection) -> Iterator[None]:
-    """Make one transaction of what follows, also where each statement is one by itself."""
+def one_transaction(connection: Connection) -> Iterator[None]:
+    """Make one transaction of the block, also where each statement is one by itself."""
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         yield
         return
@@ -148,4 +148,4 @@ def _insert_or_nothing(family: Family, table: sa.Table) -> sa.Insert:
 def pages(ids: Iterable[str]) -> list[list[str]]:
     """Return the ids in lists that are short enough for a statement."""
     every = list(ids)
-    return [every[start : start + PAGE] for start in range(0, len(every), PAGE)]
+    return [every[start : start + MAX_IDS] for start in range(0, len(every), MAX_IDS)]

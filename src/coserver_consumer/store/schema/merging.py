@@ -14,7 +14,7 @@ MERGED = "merged into"
 
 
 def as_merged(holder_id: str) -> dict[str, Any]:
-    """Return how a job ends that this one holds the key of, as keywords."""
+    """Return, as keywords of ``end_locked``, how a job ends whose key this one holds."""
     return {
         "state": State.CANCELLED,
         "result": {KIND: MERGED, VALUE: holder_id},
@@ -24,7 +24,7 @@ def as_merged(holder_id: str) -> dict[str, Any]:
 
 def find_other(job: Job) -> str | None:
     """Return the id of the job that does this one's work, None if it does it itself."""
-    said = job.result
-    if job.state is not State.CANCELLED or not isinstance(said, dict) or said.get(KIND) != MERGED:
+    note = job.result
+    if job.state is not State.CANCELLED or not isinstance(note, dict) or note.get(KIND) != MERGED:
         return None
-    return str(said.get(VALUE))
+    return str(note.get(VALUE))

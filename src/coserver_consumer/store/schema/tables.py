@@ -2,7 +2,7 @@
 
 ``coserver_job`` holds live jobs only, so that neither history nor anything that grows slows the
 claim. Every column but ``task`` has a default in the database. Times are microseconds since the
-epoch; see ``clock``. Alembic's migrations make the tables; a test holds them against this file.
+epoch; see ``clock``. Alembic's migrations make the tables; a test compares them with this file.
 """
 
 from __future__ import annotations

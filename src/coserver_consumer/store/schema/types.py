@@ -43,7 +43,7 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.dumps(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Read what a row holds."""
+        """Read JSON text."""
         return None if value is None else load_json(value)
 
 

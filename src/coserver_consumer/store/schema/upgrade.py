@@ -1,4 +1,4 @@
-"""Making the tables, bringing them up to date, and telling whether they are."""
+"""Makes the tables, brings them up to date, and checks that they are."""
 
 from __future__ import annotations
 

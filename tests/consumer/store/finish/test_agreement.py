@@ -114,7 +114,7 @@ def test_who_runs_a_job_of_a_lost_request_cannot_end_it(engine):
 def test_the_search_for_lost_requests_ends_where_nothing_is_missing(engine):
     """A backlog needn't be read as a whole."""
     seen: list[int] = []
-    for tid in range(1, agreement.PAGE + 200):
+    for tid in range(1, agreement.MAX_JOBS + 200):
         queue(engine, tid)
 
     def find_lost(origins: Sequence[Origin]) -> list[Origin]:

@@ -2,7 +2,7 @@
 
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import Ending
-from coserver_consumer.store.manage.job_log import MOST_LINES
+from coserver_consumer.store.manage.job_log import MAX_LINES
 
 
 def test_lines_are_kept_in_their_order_with_their_attempt(queue):
@@ -33,8 +33,8 @@ def test_of_many_lines_the_last_are_kept(queue):
     queue.put()
     chatty, quiet = queue.take(2)
     queue.add_line(quiet.key, "once")
-    for number in range(MOST_LINES + 3):
+    for number in range(MAX_LINES + 3):
         queue.add_line(chatty.key, str(number))
     kept = [line.text for line in queue.lines(chatty.id)]
-    assert (len(kept), kept[0], kept[-1]) == (MOST_LINES, "3", str(MOST_LINES + 2))
+    assert (len(kept), kept[0], kept[-1]) == (MAX_LINES, "3", str(MAX_LINES + 2))
     assert len(queue.lines(quiet.id)) == 1
