@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer.model.job import LIVE, State, new_id
 from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.types import Bytes, LongText
 
 SOMEBODY = "01980cf2-53a1-7000-8000-0123456789ab"  # a consumer that nobody knows
 YEAR_9999 = 253_402_300_799_999_999
@@ -78,9 +79,9 @@ _EDGES: dict[type, tuple[Any, ...]] = {
     sa.BigInteger: NUMBERS,
     sa.Double: REALS,
     sa.String: TEXTS,
-    sa.Text: TEXTS,
+    LongText: TEXTS,
     sa.Boolean: BOOLEANS,
-    sa.LargeBinary: BYTES,
+    Bytes: BYTES,
 }
 
 
