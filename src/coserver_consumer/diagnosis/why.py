@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.moments import write_local
+from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.store import SECOND, Consumer
 
 DEAD_AFTER = 45.0  # seconds
@@ -87,7 +88,7 @@ def _ready(asked: Question) -> str:
 def _why_queue(connection: Connection, job: Job) -> str | None:
     """Return what the rules of its queue have against it."""
     if job.queue not in (known := store.queues(connection)):
-        return str(store.unknown_queue(job.queue, known))
+        return str(unknown_queue(job.queue, known))
     [queue] = store.read_snapshot(connection, [job.queue]).queues
     if queue.is_paused:
         return f"Queue {job.queue} is paused: `coserver queues resume {job.queue}`."

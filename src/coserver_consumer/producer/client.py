@@ -22,6 +22,7 @@ from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, Options, read_options
+from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
 
@@ -251,4 +252,4 @@ def check_queue(connection: Connection, name: str) -> None:
     """Raise ``UnknownQueue`` unless somebody has made the queue known."""
     known = store.queues(connection)
     if name not in known:
-        raise store.unknown_queue(name, known)
+        raise unknown_queue(name, known)

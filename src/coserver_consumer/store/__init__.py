@@ -118,7 +118,6 @@ from coserver_consumer.store.manage.queues import (
     queues,
     set_max_running,
     set_rate,
-    unknown_queue,
 )
 from coserver_consumer.store.manage.search import Count, count, find
 from coserver_consumer.store.manage.short_ids import find_id, shorten
@@ -236,7 +235,6 @@ __all__ = [
     "stage",
     "still_asks",
     "try_to_write",
-    "unknown_queue",
     "unregister",
     "upgrade",
     "vote",

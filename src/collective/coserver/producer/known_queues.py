@@ -8,8 +8,7 @@ from sqlalchemy import Engine
 
 from collective.coserver.database.engine import get_engine, naming_outages
 from coserver_consumer import store
-from coserver_consumer.model.errors import UnknownQueue
-from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.queue_name import unknown_queue
 
 _heard_of: WeakKeyDictionary[Engine, frozenset[str]] = WeakKeyDictionary()
 
@@ -25,7 +24,4 @@ def require_queue(name: str) -> None:
     with naming_outages(engine):
         _heard_of[engine] = known = frozenset(store.read(engine, store.queues))
     if name not in known:
-        raise UnknownQueue(
-            f"No queue is called {brief(name)}; known are: {', '.join(sorted(known))}. "
-            "A consumer makes a queue known by serving it."
-        )
+        raise unknown_queue(name, sorted(known))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import State
+from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.manage.queues import queues
 from coserver_consumer.store.schema import tables
@@ -17,7 +15,10 @@ from coserver_consumer.store.schema.fragments import is_state, lock
 from coserver_consumer.store.schema.loose_scan import READY_QUEUES
 
 UNROUTABLE_AFTER_S = 60.0  # a consumer that starts makes the queues known that it serves
-MAX_NAMES = 20  # of queues in an error text
+ADVICE = (
+    "Then run this job again with `coserver jobs retry` and its id. If the name is wrong, correct "
+    "it where the job is queued."
+)
 
 
 def fail_unroutable(
@@ -33,22 +34,11 @@ def fail_unroutable(
     for name in list(READY_QUEUES.all(connection)):
         ids = _find_unroutable(connection, name, older_than, left) if left else []
         if ids:
-            error = explain_unknown_queue(name, queues(connection))
+            error = f"{unknown_queue(name, queues(connection))} {ADVICE}"
             end_locked(connection, ids, state=State.FAILED, error=error)
             failed[name] = ids
             left -= len(ids)
     return failed
-
-
-def explain_unknown_queue(name: str, known: Sequence[str]) -> str:
-    """Return what is wrong with a job of that queue, and how to mend it."""
-    listed = ", ".join(known[:MAX_NAMES]) or "none"
-    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
-    return (
-        f"No queue is called '{name}'; known are: {listed}{more}. Correct the name where the job "
-        f"is queued. Or make the queue with `coserver queues add {shlex.quote(name)}`, run a "
-        "consumer that serves it, and run this job again with `coserver jobs retry` and its id."
-    )
 
 
 def _find_unroutable(connection: Connection, name: str, older_than: float, limit: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from coserver_consumer.model.errors import InvalidJob, UnknownQueue
+from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import MOST, is_id
-from coserver_consumer.model.queue_name import LONGEST, RULE, can_name_queue
+from coserver_consumer.model.queue_name import LONGEST, RULE, can_name_queue, unknown_queue
 from coserver_consumer.model.texts import make_line
 from coserver_consumer.model.unavailable import Unavailable, from_json
 from coserver_consumer.model.value_types import Seconds, WholeNumber
@@ -107,15 +106,6 @@ def _change(connection: Connection, name: str, **values: Any) -> None:
     if name not in known:
         raise unknown_queue(name, known)
     connection.execute(sa.update(tables.queue).where(tables.queue.c.name == name).values(**values))
-
-
-def unknown_queue(name: str, known: Iterable[str]) -> UnknownQueue:
-    """Return the error that says which queues there are and how this one is made."""
-    return UnknownQueue(
-        f"No queue is called '{name}'; known are: {', '.join(known) or 'none'}. "
-        f"Make it with `coserver queues add {shlex.quote(name)}`, or by starting a consumer that "
-        "serves it."
-    )
 
 
 def knows_consumer(connection: Connection, consumer_id: str) -> bool:

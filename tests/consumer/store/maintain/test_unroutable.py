@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer.model.job import State
-from coserver_consumer.store.maintain.unroutable import explain_unknown_queue
 from coserver_consumer.store.schema import tables
 
 
@@ -90,10 +89,3 @@ def test_states_that_wait_for_something_else_are_left_alone(queue, put_long_ago)
         gone = sa.update(tables.job).where(tables.job.c.id == running)
         connection.execute(gone.values(queue="mial"))
     assert queue.fail_unroutable() == {}
-
-
-def test_of_many_queues_some_are_named():
-    """A text isn't a list of a thousand names; a name with spaces is quoted for the shell."""
-    text = explain_unknown_queue("my mail", [f"q{number}" for number in range(30)])
-    assert "q19 and 10 more." in text
-    assert "`coserver queues add 'my mail'`" in text
