@@ -10,7 +10,10 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
-from coserver_consumer.model.job import State
+from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.service import Services
 from demo import ready
 from demo.instance import write_settings
 from demo.ports import free_port
@@ -18,10 +21,15 @@ from demo.processes import Process, ProcessFailed
 from demo.stack import SCRIPTS
 from support.clocks import set_clock
 from support.databases import DATABASES
+from support.http_server import serve
 from support.installation import SECRET, Installation
 from support.jobs import Jobs
 from support.outage import SECONDS, are_untouched, complaints, find_all, find_pattern, queue_many
+from support.proxy import Proxy
 from support.waiting import wait_for
+
+EVIDENCE = "/@@coserver-evidence"
+TRIES = 10
 
 
 @pytest.fixture
@@ -84,6 +92,58 @@ def test_a_deployment_costs_no_attempt(
     assert consumer.output().count(f"Zope at {url} can run jobs again") == 1
 
 
+@pytest.mark.parametrize(("name", "said"), [("zope2", "502"), ("zeo", "ZODB")])
+def test_the_resolver_says_once_that_it_has_to_wait(
+    installation: Installation, jobs: Jobs, waiting: str, name: str, said: str
+) -> None:
+    """It asks time and again what became of a request that died, and its log has one line."""
+    committed = jobs.wait_completed(installation.make_document()["job_id"])
+    proxy, queue = Proxy(installation.job_zope_url), f"{waiting}-{name}"
+    with serve(proxy) as server:
+        consumer = start(installation, queue, zope_url=server.url, resolve_every="0.1")
+        with away(installation, name):
+            before = proxy.asked.count(EVIDENCE)
+            job_id = stage_as_if_dead(jobs, committed, queue)
+            wait_for(lambda: proxy.asked.count(EVIDENCE) - before >= TRIES, what="its tries")
+        wait_for(lambda: jobs.get(job_id).state is State.READY, what="a verdict")
+    [line] = [line for line in complaints(consumer) if "requests that died" in line]
+    assert said in line
+
+
+def stage_as_if_dead(jobs: Jobs, committed: Job, queue: str) -> str:
+    """Stage a job of a request that has committed and died before it could say so."""
+    jobs.add_queue(queue)
+    job = NewJob(task="http", queue=queue)
+    evidence = {"database": "main", "base_tid": committed.tid}
+    store.write(
+        jobs.engine,
+        lambda connection: store.stage(connection, [job], batch=committed.batch, evidence=evidence),
+    )
+    return job.id
+
+
+@contextmanager
+def away(installation: Installation, name: str) -> Iterator[None]:
+    """A process of the installation is stopped for a while; Zope can run jobs again at the end."""
+    process = installation.stack.processes[name]
+    process.stop()
+    try:
+        yield
+    finally:
+        process.start()
+        for instance in installation.stack.instances:
+            wait_for(lambda url=instance.url: can_run_jobs(url), what="a Zope that can run jobs")
+
+
+def can_run_jobs(url: str) -> bool:
+    """Return True if the Zope there says so: it reaches its ZEO server and the queue."""
+    settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(url,))
+    try:
+        return bool(Services(settings).greet(url))
+    except ZopeUnavailable:
+        return False
+
+
 @pytest.mark.parametrize("way", ["http", "zodb"])
 def test_a_zeo_server_that_is_away_costs_no_attempt(
     installation: Installation, jobs: Jobs, waiting: str, way: str
@@ -94,7 +154,7 @@ def test_a_zeo_server_that_is_away_costs_no_attempt(
         start(installation, queue)
     else:
         installation.start_zodb_consumer(f"away-{queue}", queue=queue)
-    with zeo_away(installation):
+    with away(installation, "zeo"):
         wait_for(lambda: is_held_up(jobs, queue), what="the consumer to notice", within=120)
         ids = queue_many(jobs, like, queue, 20)
         wait_for(lambda: "ZEO server" in why(jobs, ids[0]), what="the reason")
@@ -102,17 +162,6 @@ def test_a_zeo_server_that_is_away_costs_no_attempt(
     jobs.wait_idle(queue)
     done = find_all(jobs, ids)
     assert {(job.state, job.attempt) for job in done} == {(State.COMPLETED, 1)}
-
-
-@contextmanager
-def zeo_away(installation: Installation) -> Iterator[None]:
-    """The ZEO server is stopped for a while."""
-    zeo = installation.stack.processes["zeo"]
-    zeo.stop()
-    try:
-        yield
-    finally:
-        zeo.start()
 
 
 def is_held_up(jobs: Jobs, queue: str) -> bool:

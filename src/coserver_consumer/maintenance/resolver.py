@@ -44,7 +44,7 @@ class Resolver:
         self._older_than = older_than
         self._wake = wake
         self._next_recheck = time.monotonic()
-        self._complaint = ""
+        self._is_waiting = False
 
     def tick(self) -> None:
         """Ask about what is in doubt, and apply the decisions.
@@ -63,9 +63,9 @@ class Resolver:
                 if questions:
                     self._recover(questions)
         except EvidenceUnavailable as error:
-            self._complain(str(error) if questions else "")
+            self._wait(str(error) if questions else None)
             return
-        self._complain("")
+        self._is_waiting = False
         if is_recheck:
             self._next_recheck = time.monotonic() + RECHECK_EVERY_S
 
@@ -108,11 +108,11 @@ class Resolver:
             recovery_logs.recovered(decision, number)
             self._wake()
 
-    def _complain(self, complaint: str) -> None:
-        """Say once what is wrong, not at every tick."""
-        if complaint and complaint != self._complaint:
-            recovery_logs.recovery_waits(complaint)
-        self._complaint = complaint
+    def _wait(self, why: str | None) -> None:
+        """Say once what Zope is waited for, whatever else is wrong with it meanwhile."""
+        if why is not None and not self._is_waiting:
+            recovery_logs.recovery_waits(why)
+        self._is_waiting = why is not None
 
 
 def apply(connection: Connection, decision: Decision) -> int:
