@@ -11,7 +11,8 @@ import pytest
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.model.errors import ZopeUnavailable
-from coserver_consumer.model.job import Job, NewJob, State
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.service import Services
 from demo import ready
