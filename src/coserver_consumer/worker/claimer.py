@@ -63,7 +63,6 @@ class Claimer:
         self._lock = Lock()
         self._state = ClaimerState.POLLING
         self._last_commit_in_doubt = False
-        self._low_water = 0  # of the dispatch queue
         self._found_at = time.monotonic()
 
     def tick(self) -> float:
@@ -86,10 +85,6 @@ class Claimer:
         with self._lock:
             self._state = ClaimerState.DRAINING
         self._give_back_overdue()
-
-    def is_short(self) -> bool:
-        """Return True if so few jobs wait for a thread that it is time to claim."""
-        return len(self._queue) <= self._low_water
 
     def _give_back_overdue(self) -> None:
         """Give back what has waited too long for a thread, so that another consumer can have it."""
@@ -138,7 +133,7 @@ class Claimer:
         self._in_flight.forget(ended)
         jobs = map(self._limit_attempts, receipt.claimed)
         runs = self._in_flight.add(jobs, unstarted=receipt.unstarted)
-        self._low_water = self._prefetch.count(self._settings.threads) // 2
+        self._queue.low_water = self._prefetch.count(self._settings.threads) // 2
         if runs:
             self._dispatch(runs)
         self._last_commit_in_doubt = False

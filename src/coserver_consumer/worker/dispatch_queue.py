@@ -29,6 +29,7 @@ class DispatchQueue:
         self._lock = Lock()
         self._idle_threads = 0
         self._first: Run | None = None
+        self.low_water = 0  # if no more runs than these wait, it is time to claim
         self._stall_check = Loop("dispatcher", every=IDLE_CHECK_S, tick=self._find_stall)
 
     def start(self) -> None:
@@ -59,9 +60,10 @@ class DispatchQueue:
             except IndexError:
                 self._wait()
 
-    def __len__(self) -> int:
-        """Return how many wait."""
-        return len(self._runs)
+    @property
+    def is_low(self) -> bool:
+        """True if so few runs wait that it is time to claim."""
+        return len(self._runs) <= self.low_water
 
     def _wait(self) -> None:
         """Wait to be woken; a thread that is woken for nothing waits again."""

@@ -14,15 +14,15 @@ from coserver_consumer.worker.runner import Runner
 class JobThreads:
     """So many threads that take runs out of the dispatch queue and have the runner do them.
 
-    ``ended`` is called after each run.
+    ``claim`` is called after a run if few others wait.
     """
 
     def __init__(
-        self, number: int, queue: DispatchQueue, runner: Runner, *, ended: Callable[[], None]
+        self, number: int, queue: DispatchQueue, runner: Runner, *, claim: Callable[[], None]
     ) -> None:
         self._queue = queue
         self._runner = runner
-        self._ended = ended
+        self._claim = claim
         self._at_work: list[Run | None] = [None] * number
         self._threads: list[Thread] = []
         self._is_stopped = False
@@ -71,7 +71,8 @@ class JobThreads:
         error = self._try(run)
         if error is not None:
             self._runner.fail(run, error)
-        self._ended()
+        if self._queue.is_low:
+            self._claim()
 
     def _try(self, run: Run) -> BaseException | None:
         """Do one run; return the error that it raised.

@@ -45,7 +45,7 @@ class Worker:
         runner = Runner(
             database, self.in_flight, prefetch, attempt=attempt, backoff=settings.backoff
         )
-        self._threads = JobThreads(settings.threads, self._queue, runner, ended=self._note_end)
+        self._threads = JobThreads(settings.threads, self._queue, runner, claim=self.wake)
         self._claimer = Claimer(
             database,
             registration,
@@ -115,8 +115,3 @@ class Worker:
     def _tick(self) -> float:
         self._threads.replace_dead()
         return self._claimer.tick()
-
-    def _note_end(self) -> None:
-        """Have the claimer claim once a run has ended and few jobs wait for a thread."""
-        if self._claimer.is_short():
-            self.wake()

@@ -73,7 +73,7 @@ def test_tiny_jobs_are_left_to_one_thread(crew: Crew) -> None:
     crew.queue.put([first], are_tiny=True)
     crew.wait_taken(1)
     crew.queue.put(others, are_tiny=True)
-    assert len(crew.queue) == len(others)
+    assert list(crew.queue._runs) == others
     assert crew.queue._wakeups.empty()
     release.set()
     crew.wait_taken(100)
@@ -107,13 +107,17 @@ def test_what_is_not_tiny_goes_to_the_idle_threads(crew: Crew) -> None:
     crew.wait_idle()
 
 
-def test_it_says_how_many_wait(crew: Crew) -> None:
-    """The claimer fetches more when there are few."""
+def test_it_says_when_few_wait(crew: Crew) -> None:
+    """Then it is time to claim."""
     release = Event()
     crew.do = lambda run: release.wait(60)
     crew.queue.put(crew.make(10), are_tiny=True)
     crew.wait_idle(THREADS - 1)
-    assert len(crew.queue) == 9
+    crew.queue.low_water = 8
+    assert not crew.queue.is_low
+    crew.queue.low_water = 9
+    assert crew.queue.is_low
     release.set()
     crew.wait_idle()
-    assert len(crew.queue) == 0
+    crew.queue.low_water = 0
+    assert crew.queue.is_low

@@ -30,7 +30,7 @@ class Crew:
             attempt=self._attempt,
             backoff=Backoff(base=60, cap=60),
         )
-        self.threads = JobThreads(1, self.queue, runner, ended=lambda: None)
+        self.threads = JobThreads(1, self.queue, runner, claim=lambda: None)
         self.threads.start()
 
     def _attempt(self, current):
