@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,16 +19,17 @@ from coserver_consumer.model.errors import (
     InvalidTask,
     SchemaError,
     StoreUnavailable,
-    ZopeUnavailable,
 )
 from coserver_consumer.model.job import State
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import Consumer, Count
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
-from coserver_consumer.zope.service import Services, ZopeSilent
+from coserver_consumer.zope.probe import Able, Busy, ProbeResult, Silent, Unable, probe
+from coserver_consumer.zope.service import Services
 
-MOST_DRIFT = 2.0  # seconds
+MOST_DRIFT_S = 2.0
+WITHOUT_ZOPE = "Other jobs than Zope's run without it."
 
 
 class Verdict(StrEnum):
@@ -68,8 +70,7 @@ def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
     yield _check_tasks(settings)
     yield _check_transport(settings)
     if secret.verdict is Verdict.GOOD and (settings.zope_conf is None or settings.zodb_queues):
-        for url in settings.zope_url:
-            yield _check_zope(settings, url, consumer)
+        yield from _check_instances(settings, consumer)
 
 
 def _check_schema(engine: Engine) -> Finding:
@@ -110,7 +111,7 @@ def _check_store(connection: Connection, settings: Settings) -> list[Finding]:
 def _check_clock(connection: Connection) -> Finding:
     """Compare this machine's clock with the database's, on which everybody agrees."""
     drift = time.time() - store.now(connection) / store.SECOND
-    if abs(drift) > MOST_DRIFT:
+    if abs(drift) > MOST_DRIFT_S:
         return _warning(
             "clock",
             f"this machine's clock differs from the database's by {drift:+.1f} s",
@@ -205,24 +206,26 @@ def _check_transport(settings: Settings) -> Finding:
     return _good("transport", f"Zope is started from {settings.zope_conf} for {which}")
 
 
-def _check_zope(settings: Settings, url: str, consumer: str | None) -> Finding:
-    """Ask Zope whether it has the same secret and the same queue."""
-    try:
-        greeting = Services(settings).greet(url, consumer)
-    except ZopeSilent as error:
-        return _warning(
-            "zope",
-            f"{url}: {error}",
-            "Start Zope, or correct the setting zope_url. Other jobs than Zope's run without it.",
-        )
-    except ZopeUnavailable as error:
-        return _bad(
-            "zope",
-            f"{url}: {error}",
-            "Until that is mended its jobs wait. Other jobs than Zope's run without it.",
-        )
-    queue = ", and the same queue" if greeting.knows else ""
-    return _good("zope", f"{url} can run jobs: it has the same secret{queue}")
+def _check_instances(settings: Settings, consumer: str | None) -> Iterator[Finding]:
+    """Ask each Zope instance whether it has the same secret and the same queue."""
+    services = Services(settings)
+    for url in settings.zope_url:
+        yield _check_instance(url, probe(lambda url: services.greet(url, consumer), url))
+
+
+def _check_instance(url: str, found: ProbeResult) -> Finding:
+    match found:
+        case Able(greeting=greeting):
+            queue = ", and the same queue" if greeting.knows else ""
+            return _good("zope", f"{url} can run jobs: it has the same secret{queue}")
+        case Busy(why=why) | Silent(why=why):
+            advice = f"Start Zope, or correct the setting zope_url. {WITHOUT_ZOPE}"
+            return _warning("zope", f"{url}: {why}", advice)
+        case Unable(why=why):
+            advice = f"Until that is mended its jobs wait. {WITHOUT_ZOPE}"
+            return _bad("zope", f"{url}: {why}", advice)
+        case _:
+            assert_never(found)
 
 
 def _good(name: str, text: str) -> Finding:

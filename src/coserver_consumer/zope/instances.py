@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import assert_never
 
-from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.runtime.logs import zope_logs
-from coserver_consumer.zope.service import ZopeBusy
+from coserver_consumer.zope.probe import Able, Busy, Greet, Silent, Unable, probe
 
 QUIET = 30.0  # seconds without an answer after which an instance is asked how it is
 LINE_EVERY = 60.0  # seconds between two lines of the log about one instance that is away
@@ -41,7 +41,7 @@ class Instances:
     when one is left out or back.
     """
 
-    def __init__(self, urls: Sequence[str], greet: Callable[[str], Greeting]) -> None:
+    def __init__(self, urls: Sequence[str], greet: Greet) -> None:
         self.changed: Callable[[], None] = lambda: None
         self._greet = greet
         self._lock = Lock()
@@ -119,15 +119,15 @@ class Instances:
 
     def ask(self, url: str) -> bool:
         """Ask an instance whether it can run jobs; return False if it gets none."""
-        try:
-            greeting = self._greet(url)
-        except ZopeBusy as error:
-            if not self._is_busy(url):
-                self.leave_out(url, str(error))
-        except ZopeUnavailable as error:
-            self.leave_out(url, str(error))
-        else:
-            self._take_back(url, greeting)
+        match found := probe(self._greet, url):
+            case Able(greeting=greeting):
+                self._take_back(url, greeting)
+            case Busy() if self._is_busy(url):
+                pass
+            case Busy(why=why) | Silent(why=why) | Unable(why=why):
+                self.leave_out(url, why)
+            case _:
+                assert_never(found)
         return not self.is_out(url)
 
     def _find_unsure(self) -> list[str]:
