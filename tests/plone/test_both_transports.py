@@ -11,7 +11,7 @@ from ZPublisher.httpexceptions import HTTPExceptionHandler
 from ZPublisher.WSGIPublisher import publish_module
 
 from collective.coserver.embedded.publish import publish
-from collective.coserver.testing.publish import _keeping_state
+from collective.coserver.inline.tasks import _keeping_state
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import make_request

@@ -13,13 +13,15 @@ import click
 from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.diagnosis.hazards import find_hazards
+from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.processes.signals import obey_signals
 from coserver_consumer.runtime.logs import consumer_logs, log_output
 from coserver_consumer.settings.separate_process import load_settings_apart
 from coserver_consumer.settings.settings import Settings
 
-# --database is an option of every command; a secret would be seen in the list of processes.
-NOT_HERE = {"database", "secret"}
+# --database is an option of every command; a secret would be seen in the list of processes;
+# with `eager` there is no consumer.
+NOT_HERE = {"database", "secret", "eager"}
 QUEUES = {"queues", "zodb_queues"}
 METAVARS = {"int": "NUMBER", "float": "SECONDS", "Path": "FILE", "tuple[str, ...]": "NAME"}
 UNITS = {
@@ -98,6 +100,11 @@ def run(context: click.Context, /, **flags: str | None) -> None:
         settings = load_settings_apart(access.config, database=access.database, **flags)
         if settings.secret_file is not None:
             _ = settings.secret_text  # raises, rather than leave Zope's tasks off
+        if settings.eager:
+            raise ConfigurationError(
+                "Setting 'eager' is on, so Zope runs the jobs itself and needs no consumer: leave "
+                "the setting out, or give it in zope.conf only."
+            )
         return settings
 
     settings = load()

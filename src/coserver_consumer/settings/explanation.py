@@ -13,6 +13,8 @@ from coserver_consumer.settings.settings import FILE, PREFIX, Settings
 
 WANTED = {
     "int_parsing": "a whole number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_parsing": "a number",

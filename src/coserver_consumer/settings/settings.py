@@ -65,6 +65,10 @@ class Settings:
     secret_file: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
         "A file that holds the secret, instead of `secret`.", default=None
     )
+    eager: bool = setting(
+        "For a developer's Zope, without consumers: it runs jobs itself, after the commit.",
+        default=False,
+    )
     queues: tuple[str, ...] = setting(
         "The queues to serve, first one first.", default=("default",), min_length=1
     )

@@ -390,6 +390,13 @@ def test_a_secret_file_that_cannot_be_read_is_an_error(sqlite_url, call, tmp_pat
     assert "Setting 'secret_file' is wrong: can't read" in done.stdout + done.stderr
 
 
+def test_no_consumer_runs_where_zope_runs_the_jobs_itself(sqlite_url, call):
+    """The same settings say so."""
+    done = call(sqlite_url, "run", COSERVER_EAGER="yes")
+    assert done.exit_code == 2
+    assert "Setting 'eager' is on, so Zope runs the jobs itself" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["doctor", "run"])
 def test_a_wrong_list_of_what_may_be_called_is_an_error(sqlite_url, call, command):
     """It was given, so jobs are meant to call what is on it: the task isn't left off."""

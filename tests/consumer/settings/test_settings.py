@@ -441,6 +441,7 @@ def test_capital_letters_change_no_weight():
         ("zope_url", '"http://zope:http"', "scheme, host and port, such as"),
         ("zope_url", '"http://:8080"', "scheme, host and port, such as"),
         ("public_url", '"http://[::1"', "an address such as https://www.example.com"),
+        ("eager", '"perhaps"', "true or false"),
     ],
 )
 def test_a_value_of_another_kind_is_told_in_our_words(key, value, wanted):

@@ -15,6 +15,7 @@ from collective.coserver.database.engine import get_engine, naming_outages, writ
 from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.draft import Draft, settle
 from collective.coserver.datamanager.effect import Effect
+from collective.coserver.datamanager.listeners import tell_committed
 from collective.coserver.evidence.mark import mark
 from collective.coserver.evidence.zodb import find_connection, last_tid
 from coserver_consumer import store
@@ -116,6 +117,7 @@ class Batch:
         """Notify idle consumers, from another thread, that there are jobs."""
         if self.jobs:
             notify_of(get_engine(), self.jobs)
+            tell_committed()
 
     def _has(self, job_id: str) -> bool:
         """Return True if the job is queued here, or may be: an answer of the store can be lost."""

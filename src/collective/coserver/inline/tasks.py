@@ -1,4 +1,4 @@
-"""A job's request, handed to Zope's publisher in this thread."""
+"""The tasks of jobs in Zope: each hands its request to Zope's publisher, in this thread."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.tasks import call, xmlrpc
+from coserver_consumer.tasks.task import Task
 
 
 def run_view(current: CurrentJob) -> Outcome:
@@ -46,13 +47,13 @@ def _run(job: Job, as_request: Callable[[Job], Request]) -> Outcome:
 
 
 def _current_address() -> str:
-    """Return the address of the test's own request, as which a layer makes one up."""
+    """Return the address of the thread's own request, such as the one that a test makes up."""
     request = getRequest()
     return "http://localhost" if request is None else str(request["SERVER_URL"])
 
 
 def _without_host(job: Job) -> Job:
-    """Return the job without a virtual host: a test's Zope needn't have one."""
+    """Return the job without a virtual host: this Zope needn't have one."""
     return job._replace(origin={**(job.origin or {}), "server_url": ""})
 
 
@@ -66,3 +67,10 @@ def _keeping_state() -> Iterator[None]:
         setSecurityManager(user)
         setSite(site)
         setRequest(request)
+
+
+TASKS = {
+    "view": Task(name="view", run=run_view, is_signed=True),
+    "call": Task(name="call", run=run_call, is_signed=True),
+    "xmlrpc": Task(name="xmlrpc", run=run_xmlrpc, is_signed=True),
+}

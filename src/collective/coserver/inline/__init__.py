@@ -1,0 +1,1 @@
+"""Jobs that run in the process that queues them: in tests, and for developers."""

@@ -1,0 +1,80 @@
+"""Jobs run eagerly: after the commit that queued them, in a thread of the same process.
+
+For a developer's instance, which needs no consumer then.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from threading import Lock
+
+import transaction
+from sqlalchemy import Connection
+
+from collective.coserver.database import engine
+from collective.coserver.database.settings import get_settings
+from collective.coserver.inline import logs
+from collective.coserver.inline.runner import InlineRunner
+from coserver_consumer import store
+from coserver_consumer.runtime.loop import Loop
+
+LOOK_EVERY_S = 1.0  # for jobs that somebody runs again, or that another program has queued
+
+
+class EagerConsumer:
+    """Runs what is ready, one job after another, from the first commit that it is told of."""
+
+    def __init__(self) -> None:
+        self._loop = Loop("eager", every=LOOK_EVERY_S, tick=self._tick)
+        self._starting = Lock()
+        self._is_started = self._is_stopped = False
+        self._runner: InlineRunner | None = None
+        self._served: dict[str, str] = {}
+
+    def notify(self) -> None:
+        """Run what is ready, soon and in another thread."""
+        with self._starting:
+            if not self._is_started:
+                self._is_started = True
+                self._loop.start()
+                atexit.register(self.stop)
+        self._loop.wake()
+
+    def stop(self) -> None:
+        """Begin no further job; wait for the one that runs, for the time of ``grace`` at most."""
+        self._is_stopped = True
+        if self._is_started:
+            atexit.unregister(self.stop)
+            self._loop.stop()
+            self._loop.join(get_settings().grace)
+
+    def _tick(self) -> None:
+        self._leave_to_consumers()
+        runner = self._begin()
+        while not self._is_stopped and (ended := runner.run_next(but=self._served)):
+            transaction.abort()  # leave nothing of it in the thread
+            logs.ran(ended)
+
+    def _begin(self) -> InlineRunner:
+        """Return the runner; at first have what an earlier process left unfinished run again."""
+        if self._runner is None:
+            engine.write(store.rescue)
+            self._runner = InlineRunner()
+        return self._runner
+
+    def _leave_to_consumers(self) -> None:
+        """Run nothing of a queue that a living consumer serves, and say so once."""
+        served = dict(engine.read(lambda connection: [*_find_served(connection)]))
+        for queue, name in served.items():
+            if queue not in self._served:
+                logs.is_served(queue, name)
+        self._served = served
+
+
+def _find_served(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the queues that living consumers serve, each with such a consumer's name."""
+    dead_after = get_settings().dead_after
+    for consumer in store.consumers(connection):
+        if not consumer.is_dead(dead_after):
+            yield from ((queue, consumer.name) for queue in consumer.queues)
