@@ -44,5 +44,5 @@ def _begin_anew(registration: Registration, in_flight: InFlight) -> None:
     """Go on under a new id, and take what runs under the old one for lost: others have it now."""
     old = registration.id
     registration.renew()
-    consumer_logs.declared_dead(old, in_flight.lose(but_of=registration.id))
+    consumer_logs.declared_dead(old, in_flight.mark_lost(except_of=registration.id))
     consumer_logs.registered_anew(registration.id)

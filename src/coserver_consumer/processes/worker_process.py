@@ -186,8 +186,7 @@ class WorkerProcess:
 
     def _stop_elsewhere(self) -> None:
         """Tell Zope instances to stop what nobody will wait for, and give them a moment for it."""
-        runs = self._worker.in_flight.elsewhere()
-        self._worker.in_flight.release(runs)
+        runs = self._worker.in_flight.stop_elsewhere()
         if runs and self._parts.zope is not None:
             self._parts.zope.stop([run.key for run in runs], within=GIVE_BACK_TIMEOUT_S)
 

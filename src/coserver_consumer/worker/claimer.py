@@ -87,7 +87,10 @@ class Claimer:
         self._give_back_overdue()
 
     def _give_back_overdue(self) -> None:
-        """Give back what has waited too long for a thread, so that another consumer can have it."""
+        """Give back what has waited too long for a thread, or all that waits when draining.
+
+        So another consumer can have it.
+        """
         is_draining = self._state is ClaimerState.DRAINING
         longest = 0.0 if is_draining else PREFETCHED_WAIT_S
         for run in self._in_flight.prefetched():
@@ -144,7 +147,7 @@ class Claimer:
         """Hand what was claimed to the threads."""
         self._found_at = time.monotonic()
         if runs[0].job.consumer != self._registration.id:  # it has changed meanwhile
-            self._in_flight.lose(but_of=self._registration.id)
+            self._in_flight.mark_lost(except_of=self._registration.id)
         self._queue.put(runs, are_tiny=self._prefetch.jobs_are_tiny)
 
     def _limit_attempts(self, job: Job) -> Job:

@@ -28,7 +28,7 @@ class InFlight:
         self._ended_count = 0
 
     def add(self, jobs: Iterable[Job], *, unstarted: Collection[RunKey] = ()) -> list[Run]:
-        """Remember jobs that were claimed, and of which the database has no start."""
+        """Remember jobs that were claimed; of the ``unstarted`` the database has no start yet."""
         runs = {key: Run(job, key) for job in jobs if (key := job.key)}
         for key in unstarted:
             runs[key].is_start_written = False
@@ -131,18 +131,16 @@ class InFlight:
         """Have these runs ended with their process."""
         self._stop(keys, Stop.KILLED)
 
-    def lose(self, *, but_of: str) -> int:
-        """Stop the runs that were claimed under another id than this; return how many."""
-        lost = [run.key for run in self.unended() if run.job.consumer != but_of]
+    def mark_lost(self, *, except_of: str) -> int:
+        """Stop the runs that weren't claimed under this consumer's id; return how many."""
+        lost = [run.key for run in self.unended() if run.job.consumer != except_of]
         return self._stop(lost, Stop.LOST)
 
-    def release(self, runs: Iterable[Run]) -> None:
-        """Stop these runs since their process ends."""
-        self._stop([run.key for run in runs], Stop.RELEASED)
-
-    def elsewhere(self) -> list[Run]:
-        """Return the begun runs that another process is at."""
-        return [run for run in self.running() if self._is_elsewhere(run.job)]
+    def stop_elsewhere(self) -> list[Run]:
+        """Stop the runs that another process is at, since this one ends; return them."""
+        runs = [run for run in self.running() if self._is_elsewhere(run.job)]
+        self._stop([run.key for run in runs], Stop.SHUTDOWN)
+        return runs
 
     def _stop(self, keys: Iterable[RunKey], why: Stop) -> int:
         with self._lock:

@@ -22,7 +22,7 @@ class Stop(IntEnum):
 
     CANCELLED = auto()  # somebody has cancelled the job, or it isn't ours any more
     LOST = auto()  # its consumer had been given up, so most likely somebody else has the job
-    RELEASED = auto()  # this process ends, which is no fault of the job
+    SHUTDOWN = auto()  # this process ends, which is no fault of the job
     KILLED = auto()  # the job was cancelled by somebody who won't wait until it heeds that
 
 

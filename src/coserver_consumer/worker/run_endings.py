@@ -23,7 +23,7 @@ def conclude_attempt(run: Run, ending: Ending) -> Ending:
             return ending
         case Stop.LOST:
             return release(run.job) if ending.state is State.CANCELLED else ending
-        case Stop.RELEASED:
+        case Stop.SHUTDOWN:
             return ending if ending.is_written else release(run.job)
         case _:
             assert_never(run.stop)

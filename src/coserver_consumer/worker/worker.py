@@ -87,7 +87,7 @@ class Worker:
         runs = self.in_flight.unended()
         for run in runs:
             self.in_flight.end(run, release(run.job))
-            run.ask_to_stop(Stop.RELEASED)
+            run.ask_to_stop(Stop.SHUTDOWN)
         self.wake()
         return [run.job for run in runs]
 

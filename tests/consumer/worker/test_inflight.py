@@ -70,15 +70,15 @@ def test_what_is_prefetched_is_told_from_what_runs(in_flight, make_job):
     assert in_flight.ended_count == 1
 
 
-def test_a_process_that_ends_for_a_job_does_so_whatever_else_befalls_it(in_flight, make_job):
+def test_a_process_that_ends_for_a_job_does_so_whatever_else_befalls_it(make_job):
     """Its thread goes on, and another reason to stop doesn't end that."""
-    job = make_job()
+    job, in_flight = make_job(), InFlight(is_elsewhere=lambda job: True)
     [run] = in_flight.add([job])
     in_flight.begin(run)
     in_flight.kill([job.key])
     in_flight.cancel([job.key])
-    in_flight.release([run])
-    assert in_flight.lose(but_of=OTHER) == 1
+    assert in_flight.stop_elsewhere() == [run]
+    assert in_flight.mark_lost(except_of=OTHER) == 1
     assert in_flight.hanging(0) == [run]
 
 
@@ -86,6 +86,6 @@ def test_a_lost_run_is_not_taken_for_a_cancelled_one(in_flight, make_job):
     """Nobody wanted it to end: where it is ours even so, it is run again."""
     job = make_job()
     [run] = in_flight.add([job])
-    in_flight.lose(but_of=OTHER)
+    in_flight.mark_lost(except_of=OTHER)
     in_flight.cancel([job.key])
     assert (run.is_to_stop(), run.stop) == (True, Stop.LOST)

@@ -38,7 +38,7 @@ def test_what_becomes_of_a_run_that_was_to_stop(run, stop, how):
     """It ends as its attempt has, unless another one may have the job, or its process ends."""
     run.stop = stop
     is_released = (stop is Stop.LOST and how == "cancelled") or (
-        stop is Stop.RELEASED and how != "written"
+        stop is Stop.SHUTDOWN and how != "written"
     )
     ending = conclude_attempt(run, ENDINGS[how](run.job))
     assert ending.state is (State.READY if is_released else AS_IT_ENDED[how])
