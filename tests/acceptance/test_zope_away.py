@@ -13,6 +13,7 @@ from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.service import Services
 from demo import ready
@@ -114,7 +115,7 @@ def test_the_resolver_says_once_that_it_has_to_wait(
 def stage_as_if_dead(jobs: Jobs, committed: Job, queue: str) -> str:
     """Stage a job of a request that has committed and died before it could say so."""
     jobs.add_queue(queue)
-    job = NewJob(task="http", queue=queue)
+    job = NewJob(task="http", options=JobOptions(queue=queue))
     evidence = {"database": "main", "base_tid": committed.tid}
     store.write(
         jobs.engine,
