@@ -8,19 +8,8 @@ import sqlalchemy as sa
 
 from coserver_consumer import store
 from demo.processes import Process
+from support.locks import count_open
 from support.waiting import wait_for
-
-OPEN = {
-    "postgresql": """
-        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-        """,
-    "mysql": """
-        SELECT count(*) FROM information_schema.innodb_trx
-        JOIN information_schema.processlist ON id = trx_mysql_thread_id
-        WHERE db = DATABASE() AND id <> CONNECTION_ID()
-        """,
-}
 
 
 def freeze(process: Process, database: str) -> None:
@@ -42,7 +31,6 @@ def _is_caught(process: Process, engine: sa.Engine) -> bool:
 def _is_anybody_in_a_transaction(engine: sa.Engine) -> bool:
     try:
         with engine.begin() as connection:
-            query = OPEN.get(engine.dialect.name)
-            return query is not None and connection.exec_driver_sql(query).scalar_one() > 0
+            return count_open(connection) > 0
     except sa.exc.OperationalError:
         return True

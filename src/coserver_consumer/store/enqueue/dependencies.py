@@ -21,6 +21,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import lock, pages
+from coserver_consumer.store.schema.merging import read_merged
 from coserver_consumer.store.schema.rows import to_state
 
 
@@ -28,26 +29,77 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
     """Have those of the jobs that name parents wait for them.
 
     ``made`` has the id under which each of them was added: another one if its unique key was held.
-    Raises ``InvalidJob`` for a parent that doesn't exist.
+    For a parent that was merged into another job they wait for that one: it does the work. Raises
+    ``InvalidJob`` for a parent that doesn't exist.
     """
     waiting = [job for job in jobs if job.options.after and made[job.id] == job.id]
     if not waiting:
         return
     _check_order(jobs)
     parents = {made.get(parent, parent) for job in waiting for parent in job.options.after}
-    live, ended = _lock_parents(connection, parents - {job.id for job in jobs})
-    missing = parents - set(made.values()) - live - ended.keys()
-    if missing:
-        raise InvalidJob(f"No job has the id {min(missing)}, so none can come after it.")
+    locked = _lock_and_follow(connection, parents - {job.id for job in jobs})
+    _check_there(parents, locked, coming=set(made.values()))
     rows = [
         {"parent_id": parent, "job_id": job.id, "accepts_failure": job.options.accepts_failure}
         for job in waiting
-        for parent in {made.get(parent, parent) for parent in job.options.after}
+        for parent in {locked.follow(made.get(parent, parent)) for parent in job.options.after}
     ]
     connection.execute(sa.insert(tables.dependency), rows)
-    if made.keys() != set(made.values()):
+    if locked.holders or made.keys() != set(made.values()):
         _count_waits(connection, [job.id for job in waiting])
-    resolve_dependents(connection, ended)
+    resolve_dependents(connection, locked.ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedParents:
+    """Parents whose rows are locked. ``holders``: the job that each merged one was merged into."""
+
+    live: set[str]
+    ended: dict[str, State]
+    holders: dict[str, str]
+
+    def follow(self, parent: str) -> str:
+        """Return the id of the job that does a parent's work, mostly its own."""
+        for _ in self.holders:  # at most; rows that others write might lead around in circles
+            parent = self.holders.get(parent, parent)
+        return parent
+
+
+def _lock_and_follow(connection: Connection, parents: Iterable[str]) -> LockedParents:
+    """Lock parents, and for each one that was merged into another job that one as well."""
+    live, ended = _lock_parents(connection, parents)
+    locked = LockedParents(live=live, ended=ended, holders={})
+    while merged := _find_merged(connection, ended):
+        locked.holders.update(merged)
+        live, ended = _lock_parents(
+            connection, set(merged.values()) - locked.live - locked.ended.keys()
+        )
+        locked.live.update(live)
+        locked.ended.update(ended)
+    return locked
+
+
+def _find_merged(connection: Connection, ended: Mapping[str, State]) -> dict[str, str]:
+    """Return those of the ended jobs that were merged, and the job that each one leads to."""
+    past, found = tables.history.c, {}
+    for page in pages(job_id for job_id, state in ended.items() if state is State.CANCELLED):
+        query = sa.select(past.id, past.result).where(past.id.in_(page))
+        found.update({row.id: read_merged(row.result) for row in connection.execute(query)})
+    return {job_id: holder for job_id, holder in found.items() if holder is not None}
+
+
+def _check_there(parents: Iterable[str], locked: LockedParents, *, coming: set[str]) -> None:
+    """Raise ``InvalidJob`` for a parent that nobody knows, or whose work nobody knows any more."""
+    for parent in sorted(parents):
+        holder = locked.follow(parent)
+        if holder in coming or holder in locked.live or holder in locked.ended:
+            continue
+        if holder != parent:
+            raise InvalidJob(
+                f"Job {parent} left its work to job {holder}, which isn't there any more, so none "
+                "can come after it."
+            )
+        raise InvalidJob(f"No job has the id {parent}, so none can come after it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

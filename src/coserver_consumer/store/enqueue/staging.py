@@ -134,7 +134,7 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
     keys = _find_keys(connection, batch)
     if not keys:
         return
-    held, recent = _find_holders(connection, batch), _find_recent_holders(connection, batch)
+    held, recent = _lock_holders(connection, batch), _find_recent_holders(connection, batch)
     first: dict[str, str] = {}
     for job_id, key in keys:
         holder_id = held.get(job_id) or first.get(key) or recent.get(job_id)
@@ -154,8 +154,20 @@ def _find_keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
     return [(row.id, row.unique_key) for row in connection.execute(query.order_by(job.id))]
 
 
+def _lock_holders(connection: Connection, batch: str) -> dict[str, str]:
+    """Return the jobs whose key another live job holds, and that one, which goes on holding it.
+
+    One that lets its key go now, ended or claimed, may not have seen what these are about.
+    """
+    while found := _find_holders(connection, batch):
+        job = tables.job.c
+        query = sa.select(job.id).where(job.id.in_(found.values()), job.held_key.is_not(None))
+        if set(lock(connection, query.order_by(job.id)).scalars()) == set(found.values()):
+            break
+    return found
+
+
 def _find_holders(connection: Connection, batch: str) -> dict[str, str]:
-    """Return the jobs whose key another live job holds, and that one."""
     holder = tables.job.alias("holder")
     query = (
         sa.select(tables.job.c.id, holder.c.id.label("holder"))

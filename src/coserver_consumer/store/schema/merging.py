@@ -24,7 +24,11 @@ def as_merged(holder_id: str) -> dict[str, Any]:
 
 def find_other(job: Job) -> str | None:
     """Return the id of the job that does this one's work, None if it does it itself."""
-    note = job.result
-    if job.state is not State.CANCELLED or not isinstance(note, dict) or note.get(KIND) != MERGED:
+    return read_merged(job.result) if job.state is State.CANCELLED else None
+
+
+def read_merged(result: Any) -> str | None:
+    """Return the id that the result of a cancelled job leads to, if it does."""
+    if not isinstance(result, dict) or result.get(KIND) != MERGED:
         return None
-    return str(note.get(VALUE))
+    return str(result.get(VALUE))

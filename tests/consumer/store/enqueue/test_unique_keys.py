@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from coserver_consumer import store
@@ -12,6 +14,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
 from support.databases import only_on
+from support.locks import is_anybody_waiting
 from support.waiting import wait_for
 
 
@@ -101,3 +104,26 @@ def test_a_key_is_found_that_an_older_transaction_does_not_see(queue, isolation,
                 store.add(connection, again)
         else:
             assert store.add(connection, again) == job.id
+
+
+@pytest.mark.parametrize("how", ["cancelled", "claimed"])
+@only_on("postgresql", "mysql")
+def test_a_staged_job_is_not_merged_into_one_that_lets_its_key_go_meanwhile(queue, how):
+    """That one has been cancelled, or began before what the staged one is about."""
+    period = {"cancelled": None, "claimed": 0}[how]
+    holder, batch = queue.put(unique="k", unique_for=period), new_id()
+    job = NewJob(task="t", options=JobOptions(unique="k", unique_for=period))
+    queue.stage([job], batch=batch, evidence={})
+    consumer = queue.start()
+    with ThreadPoolExecutor() as threads:
+        with queue.engine.begin() as connection:
+            if how == "cancelled":
+                store.cancel(connection, holder)
+            else:
+                store.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
+            promoted = threads.submit(queue.promote, batch, tid=1)
+            wait_for(
+                lambda: promoted.done() or is_anybody_waiting(queue.engine), what="the promotion"
+            )
+        assert promoted.result() == 1
+    assert queue.get(job.id).state is State.READY
