@@ -183,7 +183,7 @@ def test_what_a_process_left_unfinished_runs_again(site: Any, jobs: Jobs) -> Non
     )
     assert claimed.id == lost
     consumer = EagerConsumer()
-    consumer.notify()
+    consumer.notify([])
     wait_until(lost, State.COMPLETED)
     consumer.stop()
 

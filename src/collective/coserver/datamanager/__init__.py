@@ -52,6 +52,12 @@ def join_all(jobs: Sequence[NewJob]) -> None:
     _open_batch().add(jobs)
 
 
+def pending() -> tuple[NewJob, ...]:
+    """Return the jobs that the current transaction will queue, if it commits."""
+    batch = _find_batch(transaction.get())
+    return () if batch is None else tuple(batch.jobs)
+
+
 def join_effect(effect: Effect) -> None:
     """Let the commit of the current transaction be the end of a job's attempt."""
     _open_batch().effect = effect

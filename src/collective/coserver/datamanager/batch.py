@@ -117,7 +117,7 @@ class Batch:
         """Notify idle consumers, from another thread, that there are jobs."""
         if self.jobs:
             notify_of(get_engine(), self.jobs)
-            tell_committed()
+            tell_committed(self.jobs)
 
     def _has(self, job_id: str) -> bool:
         """Return True if the job is queued here, or may be: an answer of the store can be lost."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-Listener = Callable[[], None]
+from coserver_consumer.model.new_job import NewJob
+
+Listener = Callable[[Sequence[NewJob]], None]
 
 _listeners: list[Listener] = []
 
 
 def listen(listener: Listener) -> None:
-    """Have the listener called after each commit that has queued jobs, in the thread of that."""
+    """Have the listener called after each commit that has queued jobs, in its thread, with them."""
     _listeners.append(listener)
 
 
@@ -19,7 +21,7 @@ def leave(listener: Listener) -> None:
     _listeners.remove(listener)
 
 
-def tell_committed() -> None:
-    """Say that jobs were committed."""
+def tell_committed(jobs: Sequence[NewJob]) -> None:
+    """Say that these jobs were committed."""
     for listener in tuple(_listeners):
-        listener()
+        listener(jobs)

@@ -6,7 +6,7 @@ For a developer's instance, which needs no consumer then.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 import transaction
@@ -17,6 +17,7 @@ from collective.coserver.database.settings import get_settings
 from collective.coserver.inline import logs
 from collective.coserver.inline.runner import InlineRunner
 from coserver_consumer import store
+from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.loop import Loop
 
 LOOK_EVERY_S = 1.0  # for jobs that somebody runs again, or that another program has queued
@@ -32,8 +33,8 @@ class EagerConsumer:
         self._runner: InlineRunner | None = None
         self._served: dict[str, str] = {}
 
-    def notify(self) -> None:
-        """Run what is ready, soon and in another thread."""
+    def notify(self, jobs: Sequence[NewJob]) -> None:
+        """Run what is ready, soon and in another thread: these jobs were committed."""
         with self._starting:
             if not self._is_started:
                 self._is_started = True

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from unittest.mock import patch
 
 import transaction
 
@@ -11,7 +16,9 @@ from collective.coserver import queue
 from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.functions.eager import EagerCalls, eagerly
+from collective.coserver.functions.task import Task
 from collective.coserver.inline.runner import InlineRunner
+from collective.coserver.testing.queued_jobs import QueuedJobs, record
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 
@@ -19,8 +26,9 @@ from coserver_consumer.model.job import Job, State
 class InProcessConsumer:
     """Runs the jobs of Zope's queue in the thread that calls it."""
 
-    def __init__(self) -> None:
+    def __init__(self, queued: QueuedJobs) -> None:
         self._runner = InlineRunner()
+        self._queued = queued
 
     def run(self, *, scheduled: bool = False) -> list[Job]:
         """Commit, run what is ready and what that queues or lets go; return those jobs.
@@ -30,6 +38,7 @@ class InProcessConsumer:
         which they were begun.
         """
         transaction.commit()
+        self._queued.forget()
         ran: dict[str, None] = {}
         self._run_ready(ran)
         while scheduled and self._hasten(but=ran):
@@ -40,6 +49,23 @@ class InProcessConsumer:
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""
         return self._runner.waiting()
+
+    def assert_queued(
+        self, *, task: Task | str | None = None, path: Any = None, **options: Any
+    ) -> str:
+        """Return the id of the job that was queued like this, the first if there are several.
+
+        Jobs count that code in Zope has queued since the test began or since the last ``run``,
+        committed or in the current transaction. ``task`` is a function with ``@task``, its dotted
+        name, or the name of another task; ``path`` an object or a path, with or without its query;
+        ``options`` are those of ``queue.add``. Raises ``AssertionError``, which lists what was
+        queued.
+        """
+        return self._queued.require(task=task, path=path, **options)
+
+    def assert_nothing_queued(self) -> None:
+        """Raise ``AssertionError``, which lists what was queued, if any job counts as queued."""
+        self._queued.require_none()
 
     def add_queue(self, name: str) -> None:
         """Make a queue known, as a consumer that serves it does."""
@@ -69,15 +95,24 @@ class InProcessConsumer:
 
 
 @contextmanager
-def open_queue(url: str) -> Iterator[InProcessConsumer]:
+def open_queue(folder: Path) -> Iterator[InProcessConsumer]:
+    """Give Zope an empty queue in a folder, and give back what the environment said before."""
+    url = f"sqlite:///{folder / 'coserver.sqlite'}"
+    said = {"COSERVER_DATABASE": url, "COSERVER_SECRET": token_hex(32)}
+    with patch.dict(os.environ, said), _use_database(url), record() as queued:
+        yield InProcessConsumer(queued)
+        transaction.abort()
+        engine.get_engine().dispose()
+
+
+@contextmanager
+def _use_database(url: str) -> Iterator[None]:
     """Make the tables, and let Zope use them for as long as the settings name this database."""
     made = store.open_engine(url)
     store.upgrade(made)
     made.dispose()
     get_settings.cache_clear()
     try:
-        yield InProcessConsumer()
-        transaction.abort()
-        engine.get_engine().dispose()
+        yield
     finally:
         get_settings.cache_clear()

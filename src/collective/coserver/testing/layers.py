@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from plone.app.testing import PLONE_FIXTURE, FunctionalTesting, PloneSandboxLayer, applyProfile
+from plone.testing import Layer
 from plone.testing.zope import WSGI_SERVER_FIXTURE
 
 import collective.coserver
+from collective.coserver.testing.consumer import open_queue
 
 
 class CoserverLayer(PloneSandboxLayer):
@@ -24,7 +29,27 @@ class CoserverLayer(PloneSandboxLayer):
         applyProfile(portal, "collective.coserver:default")
 
 
+class CoserverQueueLayer(Layer):
+    """An empty queue for each test, with a consumer: the resource ``coserver_jobs``.
+
+    For zope.testrunner, among the bases of a functional layer that has the add-on; the fixture of
+    the same name does as much for pytest.
+    """
+
+    def testSetUp(self) -> None:  # noqa: N802
+        """Open the queue."""
+        self._opened = ExitStack()
+        folder = Path(self._opened.enter_context(TemporaryDirectory()))
+        self["coserver_jobs"] = self._opened.enter_context(open_queue(folder))
+
+    def testTearDown(self) -> None:  # noqa: N802
+        """Remove it, with what is in it."""
+        del self["coserver_jobs"]
+        self._opened.close()
+
+
 COSERVER_FIXTURE = CoserverLayer()
+COSERVER_QUEUE_FIXTURE = CoserverQueueLayer()
 COSERVER_FUNCTIONAL_TESTING = FunctionalTesting(
     bases=(COSERVER_FIXTURE, WSGI_SERVER_FIXTURE), name="CoserverLayer:Functional"
 )

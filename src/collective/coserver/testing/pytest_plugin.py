@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +13,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def coserver_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessConsumer]:
+def coserver_jobs(tmp_path: Path) -> Iterator[InProcessConsumer]:
     """An empty queue of the test's own, with a consumer that runs what is in it when told to.
 
     It needs a functional layer that has the add-on: jobs exist when they are committed.
     """
     from collective.coserver.testing.consumer import open_queue
 
-    url = f"sqlite:///{tmp_path / 'coserver.sqlite'}"
-    monkeypatch.setenv("COSERVER_DATABASE", url)
-    monkeypatch.setenv("COSERVER_SECRET", token_hex(32))
-    with open_queue(url) as consumer:
+    with open_queue(tmp_path) as consumer:
         yield consumer
