@@ -1,7 +1,7 @@
 """The command ``coserver``.
 
-Each subcommand is a module of this package, imported when it is called: a consumer that runs for
-months needs none of the others.
+Each subcommand is in a module of this package that is imported when the subcommand is called: a
+consumer that runs for months needs none of the others.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ def main(context: click.Context) -> None:
       coserver jobs list --state failed
 
     Settings come from options, from COSERVER_... in the environment, and from a TOML file
-    (--config, $COSERVER_CONFIG, or ./coserver.toml), in this order of weight.
+    (--config, $COSERVER_CONFIG, or ./coserver.toml). The first of these that has a setting counts.
 
-    Exit codes: 0 it went well, 1 it failed, 2 wrong usage or settings, 3 no such job, 4 it is done
+    Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 no such job, 4 the work is done
     but standard output can't be written.
 
     \b
     Let bash complete commands, options, queues, tasks and ids:
       eval "$(_COSERVER_COMPLETE=bash_source coserver)"
     """
-    if context.invoked_subcommand == "run":  # it obeys signals, and writes a log only
+    if context.invoked_subcommand == "run":  # it obeys signals, and writes only a log
         return
     signal_mask.unblock()
     if standard_output.is_closed():

@@ -1,4 +1,4 @@
-"""How a command gets at the settings and the database."""
+"""How a command reaches the settings and the database."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Access:
 
     @contextmanager
     def open(self) -> Iterator[Engine]:
-        """Yield an engine on the database of the settings, whose tables are those of this version.
+        """Yield an engine on the database of the settings, with its tables checked.
 
-        Raises ``SchemaError`` and ``StoreUnavailable``.
+        Raises ``SchemaError`` if they aren't those of this version, and ``StoreUnavailable``.
         """
         from coserver_consumer import store  # SQLAlchemy: not for every --help
 

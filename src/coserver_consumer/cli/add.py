@@ -13,7 +13,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.completion import complete_task
 from coserver_consumer.cli.group import fail_unwritten
-from coserver_consumer.cli.job_options import find_said, job_options
+from coserver_consumer.cli.job_options import find_given, job_options
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
 from coserver_consumer.producer.client import Client
@@ -29,11 +29,9 @@ from coserver_consumer.tasks.registry import installed_names, is_signed
     "--payload",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file whose bytes go along with it.",
+    help="A file whose bytes go along with the job.",
 )
-@click.option(
-    "--unknown-task-ok", is_flag=True, help="Also if neither a consumer nor this machine knows it."
-)
+@click.option("--unknown-task-ok", is_flag=True, help="Queue it even if nobody knows the task yet.")
 @json_option
 @access_options
 @click.pass_context
@@ -51,9 +49,9 @@ def add(
 ) -> None:
     """Queue a job of TASK and write its id.
 
-    A VALUE that is JSON is taken as such, other text as it is. TASK must be known to a consumer
-    that is alive, or be installed here. Jobs of the tasks `view`, `call` and `xmlrpc` run as a
-    Plone user and are signed by Zope: only Zope can queue them, also in a script of zconsole.
+    A VALUE that is JSON is read as JSON, other text is taken as it is. A living consumer must know
+    TASK, or it must be installed here. Jobs of the tasks `view`, `call` and `xmlrpc` run as a Plone
+    user and are signed by Zope, so only Zope can queue them, for example in a script of zconsole.
 
     \b
     Examples:
@@ -63,7 +61,7 @@ def add(
     """
     settings = find_access(context).load()
     limit = settings.max_payload
-    given = find_said(options)
+    given = find_given(options)
     if payload is not None:
         given["payload"] = read_payload(payload, limit)
     arguments = read_arguments(args_json, pairs)

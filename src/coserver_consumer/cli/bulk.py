@@ -1,4 +1,7 @@
-"""Changes of many jobs: page by page, each page a transaction, and no job spoils the others'."""
+"""Changes of many jobs, page by page.
+
+Each page is a transaction. A job that can't be changed keeps no other from being changed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import CoserverError
 from coserver_consumer.processes.exit_codes import find_error_exit
 
-PAGE = 200  # jobs that are changed in a transaction
+PAGE_SIZE = 200  # jobs that are changed in one transaction
 
 Act = Callable[[Connection, str], object]
 """Changes the job of an id; raises ``CoserverError`` before it has changed anything."""
@@ -29,7 +32,8 @@ class Done(NamedTuple):
 def change_all(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Done]:
     """Change the jobs that are wanted, the newest first; yield what came of each.
 
-    None is met twice, whatever state it is in afterwards, and none that is queued meanwhile.
+    No job is met twice, whatever state it is in afterwards. A job that is queued meanwhile is left
+    alone.
     """
     before = wanted.get("before")
     while page := _find_page(engine, wanted | {"before": before}):
@@ -38,7 +42,7 @@ def change_all(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Don
 
 
 def _find_page(engine: Engine, wanted: dict[str, Any]) -> list[str]:
-    found = store.read(engine, lambda connection: store.find(connection, limit=PAGE, **wanted))
+    found = store.read(engine, lambda connection: store.find(connection, limit=PAGE_SIZE, **wanted))
     return [job.id for job in found]
 
 
@@ -55,8 +59,8 @@ def _change_page(engine: Engine, job_ids: Sequence[str], act: Act) -> list[Done]
             raise
         if len(job_ids) > 1:
             return [done for job_id in job_ids for done in _change_page(engine, [job_id], act)]
-        said = find_error_exit(error)
-        return [Done(job_ids[0], refusal=said.line if said else str(error))]
+        error_exit = find_error_exit(error)
+        return [Done(job_ids[0], refusal=error_exit.line if error_exit else str(error))]
 
 
 def _change(connection: Connection, job_id: str, act: Act) -> Done:

@@ -1,4 +1,4 @@
-"""``coserver jobs retry`` and ``cancel``: of some jobs by their ids, or of many by filters."""
+"""``coserver jobs retry`` and ``cancel``: for some jobs by their ids, or for many by filters."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from coserver_consumer.store import Count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-TOLD = 10  # refusals that are written out
+MAX_LISTED = 10  # jobs that are written one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is done to jobs. ``states``: to those in these states, unless others are asked for."""
+    """What is done to jobs; of many only to those in ``states``, unless others are asked for."""
 
     verb: str
     act: Act
@@ -38,7 +38,7 @@ class Change:
 
 
 def change_options(command: Command) -> Command:
-    """Add what ``retry`` and ``cancel`` have in common."""
+    """Add the options that ``retry`` and ``cancel`` have in common."""
     options: tuple[Callable[[Command], Command], ...] = (
         access_options,
         json_option,
@@ -56,12 +56,12 @@ def change_options(command: Command) -> Command:
 @change_options
 @click.pass_context
 def retry_jobs(context: click.Context, /, **given: Any) -> None:
-    """Run ended jobs again, with all their attempts before them, or scheduled ones now.
+    """Run ended jobs again, with their full number of attempts, or scheduled jobs now.
 
-    The jobs are named by their ids, of which the beginning or the end is enough: then either all
-    are changed or, with exit code 1 or 3, none. Or options say which, as for `jobs list`, in
-    whatever number: without --state those that failed. They are counted, you are asked, and they
-    are changed page by page. Of those that can't be, the reason is told; the exit code is 1 then.
+    Name jobs by their ids; the beginning or the end of an id is enough. Then either all of them are
+    changed or, with exit code 1 or 3, none. Or choose any number of jobs by the options of `jobs
+    list`; without --state those that have failed. They are counted, you are asked, and they are
+    changed page by page. If a job can't be changed, the reason is written and the exit code is 1.
 
     \b
     Examples:
@@ -91,17 +91,17 @@ def retry_jobs(context: click.Context, /, **given: Any) -> None:
 @change_options
 @click.pass_context
 def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
-    """Cancel jobs: those that wait at once, those that run when their task looks up next.
+    """Cancel jobs: waiting ones at once, running ones when their task next checks.
 
     With --kill a running job isn't waited for: at its next heartbeat the consumer replaces the
     process that runs it, and gives the other jobs of that process back. A job that Zope runs for
     the consumer over HTTP goes on there, but can't commit.
 
-    The jobs are named by their ids, of which the beginning or the end is enough: then either all
-    are changed or, with exit code 1 or 3, none. Or options say which, as for `jobs list`, in
-    whatever number: without --state those that wait or run. They are counted, you are asked, and
-    they are changed page by page. Of those that can't be, the reason is told; the exit code is 1
-    then.
+    Name jobs by their ids; the beginning or the end of an id is enough. Then either all of them are
+    cancelled or, with exit code 1 or 3, none. Or choose any number of jobs by the options of `jobs
+    list`; without --state those that wait or run. They are counted, you are asked, and they are
+    cancelled page by page. If a job can't be cancelled, the reason is written and the exit code is
+    1.
 
     \b
     Examples:
@@ -148,11 +148,11 @@ def _run(context: click.Context, change: Change, given: dict[str, Any]) -> None:
         context.exit(1)
 
 
-def _change_named(engine: Engine, change: Change, said: Sequence[str]) -> list[Done]:
+def _change_named(engine: Engine, change: Change, names: Sequence[str]) -> list[Done]:
     """Change all of these jobs, or none."""
 
     def work(connection: Connection) -> list[Done]:
-        job_ids = dict.fromkeys(store.find_id(connection, each) for each in said)
+        job_ids = dict.fromkeys(store.find_id(connection, each) for each in names)
         return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
 
     return store.write(engine, work)
@@ -167,7 +167,7 @@ def _count(
 
 
 def _make_sure(change: Change, counts: list[Count], *, is_sure: bool) -> None:
-    """Ask whoever sits there; from a script it must be said beforehand."""
+    """Ask the person at the terminal; a script must have said --yes."""
     if is_sure:
         return
     number = _sum(counts)
@@ -206,7 +206,7 @@ def _write_counts(counts: list[Count], *, as_json: bool) -> None:
 
 
 def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
-    """Say what came of the jobs: of few each by its id, of many how many."""
+    """Write what came of the jobs: one by one if they are few, else how many."""
     changed = [each for each in done if not each.refusal]
     refused = [each for each in done if each.refusal]
     if as_json:
@@ -217,13 +217,13 @@ def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
             }
         )
         return
-    if len(changed) <= TOLD:
+    if len(changed) <= MAX_LISTED:
         for each in changed:
             say(f"Job {each.job_id} is {change.describe(each.answer)}.")
     else:
         for what, number in Counter(change.describe(each.answer) for each in changed).items():
             say(f"{number} jobs are {what}.")
-    for each in refused[:TOLD]:
+    for each in refused[:MAX_LISTED]:
         say(each.refusal or "", err=True)
     if refused:
         say(f"{len(refused)} of {len(done)} jobs weren't changed.", err=True)

@@ -1,7 +1,7 @@
-"""What a shell offers where a queue, a task, a limit or a job is to be named.
+"""What a shell offers where the name of a queue, a task, a limit or a job belongs.
 
-A shell that completes a word can't show what is wrong: where nothing can be asked, nothing is
-offered. The store is imported when it is asked: ``coserver run`` needs none of this.
+A shell that completes a word can't show what is wrong, so nothing is offered if the database can't
+be asked. The store is imported only then: ``coserver run`` needs none of this.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NEWEST = 50  # jobs that are offered
+MAX_JOBS = 50  # of which the ids are offered, the newest
 
 
 def complete_queue(
@@ -63,7 +63,7 @@ def complete_job(
     def find(connection: Connection) -> list[CompletionItem]:
         return [
             CompletionItem(job.id, help=f"{job.state} {job.name}")
-            for job in store.find(connection, limit=NEWEST)
+            for job in store.find(connection, limit=MAX_JOBS)
             if job.id.startswith(incomplete) or job.id.endswith(incomplete)
         ]
 

@@ -10,7 +10,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.output import say, write_json
 from coserver_consumer.diagnosis.doctor import Finding, Verdict, examine
 
-MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
+LABELS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 
 
 @click.command(short_help="Say what is wrong, and what to do.")
@@ -20,7 +20,7 @@ MARKS = {Verdict.GOOD: "ok", Verdict.WARNING: "warning", Verdict.BAD: "BAD"}
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Check database, schema, clock, consumers, secret, tasks and Zope; say what to do.
 
-    Exit code 1 if a consumer can't work like this; warnings leave it at 0.
+    The exit code is 1 if no consumer can work like this; warnings leave it at 0.
 
     \b
     Example:
@@ -39,6 +39,6 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
 
 
 def _write(finding: Finding) -> None:
-    say(f"{MARKS[finding.verdict]:<8} {finding.name:<10} {finding.text}")
+    say(f"{LABELS[finding.verdict]:<8} {finding.name:<10} {finding.text}")
     if finding.advice:
         say(f"{'':<20}-> {finding.advice}")

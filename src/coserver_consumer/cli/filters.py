@@ -1,4 +1,4 @@
-"""The options that say which jobs are meant: the same for lists and for changes."""
+"""The options that choose jobs: the same for lists and for changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Chosen(TypedDict):
-    """What was given for each of the options."""
+    """The values that were given for the options."""
 
     states: tuple[str, ...]
     queues: tuple[str, ...]
@@ -37,7 +37,7 @@ OPTIONS = (
         "states",
         multiple=True,
         type=click.Choice([state.value for state in State]),
-        help="Only in this state.",
+        help="Only jobs in this state.",
     ),
     click.option(
         "--queue",
@@ -45,7 +45,7 @@ OPTIONS = (
         multiple=True,
         metavar="NAME",
         shell_complete=complete_queue,
-        help="Only of this queue.",
+        help="Only jobs in this queue.",
     ),
     click.option(
         "--task",
@@ -53,24 +53,24 @@ OPTIONS = (
         multiple=True,
         metavar="NAME",
         shell_complete=complete_task,
-        help="Only of this task.",
+        help="Only jobs of this task.",
     ),
-    click.option("--owner", metavar="USER", help="Only those that run as this Plone user."),
-    click.option("--site", metavar="PATH", help="Only of the Plone site with this path."),
-    click.option("--text", help="Only with this text in title, task or id."),
+    click.option("--owner", metavar="USER", help="Only jobs that run as this Plone user."),
+    click.option("--site", metavar="PATH", help="Only jobs of the Plone site with this path."),
+    click.option("--text", help="Only jobs with this text in title, task or id."),
     click.option(
         "--since",
         type=SINCE,
         metavar="TIME",
-        help="Only those queued since then: 90s, 30m, 2h, 1d ago, or 2030-01-31T08:00.",
+        help="Only jobs queued since then: 90s, 30m, 2h or 1d ago, or since 2030-01-31T08:00.",
     ),
     click.option(
-        "--ended-since", type=SINCE, metavar="TIME", help="Only those that have ended since then."
+        "--ended-since", type=SINCE, metavar="TIME", help="Only jobs that have ended since then."
     ),
     click.option(
         "--quarantined",
         is_flag=True,
-        help="Only those that failed since they killed their consumers.",
+        help="Only jobs that failed because they seemed to kill their consumers.",
     ),
 )
 
@@ -98,12 +98,12 @@ def make_wanted(connection: Connection, chosen: Chosen, max_rescues: int) -> dic
     }
 
 
-def _to_microseconds(said: datetime | timedelta | None, now: int) -> int | None:
+def _to_microseconds(time: datetime | timedelta | None, now: int) -> int | None:
     """Return the moment in microseconds since the epoch; a span ends ``now``."""
-    match said:
+    match time:
         case datetime():
-            return round(said.timestamp() * store.SECOND)
+            return round(time.timestamp() * store.SECOND)
         case timedelta():
-            return now - round(said.total_seconds() * store.SECOND)
+            return now - round(time.total_seconds() * store.SECOND)
         case None:
             return None

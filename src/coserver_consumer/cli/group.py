@@ -1,4 +1,4 @@
-"""Click groups as this command wants them: commands imported late, errors in one line."""
+"""Click groups whose commands are imported late and whose errors are one line each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Failure(click.ClickException):
 
 
 def fail_unwritten(error: OSError, what: str) -> Failure:
-    """Return what there is to say if ``what`` is the case, and can't be told."""
+    """Return the failure for output that can't be written though ``what`` is the case."""
     standard_output.forget()
     line = f"{what}, but standard output can't be written: {error.strerror}."
     return Failure(ErrorExit(line, NOT_WRITTEN))
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
         return command
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command; standard output that can't be written is one line as well."""
+        """Run the command; if standard output can't be written, that is one line, too."""
         with standard_output.watched():
             try:
                 return super().main(*args, **options)

@@ -40,13 +40,13 @@ CLICK_TYPES: dict[type, click.ParamType[Any]] = {
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each of a job's; ``find_said`` returns those that were given."""
+    """Add an option for each option of a job; ``find_given`` returns those that were given."""
     for each in reversed(fields(JobOptions)):
         command = _make_option(each)(command)
     return command
 
 
-def find_said(options: Mapping[str, Any]) -> dict[str, Any]:
+def find_given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given; of one that may be given several times, all values."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 

@@ -1,4 +1,4 @@
-"""``coserver jobs``: look at jobs; ``changes`` has what is done to them."""
+"""``coserver jobs``: look at jobs; their changes are in ``changes``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
 def jobs() -> None:
     """Look at jobs, run them again, cancel them.
 
-    Wherever a job is named, the beginning or the end of its id is enough.
+    Wherever you name a job, the beginning or the end of its id is enough.
     """
 
 
@@ -45,7 +45,7 @@ def jobs() -> None:
     "--before",
     metavar="ID",
     shell_complete=complete_job,
-    help="Only those queued before this job: the next page.",
+    help="Only jobs queued before this one: the next page.",
 )
 @click.option(
     "--limit",
@@ -53,9 +53,9 @@ def jobs() -> None:
     default=50,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="At most so many.",
+    help="How many jobs at most.",
 )
-@click.option("--wide", is_flag=True, help="Write whole ids and texts on a terminal, too.")
+@click.option("--wide", is_flag=True, help="Write ids and texts in full on a terminal, too.")
 @json_option
 @access_options
 @click.pass_context
@@ -71,9 +71,9 @@ def list_jobs(
 ) -> None:
     """List jobs, live and ended, the newest first.
 
-    Options that may be given several times (--state, --queue, --task) widen the choice, different
-    ones narrow it. On a terminal an id is shown by its last eight characters, which every other
-    command takes for the whole; in a pipe there is a line for each job, with nothing cut off.
+    --state, --queue and --task widen the choice if they are given several times; different options
+    narrow it. A terminal shows the last eight characters of an id, which every other command takes
+    for the whole id; a pipe gets a line for each job, with nothing cut off.
 
     \b
     Examples:
@@ -125,7 +125,7 @@ def _row(job: Job) -> list[str | None]:
 def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
     """Show one job, what happened to it and when.
 
-    The beginning or the end of its ID is enough. Exit code 3 if there is no such job.
+    The beginning or the end of its ID is enough. The exit code is 3 if there is no such job.
 
     \b
     Examples:
@@ -173,22 +173,23 @@ def _write_for_people(job: Job, attempts: list[AttemptError], timeline: list[Mom
         say(f"\nLast traceback\n{attempts[-1].traceback}")
 
 
-@jobs.command("result", short_help="Write what a job has come to.")
+@jobs.command("result", short_help="Write the result of a job.")
 @job_id_argument
 @click.option(
     "--wait",
     type=click.FloatRange(0, max=86_400),
     default=0,
     metavar="SECONDS",
-    help="Wait so long for it to end.",
+    help="How long to wait for the job to end.",
 )
 @access_options
 @click.pass_context
 def write_result(context: click.Context, *, job_id: str, wait: float) -> None:
     """Write a completed job's result as JSON.
 
-    The beginning or the end of its ID is enough. Exit code 1 if there is no result: the job hasn't
-    ended, it failed, or the result was too large to be kept; 3 if there is no such job.
+    The beginning or the end of its ID is enough. The exit code is 1 if there is no result, because
+    the job hasn't ended, has failed, or had a result too large to be kept; it is 3 if there is no
+    such job.
 
     \b
     Example:

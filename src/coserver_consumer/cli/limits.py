@@ -14,11 +14,11 @@ from coserver_consumer.cli.output import say, write_json, write_table
 
 @click.group(short_help="Set how many jobs with the same key run.")
 def limits() -> None:
-    """Say how many jobs with the same concurrency key run at once.
+    """Set how many jobs with the same concurrency key run at once.
 
-    A job gets its key from whoever queues it. The limit of a key is the one with its name, else the
-    one with the longest beginning of it before a *, such as 'tenant:*'. The limit * is for all
-    others; it is 1 unless you set it.
+    Whoever queues a job gives it its key. The limit of a key is the one with the same name; else it
+    is the one with the longest beginning of the key before a *, such as 'tenant:*'. The limit * is
+    for all other keys; it is 1 unless you set it.
     """
 
 
@@ -27,7 +27,7 @@ def limits() -> None:
 @access_options
 @click.pass_context
 def list_limits(context: click.Context, *, as_json: bool) -> None:
-    """List the limits, and the keys that jobs run with now.
+    """List the limits, and how many jobs run now with each key.
 
     \b
     Example:
@@ -65,10 +65,10 @@ def _show(limit: store.Limit) -> str:
 @access_options
 @click.pass_context
 def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
-    """Let at most NUMBER jobs run at once of each key that NAME fits; `all`: any number.
+    """Let at most NUMBER jobs run at once of each key that NAME fits; `all` means any number.
 
-    With `all` jobs of different keys still get threads by turns, so that many jobs of one tenant
-    don't delay those of another. What runs already goes on.
+    With `all` the jobs of different keys still take turns at the threads, so that many jobs of one
+    tenant don't delay those of another. Jobs that run already go on.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
 @access_options
 @click.pass_context
 def remove_limit(context: click.Context, *, name: str) -> None:
-    """Remove a limit: its keys fall under the next one that fits. The limit * becomes 1 again.
+    """Remove a limit; its keys get the next one that fits. The limit * becomes 1 again.
 
     \b
     Example:

@@ -53,7 +53,7 @@ class Rate(click.ParamType[tuple[int | None, float]]):
 
 
 def read_number(text: str) -> int | None:
-    """Return the number that a text is, None if it is none or larger than what a column takes."""
+    """Return the number that the text is; None if it isn't one, or is too large for a column."""
     if not text.isdecimal() or len(text) > len(str(MOST)):
         return None
     number = int(text)

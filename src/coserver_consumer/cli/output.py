@@ -1,4 +1,4 @@
-"""What commands write: JSON for programs, tables and times for people."""
+"""How commands write: JSON for programs, tables and times for people."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from coserver_consumer.model.job import Job
 from coserver_consumer.model.moments import write_iso, write_local
 from coserver_consumer.model.texts import make_lines
 
-MOST_RIGID = 24  # characters of a column beside flexible ones
-MOST_PADDED = 60  # characters: one long text mustn't draw all lines out
+MAX_RIGID_WIDTH = 24  # characters of a column beside flexible ones
+MAX_PADDED_WIDTH = 60  # characters: one long text mustn't make all lines long
 
 
 def write_json(value: Any) -> None:
@@ -25,12 +25,12 @@ def write_json(value: Any) -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write lines that a terminal shows as they are, whatever a row made them of holds."""
+    """Write lines without control characters, which the values of a row may have."""
     click.echo(make_lines(text), err=err)
 
 
 def is_terminal() -> bool:
-    """Return True if somebody looks at what is written, and not a program."""
+    """Return True if a person reads the output, not a program."""
     return sys.stdout.isatty()
 
 
@@ -39,8 +39,8 @@ def write_table(
 ) -> None:
     """Write a table; None is an empty cell.
 
-    On a terminal that is too narrow the ``flexible`` columns are cut, or all if none is; elsewhere
-    nothing is.
+    On a terminal that is too narrow the ``flexible`` columns are cut, or all columns if there are
+    no flexible ones. Elsewhere nothing is cut.
     """
     if not is_terminal():
         write_lines(columns, rows)
@@ -56,7 +56,7 @@ def write_table(
             no_wrap=True,
             overflow="ellipsis",
             ratio=1 if column in flexible else None,
-            max_width=MOST_RIGID if is_rigid else None,
+            max_width=MAX_RIGID_WIDTH if is_rigid else None,
         )
     for row in rows:
         table.add_row(*[escape(cell) for cell in row])
@@ -66,7 +66,7 @@ def write_table(
 def write_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table as one line for each row, with nothing cut off."""
     cells = [list(columns), *[[plain(cell) for cell in row] for row in rows]]
-    widths = [min(MOST_PADDED, max(map(len, column))) for column in zip(*cells, strict=True)]
+    widths = [min(MAX_PADDED_WIDTH, max(map(len, column))) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         click.echo("  ".join(padded).rstrip())
@@ -91,7 +91,7 @@ def local_time(moment: int | None) -> str | None:
 
 
 def short_time(moment: str | None) -> str | None:
-    """Return of a local time the time if it is today, else the date."""
+    """Return the time of day of a local time that is today's, and the date of any other."""
     if moment is None:
         return None
     date, _, time = moment.partition(" ")
@@ -136,5 +136,5 @@ def job_as_json(job: Job) -> dict[str, Any]:
 
 
 def who() -> str:
-    """Name the person for the audit."""
+    """Return who does this, for the audit."""
     return f"{getpass.getuser()} (command line)"

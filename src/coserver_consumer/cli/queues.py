@@ -1,4 +1,4 @@
-"""``coserver queues``: the named lines of jobs."""
+"""``coserver queues``: list queues, and change what holds for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def queues() -> None:
 @access_options
 @click.pass_context
 def list_queues(context: click.Context, *, as_json: bool) -> None:
-    """List the queues, how many jobs they have in each state, and the rules that they have.
+    """List the queues, how many jobs they have in each state, and their rules.
 
     \b
     Example:
@@ -50,9 +50,9 @@ def list_queues(context: click.Context, *, as_json: bool) -> None:
 @access_options
 @click.pass_context
 def add_queue(context: click.Context, *, name: str) -> None:
-    """Make a queue known, so that jobs can be added to it; a known one stays as it is.
+    """Make a queue known, so that jobs can be queued in it; a known queue stays as it is.
 
-    Consumers do so for the queues they serve when they start.
+    A consumer that starts makes the queues known that it serves.
 
     \b
     Example:
@@ -66,10 +66,13 @@ def add_queue(context: click.Context, *, name: str) -> None:
 @queues.command("set", short_help="Set how many jobs of a queue run.")
 @click.argument("name", shell_complete=complete_queue)
 @click.option(
-    "--running", type=NUMBER_OR_ALL, metavar="N", help="At most so many run at once, or `all`."
+    "--running", type=NUMBER_OR_ALL, metavar="N", help="How many may run at once, or `all`."
 )
 @click.option(
-    "--rate", type=RATE, metavar="N/SECONDS", help="At most so many begin in so long, or `all`."
+    "--rate",
+    type=RATE,
+    metavar="N/SECONDS",
+    help="How many may begin in a time, or `all`.",
 )
 @access_options
 @click.pass_context
@@ -80,9 +83,9 @@ def set_rules(
     running: int | str | None,
     rate: tuple[int | None, float] | None,
 ) -> None:
-    """Set how many jobs of a queue run at once, and how many begin in a time, over all consumers.
+    """Set how many jobs of a queue run at once, or begin within a time, over all consumers.
 
-    What runs already goes on. `all` takes a rule back.
+    Jobs that run already go on. `all` takes a rule back.
 
     \b
     Examples:
@@ -105,12 +108,14 @@ def set_rules(
     say(f"The rules of queue {name} are set.")
 
 
-@queues.command("pause", short_help="Let no job of queues begin.")
+@queues.command("pause", short_help="Let no job of a queue begin.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_queue)
 @access_options
 @click.pass_context
 def pause_queues(context: click.Context, *, names: tuple[str, ...]) -> None:
-    """Let no job of these queues begin, within a second. What runs goes on; jobs can be added.
+    """Let no job of these queues begin any more.
+
+    That takes a second. Jobs that run go on, and jobs can be queued.
 
     \b
     Example:
@@ -119,7 +124,7 @@ def pause_queues(context: click.Context, *, names: tuple[str, ...]) -> None:
     _pause(context, names, paused=True)
 
 
-@queues.command("resume", short_help="Let jobs of paused queues begin again.")
+@queues.command("resume", short_help="Let the jobs of a paused queue begin again.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_queue)
 @access_options
 @click.pass_context

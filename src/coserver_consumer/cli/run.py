@@ -19,9 +19,9 @@ from coserver_consumer.runtime.logs import consumer_logs, log_output
 from coserver_consumer.settings.separate_process import load_settings_apart
 from coserver_consumer.settings.settings import Settings
 
-# --database is an option of every command; a secret would be seen in the list of processes;
+# --database is an option of every command; everybody could read a secret in the list of processes;
 # with `eager` there is no consumer.
-NOT_HERE = {"database", "secret", "eager"}
+NO_OPTIONS = {"database", "secret", "eager"}
 QUEUES = {"queues", "zodb_queues"}
 METAVARS = {"int": "NUMBER", "float": "SECONDS", "Path": "FILE", "tuple[str, ...]": "NAME"}
 UNITS = {
@@ -31,6 +31,7 @@ UNITS = {
     "max_memory": "BYTES",
     "max_payload": "BYTES",
     "max_result": "BYTES",
+    "signed_days": "DAYS",
     "zope_url": "URL",
 }
 
@@ -38,7 +39,7 @@ UNITS = {
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting. Their values stay text: the settings' own check reads it."""
     for setting in reversed(fields(Settings)):
-        if setting.name not in NOT_HERE:
+        if setting.name not in NO_OPTIONS:
             command = _make_option(setting)(command)
     return command
 
@@ -72,19 +73,19 @@ def _join(
 def run(context: click.Context, /, **flags: str | None) -> None:
     """Run a consumer until a signal stops it.
 
-    It starts worker processes, each with so many threads, and others where they end; with
-    --processes 0 there is only this one. Each option is a setting: what isn't given here comes
+    It starts worker processes, each with so many threads, and replaces those that end; with
+    --processes 0 there is only this process. Each option is a setting: what isn't given here comes
     from the environment or the TOML file. An option for several names or addresses may be given
     several times, or once with commas.
 
     \b
-    SIGTERM, SIGINT  take no new jobs, let those that run end within the grace time,
-                     give the rest back and exit with 0; a second one: stop now
+    SIGTERM, SIGINT  take no new jobs, let running jobs end within the grace time,
+                     give the rest back and exit with 0; at a second signal stop now
     SIGHUP           read the settings anew and replace the worker processes
     SIGUSR1          log what each thread does
 
-    It waits while the database is away. At its start it exits with 1 then, unless
-    --wait-for-database says how long it may wait.
+    A consumer that runs waits while the database is away. One that starts exits with 1 then,
+    unless --wait-for-database says how long it may wait.
 
     \b
     Examples:
@@ -92,7 +93,7 @@ def run(context: click.Context, /, **flags: str | None) -> None:
       coserver run --queues mail,default --processes 2 --threads 8
       coserver run --queues 'daily mail' --queues default
     """
-    events: SimpleQueue[Any] = SimpleQueue()  # commands, and what a supervisor hears
+    events: SimpleQueue[Any] = SimpleQueue()  # commands, and what a supervisor receives
     obey_signals(events.put)
     access = find_access(context)
 

@@ -9,14 +9,14 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.runtime.logs import history_logs
 
-PATIENT = store.Timeouts(statement=3600)  # to index a large table takes a while
+TIMEOUTS = store.Timeouts(statement=3600)  # seconds: to index a large table takes a while
 
 
 @click.command(short_help="Make the tables in the database.")
 @access_options
 @click.pass_context
 def init(context: click.Context) -> None:
-    """Make the tables in the database; what is there already stays.
+    """Make the tables in the database; those that are there already stay.
 
     \b
     Example:
@@ -42,7 +42,7 @@ def upgrade(context: click.Context) -> None:
 
 def _bring_up_to_date(context: click.Context) -> None:
     settings = find_access(context).load()
-    engine = store.open_engine(settings.database, timeouts=PATIENT)
+    engine = store.open_engine(settings.database, timeouts=TIMEOUTS)
     address = store.show_address(engine)
     try:
         before, after = store.upgrade(engine)
@@ -58,7 +58,7 @@ def _bring_up_to_date(context: click.Context) -> None:
 
 
 def _make_partitions(engine: Engine, keep_days: float) -> None:
-    """Let the history have its partitions for the next days from the start."""
+    """Make the history's partitions for the next days."""
     if not store.has_partitions(engine):
         return
     if store.read(engine, store.may_make_partitions):

@@ -1,4 +1,4 @@
-"""Standard output that can't be written: its disk is full, it is closed, or nobody reads it."""
+"""Standard output that can't be written: the disk is full, it is closed, or nobody reads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Watched:
             return self._stream.write(text)
 
     def flush(self) -> None:
-        """Write what has been kept until now."""
+        """Write what is still in the buffer."""
         with self._noting():
             self._stream.flush()
 
@@ -41,7 +41,7 @@ class Watched:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Have ``is_lost`` tell the truth meanwhile."""
+    """Watch standard output meanwhile, so that ``is_lost`` knows what has become of it."""
     before = sys.stdout
     if before is not None:
         sys.stdout = Watched(before)
@@ -52,7 +52,7 @@ def watched() -> Iterator[None]:
 
 
 def is_closed() -> bool:
-    """Return True if there was none when this process began."""
+    """Return True if this process began without standard output."""
     return sys.stdout is None
 
 
@@ -62,7 +62,7 @@ def is_lost() -> bool:
 
 
 def forget() -> None:
-    """Have Python not try again, and complain, when this process ends."""
+    """Keep Python from trying again, and failing loudly, when this process ends."""
     with suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
@@ -70,9 +70,9 @@ def forget() -> None:
 
 
 def end_unread() -> NoReturn:
-    """End as any program does that writes into a pipe which nobody reads, such as ``| head -1``.
+    """End by SIGPIPE, as other programs do that write to a pipe nobody reads (``| head -1``).
 
-    By SIGPIPE, which Python ignores since it would come from sockets as well.
+    Python ignores SIGPIPE, since it would come from sockets as well.
     """
     forget()
     if hasattr(signal, "SIGPIPE"):  # not on Windows

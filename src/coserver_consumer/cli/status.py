@@ -20,7 +20,7 @@ from coserver_consumer.store import Consumer
 @access_options
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
-    """Show the queues with their jobs, and the consumers.
+    """Show the queues with the number of their jobs, and the consumers.
 
     A consumer is dead when its last heartbeat is older than the setting dead_after.
 

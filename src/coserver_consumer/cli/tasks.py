@@ -17,10 +17,11 @@ from coserver_consumer.zope.functions import list_functions
 @access_options
 @click.pass_context
 def tasks(context: click.Context, *, ask_zope: bool, as_json: bool) -> None:
-    """List the tasks that the installed plugins offer, and why one of them is off.
+    """List the tasks that the installed plugins offer, and why any of them are off.
 
-    A consumer with these settings runs those that are on; the jobs of others wait. The functions
-    of the task `call` are Zope's: --zope asks it for those whose modules it has imported.
+    A consumer with these settings runs the tasks that are on; the jobs of the others wait. The
+    functions of the task `call` are in Zope: with --zope it is asked for those whose modules it has
+    imported.
 
     \b
     Examples:

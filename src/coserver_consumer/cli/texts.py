@@ -1,4 +1,4 @@
-"""Texts as people type them: those that every database can hold."""
+"""Texts as people type them, of which only those are taken that every database can hold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from click.types import StringParamType
 
 from coserver_consumer.model.texts import is_storable
 
-AS_THEY_ARE = {"database", "pairs", "args_json"}  # a path in an address, and what becomes JSON
+UNCHECKED = {"database", "pairs", "args_json"}  # a path in an address, and what becomes JSON
 
 
 class Text(StringParamType):
-    """Text in the terminal's encoding. What isn't comes as half of a surrogate pair."""
+    """Text in the terminal's encoding; bytes that aren't come as halves of surrogate pairs."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """Return the text."""
@@ -24,9 +24,9 @@ class Text(StringParamType):
 
 
 def take_plain_texts(command: click.Command) -> None:
-    """Have a command, and those below it, refuse texts that aren't; all options say it one way."""
+    """Have all options of a command, and of those below it, refuse other texts in one way."""
     for parameter in command.params:
-        if type(parameter.type) is StringParamType and parameter.name not in AS_THEY_ARE:
+        if type(parameter.type) is StringParamType and parameter.name not in UNCHECKED:
             parameter.type = Text()
     if isinstance(command, click.Group):
         for each in command.commands.values():

@@ -28,7 +28,7 @@ def make_timeline(
 ) -> list[Moment]:
     """Return what is known of a job's life, the first moment first.
 
-    ``attempts`` are those that failed, ``lines`` what the job said itself.
+    ``attempts`` are those that failed; ``lines`` are what the job has logged.
     """
     moments = [Moment(at=job.created_at, what=f"created, for queue {job.queue}")]
     moments += [
@@ -48,7 +48,7 @@ def make_timeline(
 
 
 def _describe_start(job: Job, attempts: Sequence[AttemptError]) -> str:
-    """Say which attempt it was that started last; one that was given back bears no number."""
+    """Say which attempt started last; one that was given back has no number."""
     by = f" by consumer {job.consumer}" if job.consumer else ""
     if _was_given_back(job, attempts):
         return f"started{by} and given back: not counted as an attempt"
@@ -56,7 +56,7 @@ def _describe_start(job: Job, attempts: Sequence[AttemptError]) -> str:
 
 
 def _was_given_back(job: Job, attempts: Sequence[AttemptError]) -> bool:
-    """Return True if the number of the job's attempt is of an earlier one than started last."""
+    """Return True if the job's attempt number is that of an earlier attempt than the last."""
     if job.attempt == 0:
         return True
     failed = [each.at for each in attempts if each.attempt == job.attempt]

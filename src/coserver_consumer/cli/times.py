@@ -36,7 +36,7 @@ class Since(click.ParamType[datetime | timedelta]):
     name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> datetime | timedelta:
-        """Return the moment, or the span for whoever knows the time."""
+        """Return the moment, or the span, which a caller who knows the time can subtract."""
         if isinstance(value, datetime | timedelta):
             return value
         if span := SPAN.fullmatch(value):
@@ -53,7 +53,7 @@ class Since(click.ParamType[datetime | timedelta]):
 
 
 def read_moment(text: str) -> datetime | None:
-    """Return a moment with its zone, local time if it names none; None for what isn't one."""
+    """Return a moment with its zone, by default the local one; None if the text isn't one."""
     try:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):  # the latter for one that is in no year here

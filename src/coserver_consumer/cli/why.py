@@ -20,7 +20,7 @@ from coserver_consumer.diagnosis.why import explain
 def why(context: click.Context, *, job_id: str, as_json: bool) -> None:
     """Say in one sentence why a job isn't running, and what would change that.
 
-    The beginning or the end of its ID is enough. Exit code 3 if there is no such job.
+    The beginning or the end of its ID is enough. The exit code is 3 if there is no such job.
 
     \b
     Example:

@@ -48,7 +48,7 @@ class Settings:
         "A file that holds the database's URL, instead of `database`.", default=None
     )
     commit_timeout: float = setting(
-        "How long a request of Zope waits for each answer of the queue's database.",
+        "How long a request in Zope waits for each answer from the queue's database.",
         default=5.0,
         ge=0.1,
         le=DAY_S,
@@ -60,7 +60,7 @@ class Settings:
         le=MAX_TIMEOUT_S,
     )
     secret: str | None = secret_setting(
-        "What Zope and its consumers share, to sign jobs.", default=None
+        "A text that Zope and its consumers share, to sign jobs.", default=None
     )
     secret_file: Path | None = setting(  # noqa: RUF009  it makes a field, like the others
         "A file that holds the secret, instead of `secret`.", default=None
@@ -70,10 +70,12 @@ class Settings:
         default=False,
     )
     queues: tuple[str, ...] = setting(
-        "The queues to serve, first one first.", default=("default",), min_length=1
+        "The queues to serve; jobs of the first go before those of the second.",
+        default=("default",),
+        min_length=1,
     )
     processes: int = setting(
-        "How many worker processes to run; 0: no others than the one that is started.",
+        "How many worker processes to run; 0 runs the jobs in the process that you start.",
         default=1,
         ge=0,
         le=MOST_AT_ONCE,
@@ -107,7 +109,7 @@ class Settings:
         "What the `http` task may call: hosts or beginnings of URLs.", default=()
     )
     capabilities: tuple[str, ...] = setting(
-        "What this consumer can do, beside its platform.", default=()
+        "What this consumer is capable of, beside its platform.", default=()
     )
     name: str = setting(
         "What this consumer is called.",
@@ -140,7 +142,7 @@ class Settings:
         le=10**15,
     )
     nice: int = setting(
-        "How far its processes stand back where others want the processor as well (see nice(1)).",
+        "How far its processes give way to others that want the processor, too (see nice(1)).",
         default=0,
         ge=0,
         le=19,
@@ -149,22 +151,25 @@ class Settings:
         "How often a consumer says that it lives.", default=10.0, gt=0, le=DAY_S
     )
     dead_after: float = setting(
-        "After how long a silence a consumer's jobs are given to others.",
+        "How long a consumer may be silent before its jobs are given to others.",
         default=45.0,
         gt=0,
         le=MAX_TIMEOUT_S,
     )
     max_rescues: int = setting(
-        "The rescue that fails a job, since it seems to kill its consumers.",
+        "The rescue at which a job fails, since it seems to kill its consumers.",
         default=3,
         ge=1,
         le=MOST,
     )
     resolve_every: float = setting(
-        "How often it is found out what became of requests that died.", default=10.0, gt=0, le=DAY_S
+        "How often a consumer asks what became of requests that died.",
+        default=10.0,
+        gt=0,
+        le=DAY_S,
     )
     signed_days: float = setting(
-        "For how many days after it was due a job may begin that runs as a Plone user.",
+        "For how many days after it was due a job that runs as a Plone user may begin.",
         default=30.0,
         gt=0,
         le=MOST_DAYS,
@@ -185,10 +190,10 @@ class Settings:
         "The pause between two looks at an empty queue.", default=1.0, gt=0, le=DAY_S
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "The least weighty lines that are logged.", default="info"
+        "The lowest level of the lines that are logged.", default="info"
     )
     backoff_base: float = setting(
-        "The longest wait before the second attempt; it doubles with each.",
+        "The longest wait before the second attempt; it doubles with each attempt.",
         default=15.0,
         gt=0,
         le=MAX_DELAY_S,

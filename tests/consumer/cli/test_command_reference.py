@@ -69,6 +69,13 @@ def test_the_help_of_a_command_is_enough(path):
         assert option.help.rstrip().endswith((".", "]")), name
 
 
+def test_an_option_of_days_asks_for_days():
+    """Most times are in seconds, and so says the help of most."""
+    units = {name: each.metavar for name, each in find_options(COMMANDS[SETTINGS]).items()}
+    days = {name: unit for name, unit in units.items() if name.endswith("-days")}
+    assert days == {"--signed-days": "DAYS", "--keep-days": "DAYS"}
+
+
 def test_an_option_that_a_section_names_is_there():
     """The page must not promise what was removed."""
     for path, text in SECTIONS.items():

@@ -198,7 +198,7 @@ def test_jobs_that_cannot_be_changed_spoil_no_others(
     database_url, client, engine, failed, call, monkeypatch
 ):
     """A key that another job holds, and a row that the database refuses; page by page."""
-    monkeypatch.setattr(bulk, "PAGE", 2)
+    monkeypatch.setattr(bulk, "PAGE_SIZE", 2)
     held, odd = failed[1], failed[3]
     history = tables.history
     with engine.begin() as connection:
