@@ -64,7 +64,6 @@ def make_job() -> Callable[..., Job]:
             "run_at": 0,
             "run": 7,
             "attempt": 1,
-            "max_attempts": 5,
             "rescues": 0,
             "task": "test",
             "args": {},

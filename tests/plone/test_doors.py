@@ -29,7 +29,7 @@ from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import NAMES
 from coserver_consumer.retry import Backoff
-from support.every_option import NOON, read_back, say_all
+from support.every_option import NOON, is_tried_again, read_back, say_all
 from support.jobs import Jobs
 from tests.plone import functions
 
@@ -208,6 +208,28 @@ def test_a_moment_comes_in_by_every_door(door: str, moment: Any, jobs: Jobs) -> 
     job_id = SAYING[door]({"eta": moment})
     transaction.commit()
     assert queue.get(job_id).run_at == NOON.timestamp() * store.SECOND
+
+
+@pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", SAYING)
+def test_five_attempts_that_were_said_outweigh_a_policy(door: str, jobs: Jobs) -> None:
+    """Though 5 is what a job has of which nobody says more."""
+    job_id = SAYING[door]({"max_attempts": 5})
+    transaction.commit()
+    job = queue.get(job_id)
+    assert job.max_attempts == 5
+    assert [is_tried_again(job, after=attempt) for attempt in (3, 4, 5)] == [True, True, False]
+
+
+@pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", SAYING)
+def test_attempts_that_nobody_says_are_not_said(door: str, jobs: Jobs) -> None:
+    """Also after others were said: ``None`` takes a word back."""
+    job_id = SAYING[door]({"max_attempts": None})
+    transaction.commit()
+    job = queue.get(job_id)
+    assert job.max_attempts is None
+    assert [is_tried_again(job, after=attempt) for attempt in (2, 3)] == [True, False]
 
 
 @pytest.mark.usefixtures("_same_tasks")

@@ -202,7 +202,7 @@ def test_a_delay_may_be_a_timedelta(jobs: Jobs) -> None:
 def test_none_is_not_said(jobs: Jobs) -> None:
     """A caller hands on what it was given, or not."""
     job = commit(queue.add(PATH, priority=None, delay=None, max_attempts=None, requires=None))
-    assert (job.priority, job.max_attempts, job.requires) == (0, 5, ())
+    assert (job.priority, job.max_attempts, job.requires) == (0, None, ())
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import store
+from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import conclude
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.retry import Backoff, RetryPolicy
 from coserver_consumer.store.schema import tables
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 QUEUE = "of every option"
+THRICE = RetryPolicy(max_attempts=3)
 HOUR = 3600  # seconds; a slow machine asks for the time a while before it writes the row
 
 
@@ -41,6 +46,13 @@ def say_all(engine: Engine) -> dict[str, Any]:
         "after": (store.write(engine, prepare),),
         "accepts_failure": True,
     }
+
+
+def is_tried_again(job: Job, *, after: int, policy: RetryPolicy = THRICE) -> bool:
+    """Return True if another attempt follows when so many have failed."""
+    failed = job._replace(state=State.RUNNING, attempt=after)
+    ending = conclude(failed, Failed(error="no"), backoff=Backoff(), policy=policy)
+    return ending.state is State.SCHEDULED
 
 
 def read_back(engine: Engine, job_id: str) -> dict[str, Any]:

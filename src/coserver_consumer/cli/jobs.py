@@ -110,7 +110,7 @@ def _row(job: Job) -> list[str | None]:
         job.id,
         str(job.state),
         job.queue,
-        f"{job.attempt}/{job.max_attempts}",
+        f"{job.attempt}/{job.max_attempts}" if job.max_attempts else str(job.attempt),
         local_time(job.created_at),
         job.name,
         job.error,

@@ -93,7 +93,7 @@ class Job(NamedTuple):
     run_at: int
     run: int
     attempt: int
-    max_attempts: int
+    max_attempts: int | None
     rescues: int
     task: str
     args: Any
@@ -137,6 +137,13 @@ class Job(NamedTuple):
         """What a person reads, as one line: the title, or the task."""
         return make_line(self.title or self.task)
 
+    def with_attempts(self, number: int) -> Job:
+        """Return the job with this ``max_attempts``, in half the time that ``_replace`` takes."""
+        return _new(Job, (*self[:_MAX_ATTEMPTS], number, *self[_MAX_ATTEMPTS + 1 :]))
+
     def __repr__(self) -> str:
         """Name the job; what it holds is nobody's who reads a log or a traceback."""
         return f"<Job {self.id} {self.state}: {make_line(str(self.task), LONGEST_NAME)}>"
+
+
+_MAX_ATTEMPTS = Job._fields.index("max_attempts")

@@ -41,10 +41,10 @@ class Backoff:
 class RetryPolicy:
     """How often a task is tried, with what waits, and after which exceptions.
 
-    ``max_attempts`` is for jobs that say nothing else. ``backoff`` is instead of the consumer's.
-    ``on``: only after these exceptions and their subclasses it is tried again, if any are named;
-    ``never``: not after these, whatever ``on`` says. A text is the name of an exception's class,
-    with its module (``requests.exceptions.Timeout``) or without.
+    ``max_attempts`` is for jobs of which nobody says how many they may have. ``backoff`` is instead
+    of the consumer's. ``on``: only after these exceptions and their subclasses it is tried again,
+    if any are named; ``never``: not after these, whatever ``on`` says. A text is the name of an
+    exception's class, with its module (``requests.exceptions.Timeout``) or without.
 
     Raises ``InvalidTask`` naming the fault.
     """
@@ -58,12 +58,14 @@ class RetryPolicy:
         if fault := _find_fault(self):
             raise InvalidTask(f"The retry policy is wrong: {fault}.")
 
-    def attempts(self, said: int) -> int:
-        """Return how many attempts a job may have that says this number.
+    def attempts(self, said: int | None) -> int:
+        """Return how many attempts a job may have: as many as were said, or as the task says.
 
-        A job that says the default says nothing.
+        ``said`` is None for a job of which nobody said it; the task may say nothing either.
         """
-        return self.max_attempts or said if said == DEFAULT_ATTEMPTS else said
+        if said is not None:
+            return said
+        return DEFAULT_ATTEMPTS if self.max_attempts is None else self.max_attempts
 
     def allows(self, error: BaseException) -> bool:
         """Return True if another attempt may follow this exception."""

@@ -25,7 +25,7 @@ import jwt
 from coserver_consumer.model.errors import ConfigurationError, Unsigned
 from coserver_consumer.model.job import Job, RunKey, new_id
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
+from coserver_consumer.model.retry import PLAIN
 
 VERSION = "v2"
 SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)
@@ -65,8 +65,7 @@ def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
         due = said.run_at // SECOND
     else:
         due = int((time.time() if now is None else now) + max(0, said.delay))
-    attempts = said.max_attempts or DEFAULT_ATTEMPTS
-    return replace(job, signature=_seal_job(job, secret, due=due, attempts=attempts))
+    return replace(job, signature=_seal_job(job, secret, due=due, attempts=said.max_attempts))
 
 
 def verify(
@@ -75,15 +74,15 @@ def verify(
     *,
     signed_days: float = SIGNED_DAYS,
     now: float | None = None,
-    attempts: Callable[[int], int] = int,
+    attempts: Callable[[int | None], int] = PLAIN.attempts,
 ) -> None:
     """Raise ``Unsigned`` unless the job is as a holder of this secret queued it, and not too old.
 
     An old one could have been copied back from the history by whoever can write rows.
-    ``attempts`` gives the number of attempts that the task makes of the signed one.
+    ``attempts`` gives how many attempts the task makes of those that were said, or of None.
     """
     signed = _read_signature(job, secret)
-    if job.max_attempts > attempts(signed.attempts):
+    if attempts(job.max_attempts) > attempts(signed.attempts):
         raise _does_not_fit(job)
     late = ((time.time() if now is None else now) - signed.due) / DAY
     if late > signed_days:
@@ -117,10 +116,10 @@ def make_renewal(find_secret: Callable[[], str]) -> Callable[[Job], str | None]:
 
 
 class _Signed(NamedTuple):
-    """What a signature says itself: when the job is due, in seconds since the epoch."""
+    """What a signature says itself: when the job is due, in seconds since the epoch; attempts."""
 
     due: int
-    attempts: int
+    attempts: int | None
 
 
 def _read_signature(job: Job, secret: str) -> _Signed:
@@ -129,7 +128,7 @@ def _read_signature(job: Job, secret: str) -> _Signed:
     found = SIGNATURE.fullmatch(job.signature)
     if found is None:
         raise _does_not_fit(job)
-    signed = _Signed(due=int(found[1]), attempts=int(found[2]))
+    signed = _Signed(due=int(found[1]), attempts=int(found[2]) or None)
     expected = _seal_job(job, secret, **signed._asdict())
     if not hmac.compare_digest(job.signature, expected):
         raise _does_not_fit(job)
@@ -143,9 +142,12 @@ def _does_not_fit(job: Job) -> Unsigned:
     )
 
 
-def _seal_job(job: NewJob | Job, secret: str, *, due: int, attempts: int) -> str:
-    """Return the signature: the version, what it says itself, and the code over all of it."""
-    told = f"{VERSION}:{due}:{attempts}"
+def _seal_job(job: NewJob | Job, secret: str, *, due: int, attempts: int | None) -> str:
+    """Return the signature: the version, what it says itself, and the code over all of it.
+
+    Attempts of which nobody says how many are 0 in it.
+    """
+    told = f"{VERSION}:{due}:{attempts or 0}"
     said = [told, job.id, job.task, job.args, job.owner, job.site, job.origin, job.queue]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     message = text.encode() + b"\0" + hashlib.sha256(job.payload or b"").digest()

@@ -153,7 +153,7 @@ class Claimer:
     def _limit_attempts(self, job: Job) -> Job:
         """Return the job with as many attempts as its task gives it."""
         attempts = self._policy(job.task).attempts(job.max_attempts)
-        return job if attempts == job.max_attempts else job._replace(max_attempts=attempts)
+        return job if attempts == job.max_attempts else job.with_attempts(attempts)
 
     def _write_each(self, ended: Sequence[EndedRun]) -> None:
         """Write each ending alone, after all together were refused: one bad one mustn't block all.

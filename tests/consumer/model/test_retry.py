@@ -45,11 +45,17 @@ def test_exceptions_decide_whether_another_attempt_may_follow(policy, error, all
     assert RetryPolicy(**policy).allows(error) is allowed
 
 
-@pytest.mark.parametrize(("said", "attempts"), [(5, 8), (3, 3), (9, 9)])
-def test_a_job_that_says_nothing_has_the_attempts_of_its_task(said, attempts):
-    """Another number than the default is its own."""
-    assert RetryPolicy(max_attempts=8).attempts(said) == attempts
+@pytest.mark.parametrize("said", [1, 3, 5, 9])
+def test_a_job_has_the_attempts_that_were_said(said):
+    """Also as many as it would have by default."""
+    assert RetryPolicy(max_attempts=8).attempts(said) == said
     assert RetryPolicy().attempts(said) == said
+
+
+def test_a_job_of_which_nothing_was_said_has_the_attempts_of_its_task():
+    """Or else 5."""
+    assert RetryPolicy(max_attempts=8).attempts(None) == 8
+    assert RetryPolicy().attempts(None) == 5
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def signed(make_job):
 def make_claimed(make_job, job):
     """Return a new job as a consumer claims it."""
     work = {name: getattr(job, name) for name in WORK}
-    return make_job(queue=job.queue, max_attempts=job.options.max_attempts or 5, **work)
+    return make_job(queue=job.queue, max_attempts=job.options.max_attempts, **work)
 
 
 def token(**changes) -> str:
@@ -120,7 +120,7 @@ def test_a_job_that_is_run_again_gets_a_new_signature(make_job):
     assert make_renewal(lambda: Settings(database="sqlite:///x").secret_text)(old) == old.signature
 
 
-@pytest.mark.parametrize("said", [1, 5, 8])
+@pytest.mark.parametrize("said", [1, 5, 8, None])
 def test_a_task_may_give_more_attempts_than_were_signed(make_job, said):
     """Its policy is the consumer's, not the row's."""
     policy = RetryPolicy(max_attempts=20)

@@ -93,7 +93,9 @@ def _name_job(job: Job) -> str:
 
 
 def _attempt(job: Job) -> str:
-    return f"attempt {job.attempt} of {job.max_attempts}"
+    """Say which attempt it is, and of how many if that is known here."""
+    most = f" of {job.max_attempts}" if job.max_attempts else ""
+    return f"attempt {job.attempt}{most}"
 
 
 def _describe(ending: Ending) -> tuple[str, str]:

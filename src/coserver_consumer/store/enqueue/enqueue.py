@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.insert import insert_rows
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
@@ -92,7 +91,7 @@ def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
         "id": job.id,
         "queue": said.queue,
         "priority": said.priority,
-        "max_attempts": said.max_attempts or DEFAULT_ATTEMPTS,
+        "max_attempts": said.max_attempts,
         "timeout": said.timeout,
         "task": job.task,
         "args": job.args,

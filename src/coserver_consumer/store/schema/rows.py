@@ -18,9 +18,9 @@ _STATE, _REQUIRES = Job._fields.index("state"), Job._fields.index("requires")
 # Of each field whose type isn't JSON: its types, and what stands for a value of another one.
 _KINDS: dict[str, tuple[tuple[type, ...], Any]] = {
     **dict.fromkeys(("priority", "run_at", "run", "attempt", "rescues"), ((int,), 0)),
-    **dict.fromkeys(("max_attempts", "waits_for", "failed_parents", "created_at"), ((int,), 0)),
+    **dict.fromkeys(("waits_for", "failed_parents", "created_at"), ((int,), 0)),
     **dict.fromkeys(("started_at", "deadline_at", "cancel_at", "tid"), ((int,), None)),
-    **dict.fromkeys(("ended_at",), ((int,), None)),
+    **dict.fromkeys(("max_attempts", "ended_at"), ((int,), None)),
     **dict.fromkeys(("unique_for", "timeout", "progress"), ((int, float), None)),
     **dict.fromkeys(("queue", "task", "concurrency_key"), ((str,), "")),
     **dict.fromkeys(("owner", "site", "title", "unique_key", "signature"), ((str,), None)),

@@ -14,6 +14,7 @@ from collective.coserver.identity.rerun import states_to_retry
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import CANCELLABLE, WAITING
 from coserver_consumer.model.moments import to_utc
+from coserver_consumer.model.retry import PLAIN
 
 BEYOND = (1, 9999)  # years in which some time zones are outside of the calendar
 EXCERPT = 200  # characters of an error
@@ -62,11 +63,11 @@ class Row:
 
     @property
     def attempts(self) -> Message:
-        """Which attempt it is, or was, of how many."""
+        """Which attempt it is, or was, of how many; tasks of Zope's have no number of their own."""
         return _(
             "attempts_of_most",
             default="${attempt} of ${most}",
-            mapping={"attempt": self.job.attempt, "most": self.job.max_attempts},
+            mapping={"attempt": self.job.attempt, "most": PLAIN.attempts(self.job.max_attempts)},
         )
 
     @property

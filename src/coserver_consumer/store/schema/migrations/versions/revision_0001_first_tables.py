@@ -51,7 +51,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("run_at", Time, nullable=False, server_default=now())
     yield sa.Column("run", sa.BigInteger, nullable=False, server_default="0")
     yield sa.Column("attempt", sa.Integer, nullable=False, server_default="0")
-    yield sa.Column("max_attempts", sa.Integer, nullable=False, server_default="5")
+    yield sa.Column("max_attempts", sa.Integer)
     yield sa.Column("rescues", sa.Integer, nullable=False, server_default="0")
     yield sa.Column("task", Name, nullable=False)
     yield sa.Column("args", Json, nullable=False, server_default=sa.text("('{}')"))
