@@ -32,9 +32,10 @@ from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.model.outcome import Completed, Failed, Snoozed
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.outcome_message import load_outcome
+from coserver_consumer.protocol.services import FUNCTIONS
 from coserver_consumer.retry import Backoff
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.zope.functions import list_functions
+from coserver_consumer.zope.service import Services
 from support.jobs import Jobs
 from tests.plone import functions
 from tests.plone.instance import SECRET, Instance
@@ -412,9 +413,9 @@ def test_only_a_function_of_a_module_can_be_a_task() -> None:
 def test_a_holder_of_the_secret_may_list_the_functions(instance: Instance) -> None:
     """As the command line does; nobody else may."""
     settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(instance.url,))
-    assert "tests.plone.functions.echo" in list_functions(settings)
+    assert "tests.plone.functions.echo" in Services(settings).ask_any(FUNCTIONS, None)
     with pytest.raises(ZopeUnavailable, match="another secret"):
-        list_functions(replace(settings, secret="x" * 32))
+        Services(replace(settings, secret="x" * 32)).ask_any(FUNCTIONS, None)
 
 
 def test_the_call_of_a_browser_is_not_found(instance: Instance) -> None:

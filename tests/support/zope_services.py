@@ -11,13 +11,8 @@ from coserver_consumer.errors import Unsigned
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.markers import PROOF
-from coserver_consumer.protocol.run_state import (
-    SERVICE,
-    RunReport,
-    RunState,
-    read_question,
-    tell_report,
-)
+from coserver_consumer.protocol.run_state import RunReport, RunState
+from coserver_consumer.protocol.services import RUN_STATES
 from coserver_consumer.protocol.signing import check_seal
 from support.http_server import Answer, Call, ran
 
@@ -42,7 +37,7 @@ class ZopeServices:
         """Answer a question of a consumer, or a job as the test says."""
         if call.target == handshake.SERVICE:
             return self._greet(call)
-        if call.target == SERVICE:
+        if call.target == RUN_STATES.path:
             return self._report(call)
         return self._run(call)
 
@@ -58,13 +53,14 @@ class ZopeServices:
 
     def _report(self, call: Call) -> Answer:
         token = call.headers["authorization"].partition(" ")[2]
-        check_seal(token, call.body, service=SERVICE, secret=self.secret, now=self.clock())
-        question = read_question(call.body)
+        path, now = RUN_STATES.path, self.clock()
+        check_seal(token, call.body, service=path, secret=self.secret, now=now)
+        question = RUN_STATES.load_question(json.loads(call.body))
         if question.stop:
             self.stopped += question.keys
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         report = RunReport(process=self.process, states=(state,) * len(question.keys))
-        return Answer(body=json.dumps(tell_report(report)).encode())
+        return Answer(body=json.dumps(RUN_STATES.dump_answer(report)).encode())
 
     def _run(self, call: Call) -> Answer:
         return self.answer(call) if self.answer else ran(call, secret=self.secret)

@@ -6,9 +6,10 @@ import click
 
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.output import write_json, write_table
+from coserver_consumer.protocol.services import FUNCTIONS
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry, load_registry
-from coserver_consumer.zope.functions import list_functions
+from coserver_consumer.zope.service import Services
 
 
 @click.command(short_help="List the tasks that can be run here.")
@@ -30,7 +31,7 @@ def tasks(context: click.Context, *, ask_zope: bool, as_json: bool) -> None:
     """
     settings = find_access(context).load()
     registry = load_registry(TaskContext(settings=settings))
-    functions = list_functions(settings) if ask_zope else []
+    functions = Services(settings).ask_any(FUNCTIONS, None) if ask_zope else []
     if as_json:
         off = dict(registry.left_out)
         write_json({"on": list(registry.names), "off": off, "functions": functions})

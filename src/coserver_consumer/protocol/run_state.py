@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from coserver_consumer.model.job import RunKey
-
-SERVICE = "/@@coserver-runs"
 
 
 class RunState(StrEnum):
@@ -43,26 +38,3 @@ class RunReport:
 
     process: str
     states: tuple[RunState, ...]
-
-
-def write_question(question: RunQuestion) -> bytes:
-    """Return the message that asks."""
-    return json.dumps({"runs": question.keys, "stop": question.stop}).encode()
-
-
-def read_question(body: bytes) -> RunQuestion:
-    """Return what a message asks."""
-    said = json.loads(body)
-    keys = tuple(RunKey(str(job_id), int(run)) for job_id, run in said["runs"])
-    return RunQuestion(keys=keys, stop=bool(said["stop"]))
-
-
-def tell_report(report: RunReport) -> dict[str, Any]:
-    """Return the answer as JSON has it."""
-    return {"process": report.process, "states": list(map(str, report.states))}
-
-
-def read_report(said: Any) -> RunReport:
-    """Return the answer that JSON has."""
-    states: Sequence[str] = said["states"]
-    return RunReport(process=str(said["process"]), states=tuple(map(RunState, states)))

@@ -9,7 +9,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from xmlrpc.client import ResponseError, dumps, loads
 
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.exception_text import brief, describe
 
 # The characters that the specification allows in the name of a method, and those of views' names.
 METHOD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
@@ -40,5 +40,5 @@ def read_answer(body: bytes) -> Any:
     try:
         [value], _ = loads(body, use_builtin_types=True)
     except (ExpatError, ResponseError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+        raise ValueError(describe(error)) from error
     return value

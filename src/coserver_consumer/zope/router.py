@@ -9,7 +9,7 @@ from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import Request
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.zope.evidence import HttpEvidence
+from coserver_consumer.zope.evidence import ask_evidence
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.in_process import load_in_process
 from coserver_consumer.zope.transport import Transport
@@ -25,7 +25,6 @@ class Zope:
         self._settings = settings
         self._changed: Callable[[], None] = lambda: None
         self._http = HttpTransport(settings)
-        self._evidence = HttpEvidence(self._http.services)
         self._zodb = (
             None if settings.zope_conf is None else load_in_process(settings, settings.zope_conf)
         )
@@ -67,7 +66,9 @@ class Zope:
 
     def ask(self, questions: Sequence[Question]) -> list[Decision]:
         """Return what became of transactions whose process died; raise ``EvidenceUnavailable``."""
-        return (self._zodb or self._evidence).ask(questions)
+        if self._zodb is not None:
+            return self._zodb.ask(questions)
+        return ask_evidence(self._http.services, questions)
 
     def _find_transport(self, queue: str) -> Transport:
         if self._zodb is not None and self._settings.runs_in_process(queue):

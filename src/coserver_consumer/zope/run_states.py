@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
 from coserver_consumer.model.errors import ZopeUnavailable
 from coserver_consumer.model.job import RunKey
-from coserver_consumer.protocol.run_state import (
-    AT_WORK,
-    SERVICE,
-    RunQuestion,
-    RunReport,
-    read_report,
-    write_question,
-)
+from coserver_consumer.protocol.run_state import AT_WORK, RunQuestion, RunReport
+from coserver_consumer.protocol.services import RUN_STATES
 from coserver_consumer.zope.service import Services, ZopeGone
 
 PAUSES = (0.1, 0.2, 0.5, 1.0)  # seconds between two questions whether a run is at work; the last on
@@ -30,12 +23,7 @@ class ZopeRuns:
 
     def ask(self, url: str, keys: Sequence[RunKey], *, stop: bool) -> RunReport:
         """Return what the instance knows of runs; raise ``ZopeUnavailable``."""
-        question = RunQuestion(keys=tuple(keys), stop=stop)
-        reply = self._services.ask(url, SERVICE, write_question(question))
-        try:
-            return read_report(json.loads(reply.body))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ZopeUnavailable("it doesn't say which runs it is at") from error
+        return self._services.ask(url, RUN_STATES, RunQuestion(keys=tuple(keys), stop=stop))
 
     def see_out(self, url: str, key: RunKey) -> RunReport | None:
         """Tell a run and earlier ones of its job to stop, and wait until none is at work.

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import time
 from http import HTTPStatus
+from typing import TypeVar
 
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from coserver_consumer.model.errors import ZopeUnavailable
+from coserver_consumer.model.exception_text import describe
 from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.reply import Reply
+from coserver_consumer.protocol.services import Service
 from coserver_consumer.protocol.signing import seal
 from coserver_consumer.runtime.logs import log_texts
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_deadline import DeadlinePoolManager
 
-QUICK = 5.0  # seconds for what Zope has at hand
-CONNECT = 5.0  # seconds
+HANDSHAKE_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS = 4  # that are kept to each instance
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 
 class ZopeSilent(ZopeUnavailable):
@@ -53,40 +60,45 @@ class Services:
         ``consumer`` is an id that is in the queue's database.
         """
         question, body, proof = handshake.ask(consumer, secret=self._secret)
-        reply = self._post(url + handshake.SERVICE, body, proof, QUICK)
+        reply = self._post(url + handshake.SERVICE, body, proof, HANDSHAKE_TIMEOUT_S)
         greeting = handshake.read_answer(reply, question, secret=self._secret)
         self._ahead = greeting.now - time.monotonic()
         return greeting
 
-    def ask(self, url: str, service: str, body: bytes, *, timeout: float = QUICK) -> Reply:
-        """Return the answer to a sealed message; ``service`` is a path from Zope's root."""
-        reply = self._ask(url, service, body, timeout)
+    def ask(self, url: str, service: Service[Q, A], question: Q) -> A:
+        """Return what the instance answers."""
+        body = json.dumps(service.dump_question(question)).encode()
+        reply = self._send(url, service, body)
         if reply.status == HTTPStatus.UNAUTHORIZED:  # the clock may have been set
             self.greet(url)
-            reply = self._ask(url, service, body, timeout)
+            reply = self._send(url, service, body)
         if reply.status != HTTPStatus.OK:
-            plain = reply.content_type.startswith("text/plain")
-            why = log_texts.shorten(reply.text) if plain and reply.body else "its log may say why"
-            raise ZopeUnavailable(f"it answers {reply.status} to {service}: {why}")
-        return reply
+            raise ZopeUnavailable(f"it answers {reply.status} to {service.path}: {_why(reply)}")
+        try:
+            return service.load_answer(json.loads(reply.body))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ZopeUnavailable(
+                f"its answer to {service.path} can't be read ({describe(error)}): are both of the "
+                "same version of collective.coserver?"
+            ) from error
 
-    def ask_any(self, service: str, body: bytes, *, timeout: float = QUICK) -> Reply:
-        """Return the answer of the first instance that gives one; the error names all."""
+    def ask_any(self, service: Service[Q, A], question: Q) -> A:
+        """Return what the first instance answers that can; the error names all."""
         why: list[str] = []
         for url in self._urls:
             try:
-                return self.ask(url, service, body, timeout=timeout)
+                return self.ask(url, service, question)
             except ZopeUnavailable as error:
                 why.append(f"{url}: {error}")
         raise ZopeUnavailable(f"Zope can't be asked: {'; '.join(why)}.")
 
-    def _ask(self, url: str, service: str, body: bytes, timeout: float) -> Reply:
+    def _send(self, url: str, service: Service[Q, A], body: bytes) -> Reply:
         ahead = self._ahead
         if ahead is None:
             ahead = self.greet(url).now - time.monotonic()
         now = ahead + time.monotonic()
-        token = seal(body, service=service, secret=self._secret, now=now)
-        return self._post(url + service, body, f"Coserver-Seal {token}", timeout)
+        token = seal(body, service=service.path, secret=self._secret, now=now)
+        return self._post(url + service.path, body, f"Coserver-Seal {token}", service.timeout_s)
 
     def _post(self, url: str, body: bytes, authorization: str, timeout: float) -> Reply:
         try:
@@ -96,12 +108,19 @@ class Services:
                 body=body,
                 headers={"Authorization": authorization, "Content-Type": "application/json"},
                 redirect=False,
-                timeout=Timeout(connect=CONNECT, read=timeout),
+                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
             )
         except HTTPError as error:
             raise _explain(error, timeout) from error
         found = {name.lower(): value for name, value in response.headers.items()}
         return Reply(status=response.status, headers=found, body=response.data)
+
+
+def _why(reply: Reply) -> str:
+    """Return the reason that Zope gives, without its full stop."""
+    if reply.body and reply.content_type.startswith("text/plain"):
+        return log_texts.shorten(reply.text).rstrip(".")
+    return "its log may say why"
 
 
 def _explain(error: HTTPError, timeout: float) -> ZopeUnavailable:

@@ -7,7 +7,7 @@ import pytest
 from coserver_consumer.errors import EvidenceUnavailable
 from coserver_consumer.model.indoubt import Mark, Question
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.zope.evidence import HttpEvidence
+from coserver_consumer.zope.evidence import ask_evidence
 from coserver_consumer.zope.service import Services
 from support.http_server import Answer, serve
 from support.zope_services import ZopeServices
@@ -35,4 +35,4 @@ def test_an_answer_that_tells_nothing_is_said_in_words(answer, words):
     with serve(ZopeServices(secret=SECRET, answer=lambda _: answer)) as zope:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(zope.url,))
         with pytest.raises(EvidenceUnavailable, match=words):
-            HttpEvidence(Services(settings)).ask([QUESTION])
+            ask_evidence(Services(settings), [QUESTION])

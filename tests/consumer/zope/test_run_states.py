@@ -11,7 +11,8 @@ from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.outcome import Completed, Failed, NotTried, Obstacle, Released
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.request import make_request
-from coserver_consumer.protocol.run_state import SERVICE, RunState
+from coserver_consumer.protocol.run_state import RunQuestion, RunState
+from coserver_consumer.protocol.services import RUN_STATES
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.service import Services
@@ -189,10 +190,8 @@ def test_a_consumer_asks_by_the_clock_that_zope_tells_it():
     zope = ZopeServices(secret=SECRET, clock=lambda: 9e9)
     with serve(zope) as server:
         settings = Settings(database="sqlite:///x", secret=SECRET, zope_url=(server.url,))
-        assert (
-            Services(settings).ask(server.url, SERVICE, b'{"runs": [], "stop": false}').status
-            == 200
-        )
+        question = RunQuestion(keys=(), stop=False)
+        assert Services(settings).ask(server.url, RUN_STATES, question).process == "1"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from coserver_consumer.model.errors import (
     StartAgain,
     ZopeUnavailable,
 )
+from coserver_consumer.model.exception_text import describe
 from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome
@@ -96,7 +97,7 @@ class ZodbTransport:
             if not isinstance(error, StorageError) and not store.is_outage(error):  # RelStorage's
                 raise
             raise EvidenceUnavailable(
-                f"The ZODB doesn't answer ({type(error).__name__}: {error}); jobs of requests that "
+                f"The ZODB doesn't answer ({describe(error)}); jobs of requests that "
                 "died are decided when it does."
             ) from error
 

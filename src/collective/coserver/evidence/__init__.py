@@ -21,6 +21,7 @@ from collective.coserver.evidence import marker_objects, transaction_metadata
 from collective.coserver.evidence.question import number
 from collective.coserver.evidence.storage_kind import keeps_metadata
 from coserver_consumer.model.errors import EvidenceUnavailable
+from coserver_consumer.model.exception_text import describe
 from coserver_consumer.model.indoubt import Decision, Fate, Question
 
 logger = logging.getLogger("collective.coserver")
@@ -70,7 +71,7 @@ def _name(question: Question) -> str:
 
 
 def _explain(name: str, error: Exception) -> str:
-    why = " ".join(f"{type(error).__name__}: {error}".split())
+    why = " ".join(describe(error).split())
     return f"The ZODB '{name}' can't be asked what became of dead requests ({why})."
 
 

@@ -22,6 +22,7 @@ from collective.coserver.evidence.comparison import Comparison, compare, last_tr
 from collective.coserver.evidence.zodb import SESSIONS
 from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable
+from coserver_consumer.model.exception_text import describe
 from coserver_consumer.model.indoubt import Decision, Question
 
 logger = logging.getLogger("collective.coserver")
@@ -107,7 +108,7 @@ def answer(questions: Sequence[Question], databases: Mapping[str, DB]) -> list[D
         logger.info("%s", said)
         return []
     except Exception as error:
-        why = f"The ZODB can't be compared with the queue ({type(error).__name__}: {error})."
+        why = f"The ZODB can't be compared with the queue ({describe(error)})."
         raise EvidenceUnavailable(why) from error
     if not questions:  # to answer one tends as well
         evidence.tend(databases)

@@ -6,16 +6,15 @@ from Products.Five import BrowserView
 
 from collective.coserver.functions import registry
 from collective.coserver.services.sealed import serve
-
-SERVICE = "/@@coserver-functions"
+from coserver_consumer.protocol.services import FUNCTIONS
 
 
 class Listing(BrowserView):
-    """``POST /@@coserver-functions``; the answer is a list of dotted names as JSON.
+    """``POST /@@coserver-functions``; the answer is a list of dotted names.
 
-    Anybody may call it, but only a message with a token from the shared secret is answered.
+    Anybody may call it, but only a question with a token from the shared secret is answered.
     """
 
     def __call__(self) -> str:
         """Answer with the tasks of this process; 401 without a good token."""
-        return serve(self.request, SERVICE, lambda body: registry.names())
+        return serve(self.request, FUNCTIONS, lambda _: registry.names())
