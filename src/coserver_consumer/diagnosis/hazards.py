@@ -1,6 +1,6 @@
-"""What works, but not for long or not for one's own eyes only: told by the doctor and at a start.
+"""Settings that work but are dangerous: the doctor warns of them, and so does a consumer's start.
 
-Each is told with what to do about it.
+Each warning says what to do about it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.settings import python_fault
 from coserver_consumer.settings.settings import Settings
 
-FEWEST_LETTERS = 8  # different ones in a secret that was made by chance: hexadecimal has 16
-LENGTH = 3  # of the pieces that hardly occur twice in such a secret
+MIN_DIFFERENT_CHARACTERS = 8  # in a random secret: hexadecimal has 16
+PIECE_LENGTH = 3  # characters; a piece of a random secret hardly occurs in it twice
 STEPS = {-1, 0, 1}  # from one character to the next, as in aaa, abc, 987
 
 
 class Hazard(NamedTuple):
-    """What is the matter, and what to do; ``name`` says with what."""
+    """What is dangerous and what to do about it; ``name`` says what it is about."""
 
     name: str
     text: str
@@ -33,8 +33,8 @@ class Hazard(NamedTuple):
 
 
 def find_hazards(settings: Settings, file: Path | None = None) -> Iterator[Hazard]:
-    """Yield what is the matter with settings that came from this file, if from any."""
-    with suppress(ConfigurationError):  # a secret that is missing is told as such
+    """Yield what is dangerous about settings that came from this file, if they came from one."""
+    with suppress(ConfigurationError):  # a missing secret is reported elsewhere
         if weakness := find_weakness(settings.secret_text):
             yield Hazard(
                 "secret",
@@ -53,10 +53,10 @@ def find_hazards(settings: Settings, file: Path | None = None) -> Iterator[Hazar
 
 
 def find_weakness(secret: str) -> str | None:
-    """Return why a secret isn't one that was made by chance, None if it may be."""
-    if len(set(secret)) < FEWEST_LETTERS:
+    """Return why a secret can't be random; None if it may be."""
+    if len(set(secret)) < MIN_DIFFERENT_CHARACTERS:
         return f"has only {len(set(secret))} different characters"
-    pieces = [secret[at : at + LENGTH] for at in range(len(secret) - LENGTH + 1)]
+    pieces = [secret[at : at + PIECE_LENGTH] for at in range(len(secret) - PIECE_LENGTH + 1)]
     if len(set(pieces)) < len(pieces) * 0.7:
         return "repeats itself"
     steps = [ord(after) - ord(before) for before, after in pairwise(secret)]
@@ -66,7 +66,7 @@ def find_weakness(secret: str) -> str | None:
 
 
 def _look_at(file: Path, kept: str) -> Iterator[Hazard]:
-    """Yield what is the matter with the mode of a file that keeps something secret."""
+    """Yield what is dangerous about the mode of a file that keeps something secret."""
     try:
         mode = file.stat().st_mode
     except OSError:
@@ -81,15 +81,15 @@ def _look_at(file: Path, kept: str) -> Iterator[Hazard]:
 
 
 def _find_kept(file: Path) -> str | None:
-    """Return what of a settings file is nobody else's business."""
+    """Return which secret a settings file keeps, if it does."""
     try:
-        said = tomllib.loads(file.read_text(encoding="utf-8"))
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if "secret" in said:
+    if "secret" in settings:
         return "the secret"
     try:
-        has_password = urlsplit(str(said.get("database", ""))).password is not None
+        has_password = urlsplit(str(settings.get("database", ""))).password is not None
     except ValueError:
         return None
     return "the database's password" if has_password else None

@@ -1,8 +1,8 @@
 """The files that a worker process has open for itself, which no job may close.
 
-Code that makes itself a daemon closes all files, ``os.closerange(3, 4096)``. Their numbers go to
-the next files that are opened then, and whoever knew them goes on to write there: into a database.
-So a process whose files are gone ends at once, and another takes its jobs back.
+Code that makes itself a daemon closes all files, ``os.closerange(3, 4096)``. The files that are
+opened next get their numbers, and whoever knew the old files by these numbers goes on writing: into
+a database. So a process whose files are gone ends at once, and another takes its jobs back.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ Identity = tuple[int, int]  # a file's device and inode
 
 
 class OwnFiles:
-    """These open files, and one that is opened only to see whether it is closed."""
+    """These open files, and one more, which is opened only to notice if it is closed."""
 
     def __init__(self, *descriptors: int) -> None:
         sentinel, _ = os.pipe()
         self._known = {each: _identify(each) for each in (*descriptors, sentinel)}
 
     def require(self) -> None:
-        """End this process unless all of them are the ones that were opened."""
+        """End this process unless all of them are still the files that were opened."""
         if any(_identify(descriptor) != file for descriptor, file in self._known.items()):
             _end()
 
 
 def _identify(descriptor: int) -> Identity | None:
-    """Return None for one that is closed."""
+    """Return what identifies an open file; None if it is closed."""
     try:
         status = os.fstat(descriptor)
     except OSError:

@@ -12,8 +12,8 @@ from typing import Any
 def end_group_with(process: Popen[Any]) -> None:
     """Wait until the first process of a group has ended, and end the others.
 
-    A program that a job has started must not work on while the job runs anew elsewhere. The first
-    one's id is ours, and so is the group's, until its exit code has been read.
+    A program that a job has started must not work on while the job runs anew elsewhere. Nobody else
+    can get the id of the first process, which is the group's as well, before its exit code is read.
     """
     if hasattr(os, "waitid"):
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -13,8 +13,8 @@ from typing import assert_never
 from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN
 from coserver_consumer.processes.slot import Role, Slot
 
-LONGEST_BACKOFF_S = 30.0
-MOST_DOUBLINGS = 100  # far beyond the longest backoff, and a float can still hold the result
+MAX_BACKOFF_S = 30.0
+MAX_DOUBLINGS = 100  # far beyond the longest backoff, and a float can still hold the result
 FREE_FAILURES = 3  # in a row, without a backoff: by then a job that kills its process has failed
 STABLE_AFTER_S = 10.0  # of life; what ends later is no failure, whatever ended it
 
@@ -31,10 +31,10 @@ class SupervisorState(Enum):
 class Exit:
     """How a worker process ended, after so many seconds of life.
 
-    ``process`` is its serial number. ``code`` is negative if a signal ended it. Any code can come
-    from a job that calls ``os._exit``, so the code alone isn't believed: a process whose exit
-    ``is_announced`` has said before that the database knows all of its endings. ``was_ready``: it
-    had come as far as to look for jobs.
+    ``process`` is its serial number. ``code`` is negative if a signal ended it. A job that calls
+    ``os._exit`` can end it with any code, so the code alone isn't believed: a process whose exit
+    ``is_announced`` has reported before that the database knows all endings of its jobs.
+    ``was_ready``: it had come as far as to claim jobs.
     """
 
     process: int
@@ -124,5 +124,5 @@ def decide(slot: Slot, ended: Exit, state: SupervisorState) -> Decision:
 
 def find_backoff(failures: int) -> float:
     """Return the seconds before the next start: none at first, then twice as many each time."""
-    doublings = min(failures - FREE_FAILURES - 1, MOST_DOUBLINGS)
-    return min(LONGEST_BACKOFF_S, 2.0**doublings) if doublings >= 0 else 0.0
+    doublings = min(failures - FREE_FAILURES - 1, MAX_DOUBLINGS)
+    return min(MAX_BACKOFF_S, 2.0**doublings) if doublings >= 0 else 0.0

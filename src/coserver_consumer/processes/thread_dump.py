@@ -1,4 +1,4 @@
-"""What each thread of this process does at the moment, in words."""
+"""What each thread of this process is doing, in words."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from types import FrameType
 
 from coserver_consumer.worker.run import Run
 
-DEPTH = 12  # innermost frames of a thread that runs a job
+MAX_FRAMES = 12  # of a thread that runs a job, the innermost ones
 
 
 def describe_threads(at_work: Mapping[int, Run]) -> list[str]:
-    """Return a line for each thread and, for those that run jobs, where they are.
+    """Return a line for each thread and, for each that runs a job, its stack.
 
-    ``at_work``: the runs by the idents of their threads.
+    ``at_work`` has the runs by the idents of their threads.
     """
     frames = sys._current_frames()  # noqa: SLF001  the only way to see other threads
     lines: list[str] = []
@@ -32,5 +32,5 @@ def _describe(name: str, frame: FrameType | None, run: Run | None) -> list[str]:
         return [f"Thread {name}: {where}"]
     job = run.job
     title = f"Thread {name}: job {job.id} ({job.name}), for {run.seconds:.1f} s"
-    stack = traceback.extract_stack(frame)[-DEPTH:]
+    stack = traceback.extract_stack(frame)[-MAX_FRAMES:]
     return [title, *(f"  {at.filename}:{at.lineno} {at.name}" for at in stack)]

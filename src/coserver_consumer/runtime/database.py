@@ -23,8 +23,8 @@ REFUSAL_EXPIRES_S = 60.0  # after which a thread that was refused, and asks no m
 class Database:
     """Transactions, and whether the database answers: an outage is logged once for all loops.
 
-    What is over late says nothing of now. A failure is news only if it began after the last outage,
-    and an answer ends an outage only if it was asked for well after the last failure.
+    What began long ago tells nothing about now. A failure is news only if it began after the last
+    outage, and an answer ends an outage only if it was asked for well after the last failure.
 
     A database may refuse some things and do others: it reads and doesn't write, or one table is
     locked. Such an outage is over when each thread that was refused has had an answer.

@@ -37,7 +37,7 @@ class Loop:
 
     def wake(self) -> None:
         """Have the next tick now."""
-        if not self._woken.is_set():  # to ask is much cheaper than to say it again
+        if not self._woken.is_set():  # to ask is much cheaper than to set it again
             self._woken.set()
 
     def stop(self) -> None:

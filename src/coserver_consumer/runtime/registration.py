@@ -1,4 +1,4 @@
-"""Who this consumer is to the others: its row in the database, its name for its leases."""
+"""This consumer as the others know it: its row in the database, and the id that its leases bear."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coserver_consumer.store import ConsumerInfo
 class Registration:
     """The consumer's current entry. Its id changes when it had been given up for dead.
 
-    ``announce`` is told each id before a job can be claimed under it.
+    ``announce`` is called with each id before a job can be claimed under it.
     """
 
     def __init__(
@@ -46,19 +46,19 @@ class Registration:
         self._database.write(lambda connection: store.register(connection, self.info))
 
     def renew(self) -> None:
-        """Register under a new id: what the old one held is for the rescuers."""
+        """Register under a new id; the rescuers take back what was claimed under the old one."""
         fresh = replace(self.info, id=new_id())
         self._announce(fresh.id)
         self._database.write(lambda connection: store.register(connection, fresh))
         self.info = fresh
 
     def unregister(self) -> None:
-        """Give back what is still held and be forgotten."""
+        """Give back what is still claimed, and remove the entry."""
         self._database.write(lambda connection: store.unregister(connection, self.id))
 
 
 def describe_consumer(settings: Settings, tasks: Sequence[str]) -> ConsumerInfo:
-    """Return what this process says of itself; its platform is one of its capabilities."""
+    """Return the entry of this process; its platform is one of its capabilities."""
     capabilities = {*settings.capabilities, platform.system().lower()}
     return ConsumerInfo(
         id=new_id(),

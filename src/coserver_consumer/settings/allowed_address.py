@@ -34,7 +34,7 @@ class AllowedAddress:
 
 
 def read_address(text: str) -> AllowedAddress:
-    """Return what an entry says; raise ``ValueError`` saying what is wanted if that isn't clear."""
+    """Return what an entry allows; raise ``ValueError`` if it isn't clear, with what is wanted."""
     url = parse(text if "://" in text else f"//{text}")
     if url is None or not url.host or url.auth or url.query:
         raise _unclear(text, "has no host, or a login, or a query")

@@ -1,4 +1,4 @@
-"""What is said about a setting that is wrong, unknown or missing: one line, without secrets."""
+"""The message about a setting that is wrong, unknown or missing: one line, without secrets."""
 
 from __future__ import annotations
 

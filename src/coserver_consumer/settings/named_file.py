@@ -8,7 +8,7 @@ from coserver_consumer.model.errors import ConfigurationError
 
 
 def read_named_file(file: Path, setting: str) -> str:
-    """Return what the file holds; raise ``ConfigurationError`` that calls the setting like this."""
+    """Return the text of the file; raise ``ConfigurationError``, which names the setting."""
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:  # the latter also for a NUL in its name

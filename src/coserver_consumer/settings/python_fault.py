@@ -1,4 +1,4 @@
-"""A Python that Plone can't do its work in."""
+"""A version of Python in which Plone can't do its work."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ADDRESSES = ("zope_url", "http_allow")
 
 
 class Rules(BaseSettings):
-    """What a type and a limit can't say about a setting."""
+    """The rules for settings that no type and no limit can express."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,

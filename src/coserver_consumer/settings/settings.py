@@ -24,9 +24,9 @@ SECRET_LENGTH = 32
 PREFIX = "COSERVER_"  # of the settings in the environment
 FILE = Path("coserver.toml")  # in the working directory
 
-MOST_AT_ONCE = 1000  # processes, and threads of each: every thread has a connection
-MOST_BYTES = 16_777_216  # of what a row holds: MariaDB's usual max_allowed_packet
-MOST_DAYS = 36_500  # a hundred years
+MAX_AT_ONCE = 1000  # processes, and threads of each: every thread has a connection
+MAX_BYTES = 16_777_216  # of the values in a row: MariaDB's usual max_allowed_packet
+MAX_DAYS = 36_500  # a hundred years
 
 
 def setting(description: str, *, default: Any = None, **limits: Any) -> Any:
@@ -78,11 +78,9 @@ class Settings:
         "How many worker processes to run; 0 runs the jobs in the process that you start.",
         default=1,
         ge=0,
-        le=MOST_AT_ONCE,
+        le=MAX_AT_ONCE,
     )
-    threads: int = setting(
-        "How many jobs a process runs at once.", default=4, ge=1, le=MOST_AT_ONCE
-    )
+    threads: int = setting("How many jobs a process runs at once.", default=4, ge=1, le=MAX_AT_ONCE)
     zope_url: tuple[str, ...] = setting(
         "The Zope instances that run the jobs, one or several.",
         default=("http://127.0.0.1:8080",),
@@ -172,16 +170,16 @@ class Settings:
         "For how many days after it was due a job that runs as a Plone user may begin.",
         default=30.0,
         gt=0,
-        le=MOST_DAYS,
+        le=MAX_DAYS,
     )
     keep_days: float = setting(
-        "How many days an ended job is kept.", default=30.0, gt=0, le=MOST_DAYS
+        "How many days an ended job is kept.", default=30.0, gt=0, le=MAX_DAYS
     )
     max_payload: int = setting(
-        "The largest arguments and payload.", default=1_048_576, ge=1, le=MOST_BYTES
+        "The largest arguments and payload.", default=1_048_576, ge=1, le=MAX_BYTES
     )
     max_result: int = setting(
-        "The largest result that is kept.", default=65_536, ge=1, le=MOST_BYTES
+        "The largest result that is kept.", default=65_536, ge=1, le=MAX_BYTES
     )
     poll_min: float = setting(
         "The pause between two looks at a busy queue.", default=0.05, gt=0, le=DAY_S

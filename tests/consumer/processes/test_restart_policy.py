@@ -6,7 +6,7 @@ import pytest
 
 from coserver_consumer.processes.exit_codes import FAILED, START_AGAIN, WRONG_USE
 from coserver_consumer.processes.restart_policy import (
-    LONGEST_BACKOFF_S,
+    MAX_BACKOFF_S,
     Exit,
     GiveUp,
     Ignore,
@@ -75,14 +75,14 @@ TABLE = [
         young(-9),
         after(ALONE, 40),
         RUNNING,
-        Restart(41, LONGEST_BACKOFF_S),
+        Restart(41, MAX_BACKOFF_S),
     ),
     (
         "however long this goes on",
         young(-9),
         after(ALONE, 5000),
         RUNNING,
-        Restart(5001, LONGEST_BACKOFF_S),
+        Restart(5001, MAX_BACKOFF_S),
     ),
     ("a long life ends the row", stable(-9), after(ALONE, 40), RUNNING, Restart(0, 0.0)),
     (

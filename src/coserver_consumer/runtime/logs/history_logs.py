@@ -28,5 +28,5 @@ def partition_dropped(name: str) -> None:
 
 
 def cannot_make_partitions() -> None:
-    """The database's user lacks rights; said once."""
+    """The database's user lacks rights; logged once."""
     log.warning("%s", CANNOT_MAKE_PARTITIONS)

@@ -83,8 +83,8 @@ def duplicates_removed(keys: Iterable[RunKey]) -> None:
 
 def unroutable_failed(queue: str, job_ids: Sequence[str]) -> None:
     """Jobs were failed that nobody would ever have run."""
-    told = "%s jobs failed: no queue is called '%s'; the first is %s"
-    log.warning(told, len(job_ids), shorten(queue), job_ids[0])
+    text = "%s jobs failed: no queue is called '%s'; the first is %s"
+    log.warning(text, len(job_ids), shorten(queue), job_ids[0])
 
 
 def _name_job(job: Job) -> str:

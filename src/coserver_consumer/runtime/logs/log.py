@@ -22,11 +22,11 @@ class Log:
             self._logger.log(level, text, *args)
 
     def debug(self, text: str, *args: object) -> None:
-        """Log a line that tells how the consumer works."""
+        """Log a line about how the consumer works."""
         self.write(logging.DEBUG, text, *args)
 
     def info(self, text: str, *args: object) -> None:
-        """Log a line that tells what happens."""
+        """Log a line about what happens."""
         self.write(logging.INFO, text, *args)
 
     def warning(self, text: str, *args: object) -> None:

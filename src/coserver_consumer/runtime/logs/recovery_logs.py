@@ -19,25 +19,25 @@ def poisoned(key: RunKey) -> None:
 
 
 def consumer_removed(consumer_id: str) -> None:
-    """A dead consumer holds nothing any more and is forgotten."""
+    """A dead consumer has no jobs left, and its entry is removed."""
     log.warning("Consumer %s is dead and was removed", consumer_id)
 
 
 def recovered(decision: Decision, number: int) -> None:
-    """The ZODB told what became of a transaction that was in doubt."""
+    """The ZODB knows what became of a transaction that was in doubt."""
     log.warning(
         "%s %s was in doubt; the ZODB says: %s (%s jobs)", *_name(decision), decision.fate, number
     )
 
 
 def decision_refused(decision: Decision, error: Exception) -> None:
-    """What the ZODB told can't be written; the other decisions are."""
+    """A decision of the ZODB can't be written; the others are."""
     why = shorten(str(getattr(error, "orig", error)))
     log.error("%s %s is %s, which can't be written: %s", *_name(decision), decision.fate, why)
 
 
 def recovery_waits(why: str) -> None:
-    """The ZODB couldn't be asked; said once."""
+    """The ZODB couldn't be asked; logged once."""
     log.error("%s", why)
 
 

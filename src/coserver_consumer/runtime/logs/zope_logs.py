@@ -7,7 +7,7 @@ from coserver_consumer.runtime.logs.log_texts import shorten
 
 
 def instance_away(url: str, why: str) -> None:
-    """A Zope instance gets no jobs for now; said once, and once a minute if the reason changes."""
+    """A Zope instance gets no jobs for now; logged once, or once a minute if the reason changes."""
     log.error("Zope at %s gets no jobs until it can run them: %s", url, shorten(why))
 
 
@@ -17,7 +17,7 @@ def instance_back(url: str, seconds: float) -> None:
 
 
 def zodb_away(why: str) -> None:
-    """The Zope of this process gets no jobs for now; said once."""
+    """The Zope of this process gets no jobs for now; logged once."""
     log.error("The Zope of this process gets no jobs for now: %s", why)
 
 
