@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -398,10 +400,79 @@ def test_a_task_is_known_by_its_name() -> None:
     assert "tests.plone.functions.echo" in registry.names()
 
 
+class Feed:
+    """What people have, and would queue."""
+
+    def fetch(self) -> None:
+        """Fetch it."""
+
+    @classmethod
+    def fetch_all(cls) -> None:
+        """Fetch all."""
+
+    @staticmethod
+    def fetch_none() -> None:
+        """Fetch nothing."""
+
+
+def undecorated() -> None:
+    """Do nothing: it could be a task."""
+
+
+def make_local() -> Callable[[], None]:
+    """Return a function that is defined in one."""
+
+    def local() -> None:
+        pass
+
+    return local
+
+
+REFUSED = [
+    (lambda: None, r"^A lambda can't be a task: .* Write it as a function at the top of its mod"),
+    (
+        make_local(),
+        r"^make_local.<locals>.local can't be a task: it is defined within a function.*",
+    ),
+    (Feed.fetch, r"^Feed.fetch can't be a task: it is a method.* @task def fetch\(context, ...\)"),
+    (
+        Feed().fetch,
+        r"^Feed.fetch can't be a task: it is a method.* by fetch.delay\(context, ...\).",
+    ),
+    (Feed.fetch_all, "^Feed.fetch_all can't be a task: it is a method"),
+    (vars(Feed)["fetch_none"], "^Feed.fetch_none can't be a task: it is a method"),
+    (vars(Feed)["fetch_all"], "^Feed.fetch_all can't be a task: it is a method"),
+    (len, "^len can't be a task: wanted a function at the top of its module"),
+]
+
+
+@pytest.mark.parametrize(("function", "reason"), REFUSED)
+def test_what_can_be_no_task_is_told_what_to_write_instead(function: Any, reason: str) -> None:
+    """When its module is imported."""
+    with pytest.raises(InvalidTask, match=reason):
+        task(function)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        *(each for each in REFUSED if not isinstance(each[0], staticmethod | classmethod)),
+        (undecorated, r"^undecorated is a function, and .* Put @task before its def, and queue a "),
+        (functions.echo, r"^tests.plone.functions.echo is a task: .* by echo.delay\(...\)\."),
+        (partial(undecorated), "can't be a task: wanted a function at the top of its module"),
+    ],
+)
+@pytest.mark.parametrize("door", [queue.add, queue.job, lambda it: queue.add_xmlrpc(it, "x")])
+def test_code_that_is_queued_like_a_view_is_told_what_to_write_instead(
+    door: Callable[[Any], Any], target: Any, reason: str, jobs: Jobs
+) -> None:
+    """Functions are queued by ``delay``, and only those with ``@task``."""
+    with pytest.raises(InvalidJob, match=reason):
+        door(target)
+
+
 def test_only_a_function_of_a_module_can_be_a_task() -> None:
     """Others couldn't be found again."""
-    with pytest.raises(InvalidTask, match="at the top of its module"):
-        task(lambda: None)
     with pytest.raises(InvalidTask, match="at the top of its module"):
         task(object())
     with pytest.raises(InvalidJob, match="No option is called 'quue'"):

@@ -22,7 +22,14 @@ from zope.globalrequest import getRequest, setRequest
 
 from collective.coserver import queue
 from coserver_consumer import store
-from coserver_consumer.errors import AddError, InvalidJob, UnknownQueue, WrongState
+from coserver_consumer.errors import (
+    AddError,
+    InvalidJob,
+    JobNotFound,
+    NotDone,
+    UnknownQueue,
+    WrongState,
+)
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.headers import RESERVED
@@ -395,3 +402,44 @@ def test_no_method_is_the_default(jobs: Jobs) -> None:
     """``None`` is the same as not to say anything, of whatever argument."""
     said = dict.fromkeys(["method", "params", "headers", "payload", "queue", "view", "title"])
     assert commit(queue.add(PATH, **said)).args == commit(queue.add(PATH)).args
+
+
+def test_a_job_of_this_transaction_is_not_committed_yet(jobs: Jobs) -> None:
+    """It is staged, with all that was said of it."""
+    delayed = queue.add(PATH, delay=60, priority=3, unique="x", requires=["y"], title="Later")
+    queued = queue.add(PATH)
+    found = queue.get(delayed)
+    assert (found.id, found.state, found.name) == (delayed, State.STAGED, "Later")
+    assert (found.priority, found.unique_key, found.requires) == (3, "x", ("y",))
+    assert found.run_at - found.created_at == 60 * store.SECOND
+    with pytest.raises(NotDone, match=f"Job {queued} is staged"):
+        queue.result(queued)
+    assert commit(queued).state is State.READY
+
+
+@pytest.mark.parametrize("end", ["abort", "rollback"])
+def test_a_job_of_an_aborted_transaction_is_gone(jobs: Jobs, end: str) -> None:
+    """As it never was."""
+    savepoint = transaction.savepoint()
+    job_id = queue.add(PATH)
+    assert queue.get(job_id).state is State.STAGED
+    savepoint.rollback() if end == "rollback" else transaction.abort()
+    with pytest.raises(JobNotFound):
+        queue.get(job_id)
+
+
+def test_a_job_that_is_not_committed_can_not_be_cancelled(jobs: Jobs) -> None:
+    """Nor be run again: for others it isn't there yet."""
+    job_id = queue.add(PATH)
+    for change in (queue.cancel, queue.retry):
+        with pytest.raises(JobNotFound):
+            change(job_id)
+
+
+def test_a_staged_job_has_what_the_row_has(jobs: Jobs) -> None:
+    """Once it is committed; but for what only the commit knows."""
+    job_id = queue.add(PATH, params={"x": 1}, method="POST", payload=b"y", timeout=9, limit="z")
+    before = queue.get(job_id)._asdict()
+    after = commit(job_id)._asdict()
+    own = {"state", "created_at", "run_at"}
+    assert {name for name in before if before[name] != after[name]} == own

@@ -14,7 +14,9 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.database.engine import read, write
 from collective.coserver.database.settings import get_settings
+from collective.coserver.datamanager.pending import find_pending
 from collective.coserver.functions import eager
+from collective.coserver.functions.advice import advise
 from collective.coserver.functions.result import read_result
 from collective.coserver.identity.cross_site import refuse_cross_site
 from collective.coserver.identity.owner import current_owner, find_user
@@ -163,8 +165,14 @@ def _queue(jobs: Sequence[NewJob]) -> list[str]:
 def get(job_id: str) -> Job:
     """Return the job, live or ended, as it was committed; raise ``JobNotFound``.
 
-    For one that wasn't needed, since another job has its unique key, it returns that one.
+    One that the current transaction has queued isn't committed yet: it is ``staged``, and gone once
+    the transaction has aborted. For one that wasn't needed, since another job has its unique key,
+    that other one is returned.
     """
+    return find_pending(job_id) or _get_committed(job_id)
+
+
+def _get_committed(job_id: str) -> Job:
     return read(lambda connection: store.get_merged(connection, job_id))
 
 
@@ -183,7 +191,7 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
     process that runs a job which doesn't heed that. Raises ``JobNotFound``, or ``WrongState`` if
     it has ended.
     """
-    who, found = current_owner().id, get(job_id).id
+    who, found = current_owner().id, _get_committed(job_id).id
     return write(lambda connection: store.cancel(connection, found, by=who, kill=kill))
 
 
@@ -196,13 +204,15 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     """
     refuse_cross_site()
     said: dict[str, Any] = {} if states is None else {"states": _to_states(states)}
-    job = get(job_id)
+    job = _get_committed(job_id)
     require_rerun(job)
     said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
     write(lambda connection: store.retry(connection, job.id, **said))
 
 
 def _require_target(url: Any) -> None:
+    if said := advise(url):
+        raise InvalidJob(said)
     if not ICatalogBrain.providedBy(url):
         require_target(url)
 

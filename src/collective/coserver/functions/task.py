@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import update_wrapper
@@ -13,6 +12,7 @@ from zope.globalrequest import getRequest
 from collective.coserver.functions import eager, registry
 from collective.coserver.functions.calls import find_content, pack_arguments
 from collective.coserver.functions.content import fill
+from collective.coserver.functions.fault import find_fault
 from collective.coserver.functions.run_as import SYSTEM, to_owner
 from collective.coserver.identity.site import find_site
 from collective.coserver.producer.enqueue import Work, enlist, make
@@ -102,7 +102,8 @@ def task(
     retry = RetryPolicy(backoff=_to_backoff(backoff), on=retry_on, never=never_retry_on)
 
     def decorate(function: Callable[..., Any]) -> Task:
-        _check(function)
+        if fault := find_fault(function):
+            raise InvalidTask(fault)
         made = Task(function, said, run_as, retry)
         registry.register(made)
         return made
@@ -117,18 +118,3 @@ def _to_backoff(said: Any) -> Any:
             return Backoff(base=base, cap=cap)
         case _:
             return said
-
-
-def _check(function: Callable[..., Any]) -> None:
-    name = getattr(function, "__qualname__", brief(function))
-    if not inspect.isfunction(function) or not name.isidentifier():
-        raise InvalidTask(f"{name} can't be a task: wanted a function at the top of its module.")
-    if inspect.iscoroutinefunction(function):
-        raise InvalidTask(f"{name} is async; a task runs in a thread and must be a plain function.")
-    module = str(function.__module__)
-    if module in ("__main__", "None") or not all(step.isidentifier() for step in module.split(".")):
-        raise InvalidTask(
-            f"{name} can't be a task: it is defined in a script ({module}), which the Zope that "
-            "runs the job can't import. Define it in a module of a package that is installed "
-            "there, and import it in the script."
-        )
