@@ -9,7 +9,6 @@ from collective.coserver.datamanager import pending
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.retry import DEFAULT_ATTEMPTS
 
 UNKNOWN = {  # of a job that isn't committed
     "consumer": None,
@@ -43,7 +42,7 @@ def _as_staged(job: NewJob) -> Job:
         created_at=now,
         run=0,
         attempt=0,
-        max_attempts=said.max_attempts or DEFAULT_ATTEMPTS,
+        max_attempts=said.max_attempts,
         rescues=0,
         task=job.task,
         args=job.args,
