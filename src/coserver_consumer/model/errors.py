@@ -11,9 +11,11 @@ CoserverError
 │   ├── CrossSiteRequest    another site may have sent the request, with a visitor's rights
 │   └── InvalidJob          arguments that aren't JSON, a payload over the limit, ...
 ├── UnknownLimit
+├── InvalidKey              a key can't be made like this, or isn't one
+├── UnknownKey
 ├── JobNotFound
 ├── AmbiguousId             several jobs have ids that begin or end like this
-├── WrongState              the job can't be retried or cancelled as it stands now
+├── WrongState              a job can't be retried or cancelled as it stands now, a key not added
 ├── NoResult                a job has no result that could be returned
 │   ├── NotDone             it hasn't ended yet
 │   └── DidNotComplete      it failed, or was cancelled
@@ -72,6 +74,14 @@ class UnknownLimit(CoserverError):
     """No limit has that name."""
 
 
+class InvalidKey(CoserverError):
+    """A key can't be made like this, or what was given isn't one."""
+
+
+class UnknownKey(CoserverError):
+    """No key that is valid has that name or id; the text lists those that are."""
+
+
 class JobNotFound(CoserverError):
     """No job has that id, neither live nor in the history."""
 
@@ -81,7 +91,7 @@ class AmbiguousId(CoserverError):
 
 
 class WrongState(CoserverError):
-    """The job can't be changed that way in the state it is in."""
+    """The job can't be changed that way in the state it is in, or a key can't be added now."""
 
 
 class NoResult(CoserverError):

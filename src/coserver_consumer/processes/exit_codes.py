@@ -9,6 +9,7 @@ from coserver_consumer.model.errors import (
     ConfigurationError,
     CoserverError,
     InvalidJob,
+    InvalidKey,
     JobNotFound,
     StartAgain,
 )
@@ -38,7 +39,7 @@ def _find_code(error: CoserverError) -> int:
     match error:
         case JobNotFound():
             return NOT_FOUND
-        case ConfigurationError() | AmbiguousId() | InvalidJob():
+        case ConfigurationError() | AmbiguousId() | InvalidJob() | InvalidKey():
             return WRONG_USE
         case StartAgain():
             return START_AGAIN

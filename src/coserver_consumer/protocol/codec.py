@@ -69,6 +69,24 @@ def decode(written: Any, *, unpack: Unpack | None = None) -> Any:
     return _Decoder(unpack or _refuse).decode(written)
 
 
+def find_foreign(written: Any) -> Any:
+    """Return a kind of value that ``decode`` can't read without an ``Unpack``, None if none is."""
+    level = [written]
+    while level:
+        value = level.pop()
+        if isinstance(value, list):
+            level += value
+        elif isinstance(value, dict):
+            if KIND in value and not _is_own(value[KIND]):
+                return value[KIND]
+            level += value.values()
+    return None
+
+
+def _is_own(kind: Any) -> bool:
+    return isinstance(kind, str) and (kind in READERS or kind in COLLECTIONS)
+
+
 def cap_result(result: Any, limit: int) -> Any:
     """Return the result, or a note in its place unless it is JSON of up to ``limit`` characters."""
     if result is None:

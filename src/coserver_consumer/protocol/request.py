@@ -24,6 +24,7 @@ PORTS = {"http": 80, "https": 443}
 PATH_SAFE = "/@+:,;=~!$'()*&"  # RFC 3986's characters of a path
 # Of address and headers: web servers take 256 KiB, and the token of a run repeats the address.
 MAX_HEAD_BYTES = 65_536
+HIDDEN = "_vh_"  # before a step that visitors see and Zope's folders don't have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,21 @@ def _headers_of(job: Job | NewJob) -> dict[str, str]:
         headers["X-Task-User-Id"] = on_wire(job.owner)
     language = (job.origin or {}).get("language")
     return headers | ({"Accept-Language": language} if language else {})
+
+
+def public_host(address: str | None, root: str | None) -> dict[str, Any]:
+    """Return of an origin what makes links begin with the address, whose root is that path.
+
+    Without an address they begin with the one at which the consumer reaches Zope.
+    """
+    if address is None:
+        return {"server_url": "", "root": "", "prefix": []}
+    parts = urlsplit(address)
+    return {
+        "server_url": f"{parts.scheme}://{parts.netloc}",
+        "root": root or "",
+        "prefix": [f"{HIDDEN}{name}" for name in parts.path.split("/") if name],
+    }
 
 
 def through_virtual_host(path: str, origin: Mapping[str, Any] | None) -> str:

@@ -61,11 +61,14 @@ def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
     ``now`` is the time since the epoch in seconds, that of this machine unless given.
     """
     said = job.options
-    if said.run_at is not None:
-        due = said.run_at // SECOND
-    else:
-        due = int((time.time() if now is None else now) + max(0, said.delay))
+    due = find_due(job, time.time() if now is None else now)
     return replace(job, signature=_seal_job(job, secret, due=due, attempts=said.max_attempts))
+
+
+def find_due(job: NewJob, now: float) -> int:
+    """Return when a new job is due, in seconds since the epoch."""
+    said = job.options
+    return int(now + max(0, said.delay)) if said.run_at is None else said.run_at // SECOND
 
 
 def verify(
@@ -148,10 +151,15 @@ def _seal_job(job: NewJob | Job, secret: str, *, due: int, attempts: int | None)
     Attempts of which nobody says how many are 0 in it.
     """
     told = f"{VERSION}:{due}:{attempts or 0}"
+    return f"{told}:{code_of(job, secret, told)}"
+
+
+def code_of(job: NewJob | Job, secret: str, told: str) -> str:
+    """Return the code over what a signature says itself, and over what it covers of the job."""
     said = [told, job.id, job.task, job.args, job.owner, job.site, job.origin, job.queue]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     message = text.encode() + b"\0" + hashlib.sha256(job.payload or b"").digest()
-    return f"{told}:{hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()}"
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 def make_token(

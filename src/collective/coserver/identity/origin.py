@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from collective.coserver.database.settings import get_settings
 from collective.coserver.identity.owner import Owner
 from collective.coserver.identity.sent_request import is_sent
 from collective.coserver.identity.site import site_path
-
-HIDDEN = "_vh_"  # before a step that visitors see and Zope's folders don't have
+from coserver_consumer.protocol.request import HIDDEN, public_host
 
 
 def to_origin(owner: Owner, *, site: Any, request: Any) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def to_origin(owner: Owner, *, site: Any, request: Any) -> dict[str, Any]:
         "user_folder": owner.folder,
         "language": None if request is None else request.get("LANGUAGE"),
         "skin": None if site is None else site.getCurrentSkinName(),
-        **(_virtual_host(request) if is_sent(request) else _public_host(site)),
+        **(_virtual_host(request) if is_sent(request) else _find_public_host(site)),
     }
 
 
@@ -47,17 +46,9 @@ def _virtual_host(request: Any) -> dict[str, Any]:
     }
 
 
-def _public_host(site: Any) -> dict[str, Any]:
+def _find_public_host(site: Any) -> dict[str, Any]:
     """Return the host that the settings name, whose root is the site."""
-    address = get_settings().public_url
-    if address is None:
-        return {"server_url": "", "root": "", "prefix": []}
-    parts = urlsplit(address)
-    return {
-        "server_url": f"{parts.scheme}://{parts.netloc}",
-        "root": site_path(site) or "",
-        "prefix": [f"{HIDDEN}{name}" for name in parts.path.split("/") if name],
-    }
+    return public_host(get_settings().public_url, site_path(site))
 
 
 def _prefix(request: Any) -> list[str]:
