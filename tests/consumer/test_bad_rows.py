@@ -39,6 +39,7 @@ from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import make_task
 from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.keys import Keys
 from coserver_consumer.worker.worker import Worker
 from support.databases import empty
 from support.edges import SOMEBODY, edges_of, insert, live_states, whole_row, writable
@@ -139,7 +140,11 @@ class Life:
 
     def _make_worker(self) -> tuple[Worker, Registration]:
         task = make_task("test.note", note, TaskContext(settings=self.settings))
-        executor = Executor(registry=Registry(tasks={"test.note": task}), settings=self.settings)
+        executor = Executor(
+            registry=Registry(tasks={"test.note": task}),
+            settings=self.settings,
+            keys=Keys(self.database),
+        )
         info = describe_consumer(self.settings, ["test.note"])
         registration = Registration(self.database, info)
         registration.register()

@@ -31,6 +31,7 @@ UNITS = {
     "max_memory": "BYTES",
     "max_payload": "BYTES",
     "max_result": "BYTES",
+    "revoked_keys": "ID",
     "signed_days": "DAYS",
     "zope_url": "URL",
 }

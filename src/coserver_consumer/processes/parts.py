@@ -16,6 +16,7 @@ from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import Registry, load_registry
 from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.keys import Keys
 from coserver_consumer.worker.worker import Worker
 from coserver_consumer.zope.router import Zope
 
@@ -62,7 +63,7 @@ def _make_worker(
     registration: Registration,
     own: OwnFiles,
 ) -> Worker:
-    executor = Executor(registry=registry, settings=settings)
+    executor = Executor(registry=registry, settings=settings, keys=Keys(database))
 
     def runs_elsewhere(job: Job) -> bool:
         """Return True if a Zope instance is at the job, and not this process."""

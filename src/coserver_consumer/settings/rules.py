@@ -16,6 +16,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
+from coserver_consumer.model.job import is_id
 from coserver_consumer.model.queue_name import RULE, can_name_queue
 from coserver_consumer.model.texts import is_storable
 from coserver_consumer.settings.address import check_origin, check_public_url
@@ -23,7 +24,7 @@ from coserver_consumer.settings.settings import PREFIX, SECRET_LENGTH, Settings,
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 QUEUES = ("queues", "zodb_queues")
-NAMES = (*QUEUES, "capabilities")
+NAMES = (*QUEUES, "capabilities", "revoked_keys")
 NUMBERS = tuple(each.name for each in fields(Settings) if is_number(each))
 ADDRESSES = ("zope_url", "http_allow")
 
@@ -75,6 +76,13 @@ class Rules(BaseSettings):
         if not all(name.strip() == name != "" and "," not in name for name in value):
             raise ValueError("names, without commas, not beginning or ending with a space")
         return value
+
+    @field_validator("revoked_keys", check_fields=False)
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(is_id(each) for each in value):
+            raise ValueError("ids of keys, as `coserver keys list` shows them")
+        return tuple(each.lower() for each in value)
 
     @field_validator(*NUMBERS, mode="before", check_fields=False)
     @classmethod

@@ -172,6 +172,9 @@ class Settings:
         gt=0,
         le=MAX_DAYS,
     )
+    revoked_keys: tuple[str, ...] = setting(
+        "Ids of keys of other programs that aren't valid, whatever the tables say.", default=()
+    )
     keep_days: float = setting(
         "How many days an ended job is kept.", default=30.0, gt=0, le=MAX_DAYS
     )

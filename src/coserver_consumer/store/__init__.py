@@ -95,6 +95,14 @@ from coserver_consumer.store.maintain.trial import try_to_write
 from coserver_consumer.store.maintain.unroutable import fail_unroutable
 from coserver_consumer.store.manage.control import cancel, report, retry
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
+from coserver_consumer.store.manage.keys import (
+    KeyRecord,
+    add_key,
+    find_key,
+    keys,
+    note_key_use,
+    revoke_key,
+)
 from coserver_consumer.store.manage.queries import (
     MAX_COUNTED,
     AttemptError,
@@ -135,6 +143,7 @@ __all__ = [
     "Count",
     "Cursors",
     "Heartbeat",
+    "KeyRecord",
     "Limit",
     "Line",
     "Origin",
@@ -146,6 +155,7 @@ __all__ = [
     "abandon_staged",
     "add",
     "add_all",
+    "add_key",
     "add_line",
     "add_many",
     "add_queue",
@@ -182,6 +192,7 @@ __all__ = [
     "find_dropped",
     "find_id",
     "find_in_doubt",
+    "find_key",
     "find_leased",
     "find_limit",
     "find_running",
@@ -193,6 +204,7 @@ __all__ = [
     "is_one_statement",
     "is_outage",
     "is_refusal",
+    "keys",
     "knows_consumer",
     "last_failures",
     "limits",
@@ -203,6 +215,7 @@ __all__ = [
     "make_partitions",
     "may_make_partitions",
     "name_outage",
+    "note_key_use",
     "note_prefetched",
     "notify",
     "now",
@@ -227,6 +240,7 @@ __all__ = [
     "restage_lost",
     "retry",
     "reuse_seconds",
+    "revoke_key",
     "set_limit",
     "set_max_running",
     "set_rate",

@@ -20,10 +20,11 @@ from coserver_consumer.model.outcome import (
     Snoozed,
 )
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
-from coserver_consumer.protocol.signing import verify
+from coserver_consumer.protocol.proof import verify
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
+from coserver_consumer.worker.keys import Keys
 from coserver_consumer.worker.outcome_check import make_sound
 
 OUTCOMES = (Completed, Failed, Snoozed, Cancelled, Released, NotTried)
@@ -33,8 +34,9 @@ DONE = Completed()
 class Executor:
     """Runs attempts, in whichever thread calls it."""
 
-    def __init__(self, *, registry: Registry, settings: Settings) -> None:
+    def __init__(self, *, registry: Registry, settings: Settings, keys: Keys) -> None:
         self._registry = registry
+        self._keys = keys
         self._settings = settings
         self._backoff = settings.backoff
         self._in_zope = frozenset(registry.in_zope)
@@ -60,14 +62,21 @@ class Executor:
         _check_arguments(job)
         store.check_size_of_row(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
-            policy, settings = self._registry.policy(job.task), self._settings
-            verify(
-                job,
-                settings.secret_text,
-                signed_days=settings.signed_days,
-                attempts=policy.attempts,
-            )
+            self._verify(job)
         return task
+
+    def _verify(self, job: Job) -> None:
+        """Raise ``Unsigned`` for a job that may not run as a user; count one of a program's key."""
+        settings = self._settings
+        verify(
+            job,
+            settings.secret_text,
+            self._keys.find,
+            revoked=settings.revoked_keys,
+            signed_days=settings.signed_days,
+            attempts=self._registry.policy(job.task).attempts,
+        )
+        self._keys.note_use(job)
 
 
 def _check_counts(job: Job) -> None:

@@ -101,6 +101,7 @@ def test_other_variables_of_the_environment_are_not_settings(monkeypatch):
         ("queues", "", "''", "at least one name"),
         ("zope_url", "localhost:8080", "'localhost:8080'", "such as http://127.0.0.1:8080"),
         ("zope_url", "http://a:b@zope", "isn't shown", "such as http://127.0.0.1:8080"),
+        ("revoked_keys", "sync", "'sync'", "ids of keys, as `coserver keys list` shows them"),
         ("http_allow", "a, ftp://b", "'a, ftp://b'", "'ftp://b' is neither http nor https"),
         ("http_allow", "http://a:hush@b", "isn't shown", "one of them has no host, or a login"),
         ("log_level", "loud", "'loud'", "'debug', 'info', 'warning' or 'error'"),

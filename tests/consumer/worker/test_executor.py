@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coserver_consumer.errors import InvalidJob
+from coserver_consumer.errors import InvalidJob, StoreUnavailable
 from coserver_consumer.model.current_job import CurrentJob, EndAttempt
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
@@ -31,10 +31,21 @@ from coserver_consumer.store.database.json_text import Malformed
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.keys import Keys
 from support import odd_exceptions
 
 SECRET = "0123456789abcdef0123456789abcdef"
 SETTINGS = Settings(database="sqlite:///x", secret=SECRET)
+
+
+class Away:
+    """A database that nobody reaches; only jobs of keys ask it."""
+
+    def read(self, work):
+        """Raise an error."""
+        raise StoreUnavailable("nobody answers")
+
+    write = read
 
 
 @pytest.fixture
@@ -58,7 +69,7 @@ def attempt(make_job):
             report=lambda *_: None,
             is_cancelled=lambda: cancelled,
         )
-        return Executor(registry=registry, settings=settings).attempt(current)
+        return Executor(registry=registry, settings=settings, keys=Keys(Away())).attempt(current)
 
     return run
 
@@ -374,3 +385,10 @@ def test_a_policy_has_no_say_in_what_a_task_returns(attempt):
     """A task that returns its outcome knows better."""
     policy = RetryPolicy(never=(Exception,))
     assert attempt(lambda job: Failed(error="no"), retry=policy).state is State.SCHEDULED
+
+
+def test_a_job_of_a_key_that_cannot_be_looked_up_now_waits(attempt, make_job):
+    """It isn't tried, nor is an attempt lost: the database is away."""
+    signature = f"k1:{'0' * 32}:1:5:{'0' * 64}"
+    ending = attempt(lambda job: None, is_signed=True, owner="bot", signature=signature)
+    assert (ending.state, ending.counted) == (State.SCHEDULED, False)

@@ -16,6 +16,7 @@ from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.worker.executor import Executor
+from coserver_consumer.worker.keys import Keys
 from coserver_consumer.worker.run import EndedRun
 
 MAX_WAITING = 1000  # jobs that are looked at, for what they require
@@ -26,7 +27,9 @@ class InlineRunner:
 
     def __init__(self) -> None:
         self._id = new_id()
-        self._executor = Executor(registry=Registry(tasks=TASKS), settings=get_settings())
+        self._executor = Executor(
+            registry=Registry(tasks=TASKS), settings=get_settings(), keys=Keys(engine)
+        )
 
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""

@@ -26,7 +26,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle
-from coserver_consumer.protocol import signing
+from coserver_consumer.protocol import proof, signing
 from coserver_consumer.protocol.markers import IN_PROCESS
 
 logger = logging.getLogger("collective.coserver")
@@ -113,9 +113,21 @@ def find_job(token: str, request: Any) -> Job:
         claims.check(now=running.now)
     except Unsigned as error:
         raise Hindered(401, Obstacle.CLOCK, error) from error
-    days = get_settings().signed_days
-    signing.verify(running.job, secret, signed_days=days, now=running.now)
+    verify(running.job, now=running.now)
     return running.job
+
+
+def verify(job: Job, *, now: float) -> None:
+    """Raise ``Unsigned`` unless the job runs as its user by right."""
+    settings = get_settings()
+    proof.verify(
+        job,
+        settings.secret_text,
+        lambda key_id: read(lambda connection: store.find_key(connection, key_id)),
+        revoked=settings.revoked_keys,
+        signed_days=settings.signed_days,
+        now=now,
+    )
 
 
 def _read_token(token: str, secret: str) -> signing.Claims:

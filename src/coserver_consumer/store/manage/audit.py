@@ -1,4 +1,4 @@
-"""Who did what to jobs and queues."""
+"""Who did what to jobs, queues and keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def audit(
     who: str | None,
     job_id: str | None = None,
     queue: str | None = None,
+    key_name: str | None = None,
 ) -> None:
-    """Keep that somebody did something to a job or a queue."""
-    row = {"who": who, "action": action, "job_id": job_id, "queue": queue}
+    """Keep that somebody did something to a job, a queue or a key."""
+    row = {"who": who, "action": action, "job_id": job_id, "queue": queue, "key_name": key_name}
     connection.execute(sa.insert(tables.audit).values(row))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.schema.clock import NewId, Now
 from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0009"  # the Alembic revision that has these tables
+REVISION = "0010"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -184,6 +184,26 @@ audit = sa.Table(
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("job_id", Id),
     sa.Column("queue", Name),
+    sa.Column("key_name", Name),
+)
+
+key = sa.Table(
+    "coserver_key",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("owner", Name, nullable=False),
+    sa.Column("site", sa.String(512), nullable=False),
+    sa.Column("origin", Json, nullable=False),
+    sa.Column("tasks", Json, nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Column("seal", sa.String(64)),  # see ``protocol.key``; none if it is revoked
+    sa.Column("created_at", Time, nullable=False, server_default=Now()),
+    sa.Column("created_by", Name),
+    sa.Column("revoked_at", Time),
+    sa.Column("revoked_by", Name),
+    sa.Column("last_used_at", Time),
+    sa.Column("jobs", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 zodb = sa.Table(
