@@ -25,6 +25,7 @@ COMMANDS = {
     "tasks": "coserver_consumer.cli.tasks:tasks",
     "queues": "coserver_consumer.cli.queues:queues",
     "limits": "coserver_consumer.cli.limits:limits",
+    "keys": "coserver_consumer.cli.keys:keys",
     "add": "coserver_consumer.cli.add:add",
     "doctor": "coserver_consumer.cli.doctor:doctor",
 }

@@ -111,7 +111,8 @@ def refuse_signed(task: str) -> None:
         raise InvalidJob(
             f"Jobs of the task '{task}' run as a Plone user, so Zope signs them: queue them there, "
             "with collective.coserver.queue.add, also in a script (zconsole run zope.conf "
-            "script.py). For a page that anybody may see, the task 'http' will do."
+            "script.py), or by a Client with a key (coserver keys add). For a page that anybody "
+            "may see, the task 'http' will do."
         )
 
 

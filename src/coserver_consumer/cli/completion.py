@@ -54,6 +54,18 @@ def complete_limit(
     return _offer(names, incomplete)
 
 
+def complete_key(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the names of the keys that are valid."""
+    from coserver_consumer import store
+
+    def find(connection: Connection) -> list[str]:
+        return [each.grant.name for each in store.keys(connection) if each.state == "valid"]
+
+    return _offer(_ask(context, find), incomplete)
+
+
 def complete_job(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

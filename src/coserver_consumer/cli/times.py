@@ -40,16 +40,44 @@ class Since(click.ParamType[datetime | timedelta]):
         if isinstance(value, datetime | timedelta):
             return value
         if span := SPAN.fullmatch(value):
-            return self._to_span(value, float(span[1]) * UNITS[span[2]], param, ctx)
+            return self._to_span(value, span, param, ctx)
         moment = read_moment(value)
         if moment is None:
             self.fail(f"{value!r} is neither a span such as 90s, 2h, 1d nor a time.", param, ctx)
         return moment
 
-    def _to_span(self, value: str, seconds: float, param: Any, ctx: Any) -> timedelta:
-        if seconds > MAX_DELAY_S:
+    def _to_span(self, value: str, found: re.Match[str], param: Any, ctx: Any) -> timedelta:
+        span = to_span(found)
+        if span is None:
             self.fail(f"{value!r} is too long: at most {MAX_DELAY_S / DAY_S:.0f}d.", param, ctx)
-        return timedelta(seconds=seconds)
+        return span
+
+
+class Until(click.ParamType[datetime | timedelta]):
+    """A span from now, such as ``12h`` or ``90d``, or a ``Moment``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime | timedelta:
+        """Return the moment, or the span for whoever knows the time."""
+        if isinstance(value, datetime | timedelta):
+            return value
+        span = SPAN.fullmatch(value)
+        found = read_moment(value) if span is None else to_span(span)
+        if found is None:
+            self.fail(
+                f"{value!r} is neither a time nor a span such as 12h or 90d, of up to "
+                f"{MAX_DELAY_S / DAY_S:.0f}d.",
+                param,
+                ctx,
+            )
+        return found
+
+
+def to_span(found: re.Match[str]) -> timedelta | None:
+    """Return the span that ``SPAN`` has found, None for one that is too long."""
+    seconds = float(found[1]) * UNITS[found[2]]
+    return None if seconds > MAX_DELAY_S else timedelta(seconds=seconds)
 
 
 def read_moment(text: str) -> datetime | None:
@@ -62,3 +90,4 @@ def read_moment(text: str) -> datetime | None:
 
 MOMENT = Moment()
 SINCE = Since()
+UNTIL = Until()

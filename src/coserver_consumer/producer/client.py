@@ -23,8 +23,10 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, Options, read_options
 from coserver_consumer.model.queue_name import unknown_queue
+from coserver_consumer.producer.keyed import sign_if_in_zope
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
+from coserver_consumer.protocol.key import Key
 
 T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
@@ -45,11 +47,19 @@ class Client:
     ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
     ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
     driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
+
+    ``key`` is the word that ``coserver keys add`` has written: with it jobs of the tasks ``call``
+    and ``view`` run as the key's user, if the key allows them. Raises ``InvalidKey``.
     """
 
     def __init__(
-        self, database: str | Engine, *, max_payload: int = store.MAX_PAYLOAD_BYTES
+        self,
+        database: str | Engine,
+        *,
+        max_payload: int = store.MAX_PAYLOAD_BYTES,
+        key: str | None = None,
     ) -> None:
+        self._key = None if key is None else Key.read(key)
         self._owns_engine = isinstance(database, str)
         self._engine = (
             store.open_engine(database) if isinstance(database, str) else store.prepare(database)
@@ -99,13 +109,19 @@ class Client:
     ) -> list[str]:
         """Queue a job for each of ``args``, alike but for these; return their ids in that order."""
         made = _read(options)
-        return self.add_jobs([make_job(task, each, *made) for each in args], connection)
+        return self.add_jobs([self._make_job(task, each, *made) for each in args], connection)
 
     def job(
         self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientOptions]
     ) -> NewJob:
         """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``."""
-        return make_job(task, args or {}, *_read(options))
+        return self._make_job(task, args or {}, *_read(options))
+
+    def _make_job(
+        self, task: str, args: Mapping[str, Any], options: JobOptions, payload: Any
+    ) -> NewJob:
+        job = make_job(task, args, options, payload)
+        return job if self._key is None else sign_if_in_zope(job, self._key)
 
     def add_jobs(
         self, jobs: Iterable[NewJob], connection: YourConnection | None = None
