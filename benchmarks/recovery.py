@@ -28,6 +28,7 @@ from sqlalchemy import Engine
 from benchmarks.databases import postgresql
 from coserver_consumer import Client, store
 from coserver_consumer.model.job import Job
+from coserver_consumer.store import manage
 from coserver_consumer.store.schema import tables
 from demo import ready
 from demo.processes import Process
@@ -78,7 +79,7 @@ class Bench:
 
     def holder(self, job: Job) -> int:
         """Return the pid of the process that runs the job."""
-        consumers = store.read(self.engine, store.consumers)
+        consumers = store.read(self.engine, manage.consumers)
         return next(each.pid for each in consumers if each.id == job.consumer)
 
     def measure(self, job: Job, kill: Callable[[], None]) -> float:
@@ -121,7 +122,7 @@ def _kill_workers(bench: Bench, processes: int, kills: int) -> list[float]:
 
 def _kill_consumers(bench: Bench, kills: int) -> list[float]:
     """Kill a consumer as a whole while another one, which serves other queues, looks on."""
-    store.write(bench.engine, lambda connection: store.add_queue(connection, "elsewhere"))
+    store.write(bench.engine, lambda connection: manage.add_queue(connection, "elsewhere"))
     seconds = []
     with bench.consumer("witness", "--queues", "elsewhere"):
         for number in range(kills):

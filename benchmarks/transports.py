@@ -27,6 +27,7 @@ from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import sign
+from coserver_consumer.store import enqueue, manage
 from demo.stack import Stack
 
 SECRET = "only for benchmarks: 0123456789abcdef"  # noqa: S105  only this machine reaches it
@@ -55,7 +56,7 @@ class Bench:
             for _ in range(number)
         ]
         before = self.completed(queue)
-        store.write(self.engine, lambda connection: store.add_many(connection, jobs))
+        store.write(self.engine, lambda connection: enqueue.add_many(connection, jobs))
         began = time.perf_counter()
         while self.completed(queue) < before + number:
             time.sleep(PAUSE)
@@ -64,7 +65,7 @@ class Bench:
 
     def completed(self, queue: str) -> int:
         """Return how many jobs of the queue have been completed."""
-        counts = store.read(self.engine, store.counts).get(queue, {})
+        counts = store.read(self.engine, manage.counts).get(queue, {})
         if counts.get("failed"):
             raise RuntimeError(f"Jobs failed; see {self.stack.log(queue)}.")
         return counts.get("completed", 0)
@@ -129,7 +130,7 @@ def _bench() -> Iterator[Bench]:
         stack.create_site("Plone", ["collective.coserver:default"])
         stack.start_zope(path="/Plone/@@ok")
         for queue in TRANSPORTS:
-            store.write(engine, lambda connection, name=queue: store.add_queue(connection, name))
+            store.write(engine, lambda connection, name=queue: manage.add_queue(connection, name))
         _start_consumer(stack, "http")
         _start_consumer(stack, "zodb", "--zope-conf", str(stack.instances[0].conf))
         yield Bench(stack, engine)

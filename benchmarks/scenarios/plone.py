@@ -26,6 +26,7 @@ from benchmarks.visitors import Visitors, visit
 from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol.signing import sign
+from coserver_consumer.store import enqueue, manage
 from demo.stack import Stack
 
 NO_JOBS = "no jobs"
@@ -94,12 +95,12 @@ class Site:
         """Queue jobs and wait until they have been done."""
         before = self._completed()
         jobs = [sign(NewJob(task="view", args=CALL), SECRET) for _ in range(number)]
-        store.write(self.engine, lambda connection: store.add_many(connection, jobs))
+        store.write(self.engine, lambda connection: enqueue.add_many(connection, jobs))
         while self._completed() < before + number:
             time.sleep(LOOK)
 
     def _completed(self) -> int:
-        counts = store.read(self.engine, store.counts).get("default", {})
+        counts = store.read(self.engine, manage.counts).get("default", {})
         if counts.get("failed"):
             raise RuntimeError("Jobs failed.")
         return counts.get("completed", 0)

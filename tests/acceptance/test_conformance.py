@@ -15,6 +15,7 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.store import manage
 from support.installation import Installation
 from support.jobs import Jobs, answer_of
 from support.waiting import wait_for
@@ -117,7 +118,7 @@ def test_content_is_found_where_it_is_now(
     """It was moved since its job was queued, and plone.app.redirector knows it."""
     made = installation.make_document(delay="3600", work=work)
     place = installation.admin().get("@@test-move-document", how="move", name=made["name"]).text
-    store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
+    store.write(jobs.engine, lambda connection: manage.retry(connection, made["job_id"]))
     result = jobs.wait_completed(made["job_id"]).result
     expected = returned if work == "view" else f"{returned}{place}"
     assert (result["body"] if work == "view" else result) == expected
@@ -130,7 +131,7 @@ def test_what_took_the_place_of_content_is_not_run(
     """The job fails at once, as its content is gone."""
     made = installation.make_document(delay="3600", work=work)
     place = installation.admin().get("@@test-move-document", how="swap", name=made["name"]).text
-    store.write(jobs.engine, lambda connection: store.retry(connection, made["job_id"]))
+    store.write(jobs.engine, lambda connection: manage.retry(connection, made["job_id"]))
     job = jobs.wait_ended(made["job_id"])
     assert (job.state, job.attempt) == (State.FAILED, 1)
     assert f"that was at /Plone/{place} (UID " in job.error
@@ -314,7 +315,7 @@ def test_a_cancelled_job_stops_and_is_undone(installation: Installation, jobs: J
     gate = f"g{uuid4().hex}"
     job_id = installation.queue("@@test-work", params={"gate": gate})
     wait_for(lambda: jobs.lines(job_id), what="a line")
-    store.write(jobs.engine, lambda connection: store.cancel(connection, job_id))
+    store.write(jobs.engine, lambda connection: manage.cancel(connection, job_id))
     installation.gates.open(gate)
     assert jobs.wait_ended(job_id).state is State.CANCELLED
     assert description_of(installation) != f"written by {gate}"

@@ -9,6 +9,7 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.store import manage
 from support.freezing import freeze
 from support.installation import Installation
 from support.jobs import Jobs
@@ -50,7 +51,7 @@ def test_an_answer_that_comes_too_late_is_no_second_effect(
 
 def is_late(jobs: Jobs, job_id: str) -> bool:
     """Return True if a job has run for two seconds beyond its timeout."""
-    now = store.read(jobs.engine, store.now)
+    now = store.read(jobs.engine, manage.now)
     return now > jobs.get(job_id).deadline_at + 2 * store.SECOND
 
 

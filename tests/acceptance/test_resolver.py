@@ -5,6 +5,7 @@ import pytest
 from coserver_consumer import store
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.store import enqueue
 from support.installation import Installation
 from support.jobs import Jobs
 from support.waiting import wait_for
@@ -23,10 +24,10 @@ def test_the_jobs_of_a_dead_request_are_decided(
     job = NewJob(task="http", args={"url": "http://example.invalid/"})
     batch = committed.batch if commits else new_id()
     evidence = {"database": "main", "base_tid": committed.tid}
-    store.write(jobs.engine, lambda c: store.stage(c, [job], batch=batch, evidence=evidence))
+    store.write(jobs.engine, lambda c: enqueue.stage(c, [job], batch=batch, evidence=evidence))
     odd = NewJob(task="http")
     nonsense = {"database": "main", "base_tid": -1, "marker": -1}
-    store.write(jobs.engine, lambda c: store.stage(c, [odd], batch=new_id(), evidence=nonsense))
+    store.write(jobs.engine, lambda c: enqueue.stage(c, [odd], batch=new_id(), evidence=nonsense))
     wait_for(lambda: jobs.get(job.id).state is not State.STAGED, what="a decision", within=60)
     assert (jobs.get(job.id).state is State.DROPPED) is not commits
     wait_for(lambda: jobs.get(odd.id).state is State.UNKNOWN, what="a decision", within=60)

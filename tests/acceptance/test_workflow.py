@@ -6,6 +6,7 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store import manage
 from support.installation import Installation
 from support.jobs import Jobs
 
@@ -49,7 +50,7 @@ def test_a_chain_stops_at_a_failure_and_goes_on_when_that_is_mended(
     assert jobs.get(ids["first"]).state is State.COMPLETED
     assert jobs.get(ids["last"]).state is State.BLOCKED
     installation.gates.open(gate)
-    store.write(jobs.engine, lambda connection: store.retry(connection, ids["middle"]))
+    store.write(jobs.engine, lambda connection: manage.retry(connection, ids["middle"]))
     last = jobs.wait_completed(ids["last"])
     middle = jobs.get(ids["middle"])
     assert (middle.result, last.result["body"]) == (2, "counted")

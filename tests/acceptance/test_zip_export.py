@@ -11,6 +11,7 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.store import manage
 from support.browser import job_id_of
 from support.installation import Installation
 from support.jobs import Jobs
@@ -92,7 +93,7 @@ def test_an_export_that_is_cancelled_leaves_nothing(
     consumer = installation.start_zodb_consumer("exporting-1", "--processes", "0", queue=exporting)
     job_id = queue_export(installation, exporting)
     freeze_in_the_middle(consumer, jobs, job_id)
-    store.write(jobs.engine, lambda connection: store.cancel(connection, job_id))
+    store.write(jobs.engine, lambda connection: manage.cancel(connection, job_id))
     consumer.send(signal.SIGCONT)
     assert jobs.wait_ended(job_id).state is State.CANCELLED
     assert installation.admin().get("samples/export.zip/@@download/file").status_code == 404

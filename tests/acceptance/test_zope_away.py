@@ -15,6 +15,7 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import enqueue
 from coserver_consumer.zope.service import Services
 from demo import ready
 from demo.instance import write_settings
@@ -119,7 +120,9 @@ def stage_as_if_dead(jobs: Jobs, committed: Job, queue: str) -> str:
     evidence = {"database": "main", "base_tid": committed.tid}
     store.write(
         jobs.engine,
-        lambda connection: store.stage(connection, [job], batch=committed.batch, evidence=evidence),
+        lambda connection: enqueue.stage(
+            connection, [job], batch=committed.batch, evidence=evidence
+        ),
     )
     return job.id
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from coserver_consumer import Client, store
 from coserver_consumer.cli import main
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store import manage
 from demo import ready
 from demo.processes import Process
 from support.databases import fresh_database
@@ -100,9 +101,9 @@ def jobs(engine) -> Jobs:
 
 
 @pytest.fixture
-def consumers(engine) -> Callable[[], list[store.Consumer]]:
+def consumers(engine) -> Callable[[], list[manage.Consumer]]:
     """Return the consumers that the test's database knows."""
-    return lambda: store.read(engine, store.consumers)
+    return lambda: store.read(engine, manage.consumers)
 
 
 @pytest.fixture

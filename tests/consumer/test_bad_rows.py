@@ -33,6 +33,7 @@ from coserver_consumer.model.options import JobOptions
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import enqueue, maintain, manage
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.tasks.context import TaskContext
@@ -73,7 +74,7 @@ class Life:
             NewJob(task="test.note", args={"n": at}, options=JobOptions(title="good"))
             for at in range(number)
         ]
-        return store.write(self.engine, lambda connection: store.add_many(connection, jobs))
+        return store.write(self.engine, lambda connection: enqueue.add_many(connection, jobs))
 
     def live(self, good: list[str]) -> None:
         """Do what a consumer's loops do, and run jobs until the good ones are done."""
@@ -93,11 +94,11 @@ class Life:
     def tick(self) -> None:
         """Do what the loops beside the claimer do between two claims."""
         ask, most = self.read, self.settings.max_rescues
-        self.database.write(store.make_due_ready)
-        ask(store.has_dead)
-        self.database.write(lambda c: store.rescue(c, max_rescues=most, limit=1000))
+        self.database.write(maintain.make_due_ready)
+        ask(maintain.has_dead)
+        self.database.write(lambda c: maintain.rescue(c, max_rescues=most, limit=1000))
         rescue_from(self.database, self.settings, [SOMEBODY])
-        self.database.write(store.fail_unroutable)
+        self.database.write(maintain.fail_unroutable)
         Pruner(self.database, keep_days=30).tick()
         Resolver(self.database, say_aborted, older_than=0, wake=lambda: None).tick()
 
@@ -127,8 +128,8 @@ class Life:
 
     def show(self) -> list[Job]:
         """List all jobs as the panel and the command do, and explain one of each kind."""
-        found = self.read(lambda connection: store.find(connection, limit=5000))
-        self.read(store.counts)
+        found = self.read(lambda connection: manage.find(connection, limit=5000))
+        self.read(manage.counts)
         for job in found:
             json.dumps(job_as_json(job))
             assert len(job.name.splitlines()) <= 1
@@ -248,7 +249,7 @@ def test_a_job_that_cannot_be_counted_any_more_fails_with_words(life, column):
     with life.engine.begin() as connection:
         assert insert(connection, tables.job, whole_row("ready") | {column: 2 * 10**9})
     life.live(life.write_good())
-    [worn] = life.read(lambda c: store.find(c, states=[State.FAILED]))
+    [worn] = life.read(lambda c: manage.find(c, states=[State.FAILED]))
     assert worn.error.startswith(WORN[column])
 
 
@@ -259,7 +260,7 @@ def test_a_row_at_its_bound_can_be_rescued(life, column):
         for value in (0, 1, 2 * 10**9):
             insert(connection, tables.job, whole_row("running") | {column: value})
     life.tick()
-    assert life.read(lambda c: store.find(c, states=[State.RUNNING])) == []
+    assert life.read(lambda c: manage.find(c, states=[State.RUNNING])) == []
 
 
 @pytest.mark.parametrize("owner", [None, "boss"])
@@ -271,8 +272,8 @@ def test_a_job_that_was_copied_back_does_not_run_for_its_owner_again(life, owner
     with life.engine.begin() as connection:
         assert insert(connection, tables.job, row)
     life.live(life.write_good())
-    assert life.read(lambda c: store.get(c, job_id)).title == "good"
-    *_, last = life.read(lambda c: store.attempts(c, job_id))
+    assert life.read(lambda c: manage.get(c, job_id)).title == "good"
+    *_, last = life.read(lambda c: manage.attempts(c, job_id))
     assert "had ended already" in last.error
 
 
@@ -295,11 +296,11 @@ def test_a_dropped_row_that_no_job_could_be_is_told(life):
     with life.engine.begin() as connection:
         for row in rows:
             assert insert(connection, tables.history, whole_row("dropped") | row)
-    assert life.database.write(lambda c: store.promote(c, batch, tid=7)) == 1
-    [bad] = life.read(lambda c: store.find(c, states=[State.UNKNOWN]))
+    assert life.database.write(lambda c: enqueue.promote(c, batch, tid=7)) == 1
+    [bad] = life.read(lambda c: manage.find(c, states=[State.UNKNOWN]))
     assert bad.error.startswith("Its row in the history isn't one of a job that can run")
     with pytest.raises(WrongState, match="can't run again"):
-        life.database.write(lambda c: store.retry(c, bad.id))
+        life.database.write(lambda c: manage.retry(c, bad.id))
 
 
 def invoke(url: str, *arguments: str) -> str:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from coserver_consumer import Client, store
+from coserver_consumer.store import manage
 from coserver_consumer.store.database.engine import is_behind_pooler
 from demo.processes import Process
 from support.databases import DATABASES, only_on
@@ -53,7 +54,7 @@ def test_every_job_that_was_added_is_there(pooled_url: str, engine: Engine) -> N
 
     with ThreadPoolExecutor(8) as threads:
         ids = list(threads.map(add, range(NUMBER)))
-    jobs = {job.id: job.args for job in store.read(engine, lambda c: store.find(c, limit=1000))}
+    jobs = {job.id: job.args for job in store.read(engine, lambda c: manage.find(c, limit=1000))}
     assert jobs == {job_id: {"number": number} for number, job_id in enumerate(ids)}
     for client in clients:
         client.close()

@@ -17,6 +17,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import enqueue
 from coserver_consumer.worker.worker import Worker
 from support.databases import DATABASES
 from support.jobs import Jobs
@@ -80,7 +81,7 @@ def test_what_the_database_says_of_itself_costs_no_attempt(
     engine, worker, ran, done, outages, code
 ):
     """A job that did its work is completed as soon as this can be written, and isn't run again."""
-    [job_id] = store.write(engine, lambda c: store.add_many(c, [NewJob(task="test")]))
+    [job_id] = store.write(engine, lambda c: enqueue.add_many(c, [NewJob(task="test")]))
     worker.start()
     Jobs(engine).wait_running(job_id)
     with refused_endings(engine, code):

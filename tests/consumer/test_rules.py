@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
-from coserver_consumer.store import SECOND
+from coserver_consumer.store import SECOND, claim, manage
 from coserver_consumer.store.schema import tables
 from support.waiting import PATIENCE, wait_for
 
@@ -139,7 +139,7 @@ def test_a_queue_is_paused_within_a_second(start_consumer, client, engine, pause
 def queue_rules(engine):
     """Set a limit."""
     return lambda name, most: store.write(
-        engine, lambda connection: store.set_limit(connection, name, most)
+        engine, lambda connection: claim.set_limit(connection, name, most)
     )
 
 
@@ -148,20 +148,20 @@ def pause(engine):
     """Pause or resume the default queue; return the database's time then."""
 
     def work(connection, *, paused: bool) -> int:
-        store.pause(connection, "default", paused=paused)
-        return store.now(connection)
+        manage.pause(connection, "default", paused=paused)
+        return manage.now(connection)
 
     return lambda *, paused: store.write(engine, lambda connection: work(connection, paused=paused))
 
 
 def database_time(engine) -> int:
     """Return the time by which jobs begin."""
-    return store.read(engine, store.now)
+    return store.read(engine, manage.now)
 
 
 def nothing_runs(engine) -> bool:
     """Return True if no job runs now."""
-    return not store.read(engine, store.count_running)[0]
+    return not store.read(engine, claim.count_running)[0]
 
 
 def latest_start(engine) -> int:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from coserver_consumer import store
 from coserver_consumer.cli import main
 from coserver_consumer.protocol.key import find_key_id
+from coserver_consumer.store import manage
 from demo.bootstrap import REPOSITORY
 from support.pages import code_blocks
 
@@ -37,8 +38,8 @@ def test_the_page_makes_a_key_uses_and_revokes_it(tmp_path: Path, monkeypatch: p
     for block in code_blocks(PAGE, "python key"):
         exec(compile(block.text, block.place, "exec"), names)
     engine = store.open_engine(URL)
-    (job,) = store.read(engine, store.find)
-    (key,) = store.read(engine, store.keys)
+    (job,) = store.read(engine, manage.find)
+    (key,) = store.read(engine, manage.keys)
     engine.dispose()
     assert find_key_id(job) == key.grant.id
     assert "Key shop is revoked" in "".join(map(run, look_after))

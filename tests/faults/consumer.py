@@ -15,13 +15,13 @@ from collective.coserver import datamanager
 from collective.coserver.database.engine import write
 from collective.coserver.datamanager.effect import Effect, LostRun
 from collective.coserver.publication.freshness import catch_up
-from coserver_consumer import store
 from coserver_consumer.model import lifecycle
 from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.retry import Backoff
+from coserver_consumer.store import claim, finish, maintain
 from faults import one_phase
 from faults.child import TROUBLE, Life, commit
 from faults.storages import COUNTERS, OBJECTS, opened
@@ -67,13 +67,13 @@ class Consumer:
 
     def _beat(self) -> None:
         """Renew the leases, or begin anew if we were given up."""
-        if not self._id or not write(lambda sql: store.heartbeat(sql, self._id)).alive:
+        if not self._id or not write(lambda sql: maintain.heartbeat(sql, self._id)).alive:
             self._id = new_id()
-            write(lambda sql: store.register(sql, self._describe()))
+            write(lambda sql: maintain.register(sql, self._describe()))
             self._life.journal.say("registered", [self._id])
 
-    def _describe(self) -> store.ConsumerInfo:
-        return store.ConsumerInfo(
+    def _describe(self) -> maintain.ConsumerInfo:
+        return maintain.ConsumerInfo(
             id=self._id,
             name="faults",
             hostname=socket.gethostname(),
@@ -87,7 +87,7 @@ class Consumer:
 
     def _claim(self, connection: Any) -> list[Job]:
         limit = self._life.random.randint(1, 3)
-        return store.claim(
+        return claim.claim(
             connection, consumer=self._id, queues=["default"], tasks=[TASK], limit=limit
         )
 
@@ -121,7 +121,7 @@ class Consumer:
         """Do as a consumer whose request failed; nothing if the attempt isn't ours any more."""
         backoff = Backoff(base=0.01, cap=0.01)
         ending = lifecycle.conclude(job, Failed(error="in vain"), backoff=backoff)
-        write(lambda connection: store.end_attempts(connection, [ending]))
+        write(lambda connection: finish.end_attempts(connection, [ending]))
 
 
 def work(life: Life, job: Job, root: Any) -> None:
@@ -164,7 +164,7 @@ def afterwards(life: Life, job: Job) -> None:
         work(life, job, connection.root())
         commit()
     ending = lifecycle.complete(job)
-    write(lambda sql: store.end_attempts(sql, [ending]))
+    write(lambda sql: finish.end_attempts(sql, [ending]))
 
 
 WAYS = {"protocol": by_protocol, "one-phase": in_one_phase, "afterwards": afterwards}

@@ -12,22 +12,22 @@ import zope.sqlalchemy
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from collective.coserver.database.engine import get_engine
-from coserver_consumer import store
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.store import enqueue, finish
 
 
 def join(job: NewJob) -> None:
     """Queue the job with the current transaction."""
     session = _sessions()()
-    store.add_many(session.connection(), [job])
+    enqueue.add_many(session.connection(), [job])
     zope.sqlalchemy.mark_changed(session)
 
 
 def join_effect(key: RunKey) -> None:
     """End the job with the current transaction."""
     session = _sessions()()
-    store.complete_running(session.connection(), key)
+    finish.complete_running(session.connection(), key)
     zope.sqlalchemy.mark_changed(session)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import store
 from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.store import enqueue, finish, manage
 from faults import steps
 from faults.child import Life, Orders
 from faults.consumer import consume, counting
@@ -106,7 +107,7 @@ class Ordeal:
 
     def add(self, jobs: Sequence[NewJob]) -> list[str]:
         """Queue jobs for consumers; return their ids."""
-        return store.write(self.engine, lambda connection: store.add_many(connection, jobs))
+        return store.write(self.engine, lambda connection: enqueue.add_many(connection, jobs))
 
     @contextmanager
     def consumers(self) -> Iterator[None]:
@@ -125,12 +126,12 @@ class Ordeal:
 
     def count_live(self) -> int:
         """Return how many jobs haven't ended."""
-        counts = store.read(self.engine, store.counts).get("default", {})
+        counts = store.read(self.engine, manage.counts).get("default", {})
         return sum(number for state, number in counts.items() if State(state).is_live)
 
     def _is_resolved(self) -> bool:
         def find(connection: Connection) -> bool:
-            return not store.find_in_doubt(connection, older_than=-PATIENCE)
+            return not finish.find_in_doubt(connection, older_than=-PATIENCE)
 
         return store.read(self.engine, find)
 

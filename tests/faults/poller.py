@@ -6,8 +6,8 @@ from typing import Any
 
 from collective.coserver.database.engine import write
 from collective.coserver.publication.freshness import catch_up
-from coserver_consumer import store
 from coserver_consumer.model.job import Job, new_id
+from coserver_consumer.store import claim
 from faults.child import Life
 from faults.producer import TASK
 from faults.storages import OBJECTS, opened
@@ -19,13 +19,13 @@ def poll(life: Life) -> None:
     """Claim jobs as fast as it goes, and look for the object of each."""
     consumer = new_id()
 
-    def claim(connection: Any) -> list[Job]:
-        return store.claim(
+    def claim_jobs(connection: Any) -> list[Job]:
+        return claim.claim(
             connection, consumer=consumer, queues=["default"], tasks=[TASK], limit=LIMIT
         )
 
     while life.goes_on:
-        for job in write(claim):
+        for job in write(claim_jobs):
             life.journal.say("seen" if has_object(life, job) else "missing", [job.id])
 
 

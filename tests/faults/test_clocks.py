@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from coserver_consumer import store
+from coserver_consumer.store import finish
 from faults.clocked import child_at
 from faults.consumer import consume, counting
 from faults.dooms import Doom, Frozen
@@ -72,6 +73,6 @@ def ages(ordeal: Ordeal) -> list[float]:
     """Return for how many seconds the open questions have been open."""
 
     def find(connection: Connection) -> list[float]:
-        return [question.age for question in store.find_in_doubt(connection, older_than=-1)]
+        return [question.age for question in finish.find_in_doubt(connection, older_than=-1)]
 
     return store.read(ordeal.engine, find)

@@ -8,6 +8,7 @@ import pytest
 
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store import manage
 from faults.consumer import consume, counting
 from faults.dooms import Frozen
 from faults.journal import Journals
@@ -79,7 +80,7 @@ def test_who_has_voted_cannot_be_overtaken(ordeal, step):
 
 def get(ordeal: Ordeal, job_id: str) -> Job:
     """Return the job."""
-    return store.read(ordeal.engine, lambda connection: store.get(connection, job_id))
+    return store.read(ordeal.engine, lambda connection: manage.get(connection, job_id))
 
 
 def has_voted(ordeal: Ordeal, job_id: str) -> bool:

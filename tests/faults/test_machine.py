@@ -36,6 +36,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.store import claim, maintain, manage
 from coserver_consumer.store.schema import tables
 from faults.child import SECRET
 from faults.model import Model, Pending
@@ -149,19 +150,19 @@ class Machine(RuleBasedStateMachine):
     def claim(self) -> None:
         """Have a consumer claim the next job."""
 
-        def claim(connection: sa.Connection) -> list[Job]:
+        def claim_jobs(connection: sa.Connection) -> list[Job]:
             consumer = new_id()
-            return store.claim(
+            return claim.claim(
                 connection, consumer=consumer, queues=["default"], tasks=[TASK], limit=1
             )
 
-        for job in store.write(self.engine, claim):
+        for job in store.write(self.engine, claim_jobs):
             self.model.claim(job.key)
             self.keys.append(job.key)
 
     def rescue(self) -> None:
         """Take all jobs from their consumers, none of which is known to be alive."""
-        store.write(self.engine, lambda sql: store.rescue(sql, max_rescues=1_000_000))
+        store.write(self.engine, lambda sql: maintain.rescue(sql, max_rescues=1_000_000))
         self.model.rescue()
 
     def commit(self) -> None:
@@ -225,7 +226,7 @@ class Machine(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             for table in tables.metadata.sorted_tables:
                 connection.execute(sa.delete(table))
-            store.add_queue(connection, "default")
+            manage.add_queue(connection, "default")
         with self.db.transaction() as connection:
             connection.root()[OBJECTS] = OOBTree()
 

@@ -11,6 +11,7 @@ from random import Random
 from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
+from coserver_consumer.store import manage
 from faults.crew import Crew
 from faults.keepers import SETTINGS
 from support.waiting import wait_for
@@ -69,8 +70,8 @@ def has_lease(engine: Engine, pid: int) -> bool:
 
     def look(connection: Connection) -> bool:
         return any(
-            not known.is_dead(SETTINGS.dead_after) or store.find_leased(connection, known.id)
-            for known in store.consumers(connection)
+            not known.is_dead(SETTINGS.dead_after) or manage.find_leased(connection, known.id)
+            for known in manage.consumers(connection)
             if known.pid == pid
         )
 

@@ -15,6 +15,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.protocol.signing import make_token
+from coserver_consumer.store import claim
 from coserver_consumer.tasks.call import as_request
 from support.jobs import Jobs
 from support.waiting import PATIENCE
@@ -79,7 +80,7 @@ class Instance:
         """Claim the only job there is."""
         (job,) = store.write(
             self.jobs.engine,
-            lambda connection: store.claim(
+            lambda connection: claim.claim(
                 connection, consumer=new_id(), queues=["default"], tasks=["view", "call"], limit=9
             ),
         )

@@ -20,6 +20,7 @@ from collective.coserver.inline.eager import EagerConsumer
 from collective.coserver.inline.start import start_eager
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.store import claim, maintain, manage
 from support.jobs import Jobs
 from support.waiting import wait_for
 from tests.plone import functions
@@ -150,8 +151,8 @@ def test_a_served_queue_is_left_to_its_consumer(
     site: Any, jobs: Jobs, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Which is said; other queues' jobs run."""
-    store.write(jobs.engine, lambda connection: store.add_queue(connection, "video"))
-    info = store.ConsumerInfo(
+    store.write(jobs.engine, lambda connection: manage.add_queue(connection, "video"))
+    info = maintain.ConsumerInfo(
         id=new_id(),
         name="worker-7",
         hostname="localhost",
@@ -162,7 +163,7 @@ def test_a_served_queue_is_left_to_its_consumer(
         threads=1,
         version="1",
     )
-    store.write(jobs.engine, lambda connection: store.register(connection, info))
+    store.write(jobs.engine, lambda connection: maintain.register(connection, info))
     left = functions.echo.options(queue="video").delay()
     ran = functions.echo.delay()
     transaction.commit()
@@ -177,7 +178,7 @@ def test_what_a_process_left_unfinished_runs_again(site: Any, jobs: Jobs) -> Non
     transaction.commit()
     (claimed,) = store.write(
         jobs.engine,
-        lambda connection: store.claim(
+        lambda connection: claim.claim(
             connection, consumer=new_id(), queues=["default"], tasks=["call"], limit=1
         ),
     )

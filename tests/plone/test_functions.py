@@ -37,6 +37,7 @@ from coserver_consumer.protocol.outcome_message import load_outcome
 from coserver_consumer.protocol.services import FUNCTIONS
 from coserver_consumer.retry import Backoff
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import finish
 from coserver_consumer.zope.service import Services
 from support.jobs import Jobs
 from tests.plone import functions
@@ -370,7 +371,7 @@ def test_a_job_without_result_says_why(instance: Instance, site: Any) -> None:
     with pytest.raises(NotDone, match="is ready; it has no result yet"):
         queue.result(job_id)
     failed = Ending(key=instance.claim().key, state=State.FAILED, error="no wind")
-    store.write(instance.jobs.engine, lambda connection: store.end_attempts(connection, [failed]))
+    store.write(instance.jobs.engine, lambda connection: finish.end_attempts(connection, [failed]))
     with pytest.raises(DidNotComplete, match="is failed: no wind"):
         queue.result(job_id)
     with pytest.raises(JobNotFound):

@@ -19,6 +19,7 @@ from coserver_consumer.model.job import State
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.protocol.outcome_message import load_outcome
 from coserver_consumer.retry import Backoff
+from coserver_consumer.store import finish, manage
 from coserver_consumer.store.schema import tables
 from support.edges import edges_of, insert, whole_row, writable
 from support.waiting import PATIENCE
@@ -66,7 +67,7 @@ def fail(instance: Instance, error: str) -> None:
     """Let the only job fail."""
     job = instance.claim()
     ending = lifecycle.fail(job, Failed(error=error))
-    store.write(instance.jobs.engine, lambda connection: store.end_attempts(connection, [ending]))
+    store.write(instance.jobs.engine, lambda connection: finish.end_attempts(connection, [ending]))
 
 
 def test_a_manager_sees_everybodys_jobs_the_newest_first(people: Instance) -> None:
@@ -285,7 +286,7 @@ def test_a_running_job_shows_its_progress(people: Instance) -> None:
     """As its view reports it."""
     people.queue(PATH, login="jane")
     key = people.claim().key
-    store.write(people.jobs.engine, lambda c: store.report(c, key, 0.4, "page 4 of 10"))
+    store.write(people.jobs.engine, lambda c: manage.report(c, key, 0.4, "page 4 of 10"))
     (row,) = look(people, "jane").cssselect("tr[data-job]")
     assert texts(row)[1] == f"{PATH} 40% page 4 of 10"
 
@@ -386,7 +387,7 @@ def test_who_may_see_how_a_job_failed(people: Instance) -> None:
     answer = people.queue_and_run(path, login="jane", params={"how": "fail"})
     job = people.jobs.titled(path)[0]
     ending = lifecycle.conclude(job, load_outcome(answer.content), backoff=Backoff(base=60, cap=60))
-    store.write(people.jobs.engine, lambda connection: store.end_attempts(connection, [ending]))
+    store.write(people.jobs.engine, lambda connection: finish.end_attempts(connection, [ending]))
     [seen_by_owner], [seen_by_boss] = (
         look(people, login).cssselect(f"tr[data-job='{job.id}']") for login in ("jane", "boss")
     )

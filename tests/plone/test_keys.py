@@ -22,6 +22,7 @@ from coserver_consumer.protocol.grant import Grant, make_grant
 from coserver_consumer.protocol.key import Key, make_key, seal_grant
 from coserver_consumer.protocol.signing import code_of
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import enqueue, finish, manage
 from coserver_consumer.store.schema import tables
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
@@ -60,7 +61,7 @@ def _over_http(bot: Instance, database_url: str) -> Run:
         job = bot.claim()
         current = CurrentJob(job=job, report=lambda *_: None, is_cancelled=lambda: False)
         ending = executor.attempt(current)
-        store.write(bot.jobs.engine, lambda c: store.end_attempts(c, [ending]))
+        store.write(bot.jobs.engine, lambda c: finish.end_attempts(c, [ending]))
         return bot.jobs.get(job.id)
 
     return run
@@ -115,7 +116,7 @@ def grant(**changes: Any) -> Grant:
 def add(bot: Instance, granted: Grant, secret: str = SECRET) -> Key:
     """Make a key of the grant valid in the tables."""
     store.write(
-        bot.jobs.engine, lambda c: store.add_key(c, granted, seal_grant(granted, secret), by="ada")
+        bot.jobs.engine, lambda c: manage.add_key(c, granted, seal_grant(granted, secret), by="ada")
     )
     return make_key(granted, secret)
 
@@ -131,7 +132,7 @@ def sign_as_thief(key: Key, task: str, args: dict[str, Any], **changes: Any) -> 
 
 def queue(bot: Instance, job: NewJob) -> None:
     """Write a job to the tables, as whoever can do so."""
-    store.write(bot.jobs.engine, lambda c: store.add(c, job))
+    store.write(bot.jobs.engine, lambda c: enqueue.add(c, job))
 
 
 def call(function: str = WHO, **more: Any) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def test_a_program_has_a_function_called_as_its_user(
     assert job.state is State.COMPLETED, job.error
     assert (job.result["user"], job.result["site"]) == ("bot", "/plone")
     assert "Manager" not in job.result["roles"]
-    (record,) = store.read(bot.jobs.engine, store.keys)
+    (record,) = store.read(bot.jobs.engine, manage.keys)
     assert record.jobs == 1
     assert record.last_used_at is not None
 
@@ -207,7 +208,7 @@ def test_a_revoked_key_is_refused_also_for_what_it_has_queued(
     with Client(database_url, key=key.as_text()) as client:
         client.add("call", {"function": WHO})
         client.add("call", {"function": WHO}, delay=HOUR_S)
-    store.write(bot.jobs.engine, lambda c: store.revoke_key(c, "program", by="ada"))
+    store.write(bot.jobs.engine, lambda c: manage.revoke_key(c, "program", by="ada"))
     refuse(run(), "was revoked at")
     change(bot, sa.update(tables.key).values(revoked_at=None))
     change(bot, sa.update(tables.job).values(state="ready", run_at=sa.text("created_at")))
@@ -252,7 +253,7 @@ def test_an_ended_job_cant_be_run_again_by_copying_it_back(
     )  # fmt: skip
     queue(bot, again)
     job = bot.claim()
-    removed = store.write(bot.jobs.engine, lambda c: store.remove_duplicates(c, [job]))
+    removed = store.write(bot.jobs.engine, lambda c: finish.remove_duplicates(c, [job]))
     assert removed == {job.key}
     assert bot.jobs.get(done.id).state is State.COMPLETED
 

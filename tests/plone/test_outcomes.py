@@ -16,6 +16,7 @@ from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.protocol.run_state import RunState
+from coserver_consumer.store import manage
 from tests.plone import functions
 
 COMPLETED, FAILED, SCHEDULED = State.COMPLETED, State.FAILED, State.SCHEDULED
@@ -36,11 +37,11 @@ def run_one(consumer: InProcessConsumer) -> Job:
     return job
 
 
-def last_failure(consumer: InProcessConsumer, job: Job) -> store.AttemptError:
+def last_failure(consumer: InProcessConsumer, job: Job) -> manage.AttemptError:
     """Return what went wrong in the job's last attempt."""
     from collective.coserver.database.engine import read
 
-    failures = read(lambda connection: store.attempts(connection, job.id))
+    failures = read(lambda connection: manage.attempts(connection, job.id))
     return failures[-1]
 
 

@@ -9,6 +9,7 @@ from collective.coserver.evidence import answer
 from coserver_consumer import store
 from coserver_consumer.maintenance.resolver import apply
 from coserver_consumer.model.indoubt import Fate
+from coserver_consumer.store import enqueue, finish
 from support.jobs import Jobs
 
 
@@ -59,7 +60,7 @@ def fail_after_everybody() -> Any:
 
 def recover_all(jobs: Jobs, db: Any) -> list[Fate]:
     """Ask the ZODB about all that is open, as the resolver does; return what it said."""
-    questions = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
+    questions = store.read(jobs.engine, lambda c: finish.find_in_doubt(c, older_than=-1))
     decisions = answer(questions, {"main": db})
     for decision in decisions:
         store.write(jobs.engine, lambda connection, said=decision: apply(connection, said))
@@ -68,6 +69,6 @@ def recover_all(jobs: Jobs, db: Any) -> list[Fate]:
 
 def drop_all(jobs: Jobs) -> None:
     """End every staged batch as one that never committed."""
-    questions = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
+    questions = store.read(jobs.engine, lambda c: finish.find_in_doubt(c, older_than=-1))
     for question in questions:
-        store.write(jobs.engine, lambda c, batch=question.value: store.drop_staged(c, batch))
+        store.write(jobs.engine, lambda c, batch=question.value: enqueue.drop_staged(c, batch))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.model.job import new_id
+from coserver_consumer.store import maintain
 from coserver_consumer.store.schema import tables
 
 
@@ -21,7 +22,7 @@ def register(
     silence: float = 0.0,
 ) -> str:
     """Let a consumer be known that has this task and was heard of so many seconds ago."""
-    info = store.ConsumerInfo(
+    info = maintain.ConsumerInfo(
         id=new_id(),
         name=name,
         hostname="there",
@@ -35,7 +36,7 @@ def register(
     consumer = tables.consumer.c
     heard = consumer.heartbeat_at - round(silence * store.SECOND)
     with engine.begin() as connection:
-        store.register(connection, info)
+        maintain.register(connection, info)
         late = sa.update(tables.consumer).where(consumer.id == info.id)
         connection.execute(late.values(heartbeat_at=heard))
     return info.id

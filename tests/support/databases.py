@@ -19,6 +19,7 @@ from alembic import command
 from alembic.config import Config
 
 from coserver_consumer import store
+from coserver_consumer.store import manage
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.upgrade import MIGRATIONS, find_revision
 
@@ -117,7 +118,7 @@ def empty(url: str) -> None:
             connection.exec_driver_sql(f"DROP TABLE {name}")
         for table in tables.metadata.sorted_tables:
             connection.execute(sa.delete(table))
-        store.add_queue(connection, "default")
+        manage.add_queue(connection, "default")
     engine.dispose()
 
 

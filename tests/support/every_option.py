@@ -14,6 +14,7 @@ from coserver_consumer.model.lifecycle import conclude
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.retry import Backoff, RetryPolicy
+from coserver_consumer.store import enqueue, manage
 from coserver_consumer.store.schema import tables
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -29,8 +30,8 @@ def say_all(engine: Engine) -> dict[str, Any]:
     """
 
     def prepare(connection: sa.Connection) -> str:
-        store.add_queue(connection, QUEUE)
-        return store.add(connection, NewJob(task="t"))
+        manage.add_queue(connection, QUEUE)
+        return enqueue.add(connection, NewJob(task="t"))
 
     return {
         "queue": QUEUE,
@@ -57,7 +58,7 @@ def is_tried_again(job: Job, *, after: int, policy: RetryPolicy = THRICE) -> boo
 
 def read_back(engine: Engine, job_id: str) -> dict[str, Any]:
     """Return the options of a queued job as its rows have them."""
-    job = store.read(engine, lambda connection: store.get(connection, job_id))
+    job = store.read(engine, lambda connection: manage.get(connection, job_id))
     dependency = tables.dependency.c
     parents = sa.select(dependency.parent_id, dependency.accepts_failure)
     with engine.connect() as connection:

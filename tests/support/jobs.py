@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from coserver_consumer import store
 from coserver_consumer.errors import JobNotFound
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store import manage
 from support.waiting import PATIENCE, wait_for
 
 
@@ -21,11 +22,11 @@ class Jobs:
 
     def add_queue(self, name: str) -> None:
         """Make sure that jobs may be added to the queue."""
-        store.write(self.engine, lambda connection: store.add_queue(connection, name))
+        store.write(self.engine, lambda connection: manage.add_queue(connection, name))
 
     def get(self, job_id: str) -> Job:
         """Return the job, live or ended."""
-        return store.read(self.engine, lambda connection: store.get(connection, job_id))
+        return store.read(self.engine, lambda connection: manage.get(connection, job_id))
 
     def exists(self, job_id: str) -> bool:
         """True if the store knows the job in whatever state."""
@@ -38,29 +39,29 @@ class Jobs:
     def titled(self, text: str) -> list[Job]:
         """Return the jobs, live or ended, with ``text`` in what describes them."""
         return store.read(
-            self.engine, lambda connection: store.find(connection, text=text, limit=1000)
+            self.engine, lambda connection: manage.find(connection, text=text, limit=1000)
         )
 
     def count_live(self, queue: str = "default") -> int:
         """Return how many jobs of the queue something may still happen to."""
-        counts = store.read(self.engine, store.counts).get(queue, {})
+        counts = store.read(self.engine, manage.counts).get(queue, {})
         return sum(number for state, number in counts.items() if State(state).is_live)
 
     def count_errors(self, job_id: str) -> int:
         """Return how many attempts of the job have failed."""
         return len(self.failures(job_id))
 
-    def failures(self, job_id: str) -> list[store.AttemptError]:
+    def failures(self, job_id: str) -> list[manage.AttemptError]:
         """Return what went wrong in the attempts of the job."""
-        return store.read(self.engine, lambda connection: store.attempts(connection, job_id))
+        return store.read(self.engine, lambda connection: manage.attempts(connection, job_id))
 
-    def consumers(self) -> list[store.Consumer]:
+    def consumers(self) -> list[manage.Consumer]:
         """Return the consumers as the store knows them."""
-        return store.read(self.engine, store.consumers)
+        return store.read(self.engine, manage.consumers)
 
     def lines(self, job_id: str) -> list[str]:
         """Return what the job logged."""
-        lines = store.read(self.engine, lambda connection: store.lines(connection, job_id))
+        lines = store.read(self.engine, lambda connection: manage.lines(connection, job_id))
         return [line.text for line in lines]
 
     def wait_running(self, job_id: str, *, within: float = PATIENCE) -> Job:

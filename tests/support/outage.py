@@ -9,6 +9,7 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import sign
+from coserver_consumer.store import enqueue
 from demo.processes import Process
 from support.installation import SECRET, Installation
 from support.jobs import Jobs
@@ -27,7 +28,7 @@ def queue_many(jobs: Jobs, like: Job, queue: str, number: int = NUMBER) -> list[
     jobs.add_queue(queue)
     plain = {name: getattr(like, name) for name in ("task", "args", "owner", "site", "origin")}
     made = [sign(NewJob(**plain, options=JobOptions(queue=queue)), SECRET) for _ in range(number)]
-    return store.write(jobs.engine, lambda connection: store.add_many(connection, made))
+    return store.write(jobs.engine, lambda connection: enqueue.add_many(connection, made))
 
 
 def find_all(jobs: Jobs, ids: list[str]) -> list[Job]:

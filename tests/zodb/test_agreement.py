@@ -18,6 +18,7 @@ from collective.coserver.publication.agreement import Agreement, Disagreement
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.outcome import Completed
+from coserver_consumer.store import claim, manage
 from support.addon import use_database
 from support.backups import Backup, ZodbHome, back_up_queue
 from support.commits import fail_after_everybody, recover_all
@@ -96,7 +97,7 @@ def run(jobs: Jobs, db: DB) -> Job:
     consumer = new_id()
     [job] = store.write(
         jobs.engine,
-        lambda c: store.claim(c, consumer=consumer, queues=["default"], tasks=["view"], limit=1),
+        lambda c: claim.claim(c, consumer=consumer, queues=["default"], tasks=["view"], limit=1),
     )
     db.open().root()[new_id()] = 1
     join_effect(Effect(job.key, Completed))
@@ -181,7 +182,7 @@ def test_a_job_that_somebody_retries_runs_again(home: ZodbHome, jobs: Jobs) -> N
         check(db)
         job_id = request(db)
         run(jobs, db)
-        store.write(jobs.engine, lambda c: store.retry(c, job_id, by="somebody"))
+        store.write(jobs.engine, lambda c: manage.retry(c, job_id, by="somebody"))
         assert check(db)
         assert jobs.get(job_id).state is State.READY
 

@@ -23,6 +23,7 @@ from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.lifecycle import Ending, complete
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.store import claim, enqueue, finish, maintain
 from support.addon import use_database
 from support.commits import at_finish, drop_all, fail_after_everybody, recover_all
 from support.databases import DATABASES, empty
@@ -63,13 +64,13 @@ def jobs(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
         yield Jobs(engine)
 
 
-def claim(jobs: Jobs) -> Job:
+def claim_jobs(jobs: Jobs) -> Job:
     """Queue a job and claim it."""
     consumer = new_id()
 
     def work(connection: Any) -> list[Job]:
-        store.add(connection, NewJob(task="t"))
-        return store.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
+        enqueue.add(connection, NewJob(task="t"))
+        return claim.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
 
     (job,) = store.write(jobs.engine, work)
     return job
@@ -77,7 +78,7 @@ def claim(jobs: Jobs) -> Job:
 
 def rescue(jobs: Jobs) -> None:
     """Take all jobs from consumers that were never registered."""
-    store.write(jobs.engine, store.rescue)
+    store.write(jobs.engine, maintain.rescue)
 
 
 def count(db: Any) -> int:
@@ -95,19 +96,19 @@ def have_effect(db: Any, job: Job, outcome: Any = None) -> None:
 
 def test_a_commit_completes_its_job_with_its_result(jobs: Jobs, db: Any) -> None:
     """The consumer's own ending comes later and changes nothing."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job)
     transaction.commit()
     done = jobs.get(job.id)
     assert (done.state, done.result, count(db)) == (State.COMPLETED, {"status": 200}, 1)
     late = Ending(key=job.key, state=State.SCHEDULED, delay=1, error="no answer in time")
-    assert store.write(jobs.engine, lambda c: store.end_attempts(c, [late])) == {job.key}
+    assert store.write(jobs.engine, lambda c: finish.end_attempts(c, [late])) == {job.key}
     assert jobs.get(job.id).state is State.COMPLETED
 
 
 def test_an_attempt_without_a_change_is_completed_in_the_vote(jobs: Jobs) -> None:
     """There is no ZODB to wait for."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     join_effect(Effect(job.key, Completed))
     transaction.commit()
     assert jobs.get(job.id).state is State.COMPLETED
@@ -120,7 +121,7 @@ def test_it_is_said_that_the_job_has_ended_when_that_is_committed(
     writes: bool,  # noqa: FBT001
 ) -> None:
     """So that nobody has to tell the store again."""
-    job, said = claim(jobs), []
+    job, said = claim_jobs(jobs), []
     if writes:
         db.open().root()["effects"] = 1
     join_effect(Effect(job.key, Completed, lambda: said.append(jobs.get(job.id).state)))
@@ -131,7 +132,7 @@ def test_it_is_said_that_the_job_has_ended_when_that_is_committed(
 @pytest.mark.parametrize("trouble", ["failure", "zombie", "outage"])
 def test_it_is_not_said_of_a_job_that_has_not_ended(jobs: Jobs, db: Any, trouble: str) -> None:
     """The consumer tells the store, or another one has the job."""
-    job, said = claim(jobs), []
+    job, said = claim_jobs(jobs), []
     outcome = Failed(error="no") if trouble == "failure" else Completed()
     db.open().root()["effects"] = 1
     join_effect(Effect(job.key, lambda: outcome, lambda: said.append(job)))
@@ -148,7 +149,7 @@ def test_it_is_not_said_of_a_job_that_has_not_ended(jobs: Jobs, db: Any, trouble
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_zombie_cannot_commit(jobs: Jobs, db: Any, writes: bool) -> None:  # noqa: FBT001
     """Its job was given to another consumer: nothing of its transaction happens, no job either."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     rescue(jobs)
     have_effect(db, job) if writes else join_effect(Effect(job.key, Completed))
     child = queue.add("/Plone/@@child")
@@ -163,7 +164,7 @@ def test_a_zombie_cannot_commit(jobs: Jobs, db: Any, writes: bool) -> None:  # n
 
 def test_an_error_that_zope_commits_is_no_completed_job(jobs: Jobs, db: Any) -> None:
     """A view set an error status and returned: the consumer ends that attempt."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job, Failed(error="GET /x was answered 500"))
     transaction.commit()
     assert (jobs.get(job.id).state, count(db)) == (State.RUNNING, 1)
@@ -171,7 +172,7 @@ def test_an_error_that_zope_commits_is_no_completed_job(jobs: Jobs, db: Any) -> 
 
 def test_an_attempt_that_completes_nothing_leaves_no_mark(jobs: Jobs, db: Any) -> None:
     """Its run isn't told apart later as one that was the end of the job."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     with db.transaction() as connection:
         base = last_tid(connection)
     have_effect(db, job, Failed(error="GET /x was answered 500"))
@@ -184,7 +185,7 @@ def test_an_attempt_that_completes_nothing_leaves_no_mark(jobs: Jobs, db: Any) -
 
 def test_jobs_that_a_job_queues_come_with_its_end(jobs: Jobs, db: Any) -> None:
     """One transaction, one pair of data managers, both told."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job)
     child = queue.add("/Plone/@@child")
     transaction.commit()
@@ -195,7 +196,7 @@ def test_jobs_that_a_job_queues_come_with_its_end(jobs: Jobs, db: Any) -> None:
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_job_may_queue_what_comes_after_itself(jobs: Jobs, db: Any, writes: bool) -> None:  # noqa: FBT001
     """Its end lets that go, in the same commit."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job) if writes else join_effect(Effect(job.key, Completed))
     child = queue.add("/Plone/@@child", after=[job.id])
     transaction.commit()
@@ -204,18 +205,18 @@ def test_a_job_may_queue_what_comes_after_itself(jobs: Jobs, db: Any, writes: bo
 
 def test_an_attempt_that_failed_keeps_what_comes_after_it_waiting(jobs: Jobs, db: Any) -> None:
     """Zope has committed an error status; what it queued waits for a better attempt."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job, Failed(error="GET /x was answered 503"))
     child = queue.add("/Plone/@@child", after=[job.id])
     transaction.commit()
     assert jobs.get(child).state is State.BLOCKED
-    store.write(jobs.engine, lambda connection: store.end_attempts(connection, [complete(job)]))
+    store.write(jobs.engine, lambda connection: finish.end_attempts(connection, [complete(job)]))
     assert jobs.get(child).state is State.READY
 
 
 def test_a_death_amid_the_end_of_a_parent_is_found_out(jobs: Jobs, db: Any) -> None:
     """The resolver ends the job and lets its child go, whichever it hears of first."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job)
     child = queue.add("/Plone/@@child", after=[job.id])
     transaction.get().join(fail_after_everybody())
@@ -228,7 +229,7 @@ def test_a_death_amid_the_end_of_a_parent_is_found_out(jobs: Jobs, db: Any) -> N
 
 def test_a_death_after_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) -> None:
     """The effect is there, so the job is completed and not run again."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job)
     child = queue.add("/Plone/@@child")
     transaction.get().join(fail_after_everybody())
@@ -245,7 +246,7 @@ def test_a_death_after_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) 
 
 def test_a_death_before_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any) -> None:
     """The effect isn't there, so the job runs again, under a new run."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     vote = {"database": "main", "base_tid": 0, "marker": 2**61, "witness": 0}
     from ZODB.utils import u64
 
@@ -253,7 +254,7 @@ def test_a_death_before_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any)
         connection.root()["before"] = 1
     with db.transaction() as connection:
         vote["base_tid"] = u64(connection._storage.lastTransaction())
-    store.write(jobs.engine, lambda c: store.vote(c, job.key, evidence=vote))
+    store.write(jobs.engine, lambda c: finish.vote(c, job.key, evidence=vote))
     assert recover_all(jobs, db) == [Fate.ABORTED]
     again = jobs.get(job.id)
     assert (again.state, again.run, again.rescues) == (State.READY, job.run + 1, 1)
@@ -261,13 +262,13 @@ def test_a_death_before_the_zodb_has_committed_is_found_out(jobs: Jobs, db: Any)
 
 def test_a_mark_is_that_of_one_run(jobs: Jobs, db: Any) -> None:
     """An earlier run's commit is no evidence for a later one."""
-    job = claim(jobs)
+    job = claim_jobs(jobs)
     have_effect(db, job)
     transaction.get().join(fail_after_everybody())
     with pytest.raises(RuntimeError):
         transaction.commit()
     transaction.abort()
-    (question,) = store.read(jobs.engine, lambda c: store.find_in_doubt(c, older_than=-1))
+    (question,) = store.read(jobs.engine, lambda c: finish.find_in_doubt(c, older_than=-1))
     assert (question.mark, question.value) == (Mark.RUN, f"{job.id}:{job.run}")
 
 

@@ -17,6 +17,7 @@ from coserver_consumer.model.indoubt import Fate
 from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.model.workflow import Group
+from coserver_consumer.store import claim, enqueue, finish
 from support.addon import use_database
 from support.commits import at_finish, drop_all, fail_after_everybody, recover_all
 from support.jobs import Jobs
@@ -60,10 +61,10 @@ def run(jobs: Jobs) -> list[str]:
     """Complete one job after another until none is ready; return their ids in that order."""
 
     def work(connection: Connection) -> list[Job]:
-        taken = store.claim(
+        taken = claim.claim(
             connection, consumer=new_id(), queues=["default"], tasks=["view"], limit=1
         )
-        store.end_attempts(connection, [complete(job) for job in taken])
+        finish.end_attempts(connection, [complete(job) for job in taken])
         return taken
 
     ran: list[str] = []
@@ -128,7 +129,7 @@ def test_a_slow_producer_gets_its_group_back(jobs: Jobs, db: DB, options: dict[s
 def test_a_parent_that_ends_between_vote_and_finish_lets_its_child_go(jobs: Jobs, db: DB) -> None:
     """It was another request's."""
     other = queue.job(PATH)
-    parent = store.write(jobs.engine, lambda connection: store.add(connection, other))
+    parent = store.write(jobs.engine, lambda connection: enqueue.add(connection, other))
     child = queue.add(PATH, after=[parent])
     transaction.get().join(at_finish(lambda: run(jobs)))
     transaction.commit()

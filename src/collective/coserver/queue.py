@@ -30,7 +30,6 @@ from collective.coserver.producer.headers import to_headers
 from collective.coserver.producer.parameters import to_parameters
 from collective.coserver.producer.path import require_target, to_title
 from collective.coserver.producer.target import to_aim
-from coserver_consumer import store
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
@@ -42,6 +41,7 @@ from coserver_consumer.protocol.answer import XML_RPC
 from coserver_consumer.protocol.codec import encode
 from coserver_consumer.protocol.signing import make_renewal
 from coserver_consumer.protocol.xmlrpc_message import write_call
+from coserver_consumer.store import manage
 
 CURRENT = Payload.CURRENT  # for ``payload``: the body of the current request
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -173,7 +173,7 @@ def get(job_id: str) -> Job:
 
 
 def _get_committed(job_id: str) -> Job:
-    return read(lambda connection: store.get_merged(connection, job_id))
+    return read(lambda connection: manage.get_merged(connection, job_id))
 
 
 def result(job_id: str) -> Any:
@@ -192,7 +192,7 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
     it has ended.
     """
     who, found = current_owner().id, _get_committed(job_id).id
-    return write(lambda connection: store.cancel(connection, found, by=who, kill=kill))
+    return write(lambda connection: manage.cancel(connection, found, by=who, kill=kill))
 
 
 def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
@@ -207,7 +207,7 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     job = _get_committed(job_id)
     require_rerun(job)
     said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
-    write(lambda connection: store.retry(connection, job.id, **said))
+    write(lambda connection: manage.retry(connection, job.id, **said))
 
 
 def _require_target(url: Any) -> None:

@@ -17,6 +17,7 @@ from coserver_consumer.cli.job_options import find_given, job_options
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
 from coserver_consumer.producer.client import Client
+from coserver_consumer.store import manage
 from coserver_consumer.tasks.registry import installed_names, is_signed
 
 
@@ -71,7 +72,7 @@ def add(
             check_task(engine, task, settings.dead_after)
         if after := given.pop("after", ()):
             given["after"] = store.read(
-                engine, lambda c: [store.find_id(c, each) for each in after]
+                engine, lambda c: [manage.find_id(c, each) for each in after]
             )
         job_id = client.add(task, arguments, **given)
     try:
@@ -118,7 +119,7 @@ def refuse_signed(task: str) -> None:
 
 def check_task(engine: Engine, task: str, dead_after: float) -> None:
     """Raise ``UnknownTask`` if neither a living consumer nor this machine knows the task."""
-    consumers = store.read(engine, store.consumers)
+    consumers = store.read(engine, manage.consumers)
     living = [name for each in consumers if not each.is_dead(dead_after) for name in each.tasks]
     known = sorted({*living, *installed_names()})
     if task not in known:

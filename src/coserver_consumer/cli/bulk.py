@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coserver_consumer import store
 from coserver_consumer.model.errors import CoserverError
 from coserver_consumer.processes.exit_codes import find_error_exit
+from coserver_consumer.store import manage
 
 PAGE_SIZE = 200  # jobs that are changed in one transaction
 
@@ -42,7 +43,9 @@ def change_all(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Don
 
 
 def _find_page(engine: Engine, wanted: dict[str, Any]) -> list[str]:
-    found = store.read(engine, lambda connection: store.find(connection, limit=PAGE_SIZE, **wanted))
+    found = store.read(
+        engine, lambda connection: manage.find(connection, limit=PAGE_SIZE, **wanted)
+    )
     return [job.id for job in found]
 
 

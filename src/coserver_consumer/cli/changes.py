@@ -20,7 +20,8 @@ from coserver_consumer.cli.output import say, who, write_json, write_table
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.protocol.signing import make_renewal
-from coserver_consumer.store import Count
+from coserver_consumer.store import manage
+from coserver_consumer.store.manage import Count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,7 +74,7 @@ def retry_jobs(context: click.Context, /, **given: Any) -> None:
     renew = make_renewal(lambda: settings.secret_text)
 
     def act(connection: Connection, job_id: str) -> None:
-        store.retry(connection, job_id, by=who(), renew=renew)
+        manage.retry(connection, job_id, by=who(), renew=renew)
 
     change = Change(
         verb="Run again",
@@ -111,7 +112,7 @@ def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
     """
 
     def act(connection: Connection, job_id: str) -> State:
-        return store.cancel(connection, job_id, by=who(), kill=kill)
+        return manage.cancel(connection, job_id, by=who(), kill=kill)
 
     change = Change(
         verb="Cancel",
@@ -152,7 +153,7 @@ def _change_named(engine: Engine, change: Change, names: Sequence[str]) -> list[
     """Change all of these jobs, or none."""
 
     def work(connection: Connection) -> list[Done]:
-        job_ids = dict.fromkeys(store.find_id(connection, each) for each in names)
+        job_ids = dict.fromkeys(manage.find_id(connection, each) for each in names)
         return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
 
     return store.write(engine, work)
@@ -163,7 +164,7 @@ def _count(
 ) -> tuple[dict[str, Any], list[Count]]:
     wanted = make_wanted(connection, chosen, max_rescues)
     wanted["states"] = wanted["states"] or change.states
-    return wanted, store.count(connection, **wanted)
+    return wanted, manage.count(connection, **wanted)
 
 
 def _make_sure(change: Change, counts: list[Count], *, is_sure: bool) -> None:

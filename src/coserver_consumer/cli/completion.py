@@ -26,20 +26,20 @@ def complete_queue(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the queues that are known."""
-    from coserver_consumer import store
+    from coserver_consumer.store import manage
 
-    return _offer(_ask(context, store.queues), incomplete)
+    return _offer(_ask(context, manage.queues), incomplete)
 
 
 def complete_task(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the tasks that are installed here, or that a consumer knows."""
-    from coserver_consumer import store
+    from coserver_consumer.store import manage
     from coserver_consumer.tasks.registry import installed_names
 
     def find(connection: Connection) -> list[str]:
-        return [name for each in store.consumers(connection) for name in each.tasks]
+        return [name for each in manage.consumers(connection) for name in each.tasks]
 
     return _offer({*_ask(context, find), *installed_names()}, incomplete)
 
@@ -48,9 +48,9 @@ def complete_limit(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the limits that are set."""
-    from coserver_consumer import store
+    from coserver_consumer.store import claim
 
-    names = _ask(context, lambda connection: [limit.name for limit in store.limits(connection)])
+    names = _ask(context, lambda connection: [limit.name for limit in claim.limits(connection)])
     return _offer(names, incomplete)
 
 
@@ -58,10 +58,10 @@ def complete_key(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the names of the keys that are valid."""
-    from coserver_consumer import store
+    from coserver_consumer.store import manage
 
     def find(connection: Connection) -> list[str]:
-        return [each.grant.name for each in store.keys(connection) if each.state == "valid"]
+        return [each.grant.name for each in manage.keys(connection) if each.state == "valid"]
 
     return _offer(_ask(context, find), incomplete)
 
@@ -70,12 +70,12 @@ def complete_job(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the ids of the newest jobs that begin or end like this."""
-    from coserver_consumer import store
+    from coserver_consumer.store import manage
 
     def find(connection: Connection) -> list[CompletionItem]:
         return [
             CompletionItem(job.id, help=f"{job.state} {job.name}")
-            for job in store.find(connection, limit=MAX_JOBS)
+            for job in manage.find(connection, limit=MAX_JOBS)
             if job.id.startswith(incomplete) or job.id.endswith(incomplete)
         ]
 

@@ -13,6 +13,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.completion import complete_queue, complete_task
 from coserver_consumer.cli.times import SINCE
 from coserver_consumer.model.job import State
+from coserver_consumer.store import manage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,8 +84,8 @@ def filter_options(command: Command) -> Command:
 
 
 def make_wanted(connection: Connection, chosen: Chosen, max_rescues: int) -> dict[str, Any]:
-    """Return what was chosen for ``store.find`` and ``store.count``."""
-    now = store.now(connection)
+    """Return what was chosen for ``manage.find`` and ``manage.count``."""
+    now = manage.now(connection)
     return {
         "states": [State(state) for state in chosen["states"]],
         "queues": chosen["queues"],

@@ -26,7 +26,8 @@ from coserver_consumer.cli.output import (
 from coserver_consumer.cli.timeline import Moment, make_timeline
 from coserver_consumer.model.job import Job
 from coserver_consumer.producer.client import Client
-from coserver_consumer.store import AttemptError, Line
+from coserver_consumer.store import manage
+from coserver_consumer.store.manage import AttemptError, Line
 
 COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
 
@@ -84,8 +85,8 @@ def list_jobs(
 
     def work(connection: Connection) -> list[Job]:
         wanted = make_wanted(connection, cast("Chosen", chosen), max_rescues)
-        last = store.find_id(connection, before) if before else None
-        return store.find(connection, before=last, limit=limit, **wanted)
+        last = manage.find_id(connection, before) if before else None
+        return manage.find(connection, before=last, limit=limit, **wanted)
 
     max_rescues = find_access(context).load().max_rescues
     with find_access(context).open() as engine:
@@ -102,7 +103,7 @@ def list_jobs(
 
 def _short_row(job: Job) -> list[str | None]:
     _, *others, created, name, error = _row(job)
-    return [store.shorten(job.id), *others, short_time(created), name, error]
+    return [manage.shorten(job.id), *others, short_time(created), name, error]
 
 
 def _row(job: Job) -> list[str | None]:
@@ -134,8 +135,8 @@ def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
     """
 
     def work(connection: Connection) -> tuple[Job, list[AttemptError], list[Line]]:
-        job = store.get(connection, store.find_id(connection, job_id))
-        return job, store.attempts(connection, job.id), store.lines(connection, job.id)
+        job = manage.get(connection, manage.find_id(connection, job_id))
+        return job, manage.attempts(connection, job.id), manage.lines(connection, job.id)
 
     with find_access(context).open() as engine:
         job, attempts, lines = store.read(engine, work)
@@ -196,7 +197,7 @@ def write_result(context: click.Context, *, job_id: str, wait: float) -> None:
       coserver jobs result 456789ab --wait 60
     """
     with find_access(context).open() as engine, Client(engine) as client:
-        whole = store.read(engine, lambda connection: store.find_id(connection, job_id))
+        whole = store.read(engine, lambda connection: manage.find_id(connection, job_id))
         write_json(client.result(whole, wait))
 
 

@@ -22,7 +22,8 @@ from coserver_consumer.model.errors import InvalidKey
 from coserver_consumer.model.job import new_id
 from coserver_consumer.protocol.grant import Grant, make_grant
 from coserver_consumer.protocol.key import make_key, seal_grant
-from coserver_consumer.store import SECOND, KeyRecord
+from coserver_consumer.store import SECOND, manage
+from coserver_consumer.store.manage import KeyRecord
 
 FOR_OWNER_ONLY = 0o600
 
@@ -88,12 +89,12 @@ def add_key(
     settings = find_access(context).load()
     secret, public_url = settings.secret_text, settings.public_url
     with find_access(context).open() as engine:
-        now = store.read(engine, store.now) // SECOND
+        now = store.read(engine, manage.now) // SECOND
         end = _to_end(expires, now)
         grant = make_grant(id=new_id(), expires=end, public_url=public_url, **said)
         seal, text = seal_grant(grant, secret), make_key(grant, secret).as_text()
         with _written(output, text):
-            store.write(engine, lambda c: store.add_key(c, grant, seal, by=who()))
+            store.write(engine, lambda c: manage.add_key(c, grant, seal, by=who()))
     try:
         _tell(grant, None if output else text, output, as_json=as_json)
     except OSError as error:
@@ -158,7 +159,7 @@ def list_keys(context: click.Context, *, with_ended: bool, as_json: bool) -> Non
       coserver keys list --all
     """
     with find_access(context).open() as engine:
-        found = store.read(engine, store.keys)
+        found = store.read(engine, manage.keys)
     shown = [each for each in found if with_ended or each.state == "valid"]
     if as_json:
         write_json([_as_json(each) for each in shown])
@@ -215,7 +216,7 @@ def revoke_key(context: click.Context, *, name: str) -> None:
     """
 
     def work(connection: Connection) -> list[str]:
-        return store.revoke_key(connection, name, by=who())
+        return manage.revoke_key(connection, name, by=who())
 
     with find_access(context).open() as engine:
         ids = store.write(engine, work)

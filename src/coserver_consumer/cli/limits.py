@@ -10,6 +10,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.completion import complete_limit
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL
 from coserver_consumer.cli.output import say, write_json, write_table
+from coserver_consumer.store import claim
 
 
 @click.group(short_help="Set how many jobs with the same key run.")
@@ -34,9 +35,9 @@ def list_limits(context: click.Context, *, as_json: bool) -> None:
       coserver limits list
     """
 
-    def work(connection: Connection) -> tuple[list[store.Limit], dict[str, int]]:
-        running = store.count_running(connection)[1]
-        return store.limits(connection), {key: number for key, number in running.items() if key}
+    def work(connection: Connection) -> tuple[list[claim.Limit], dict[str, int]]:
+        running = claim.count_running(connection)[1]
+        return claim.limits(connection), {key: number for key, number in running.items() if key}
 
     with find_access(context).open() as engine:
         found, running = store.read(engine, work)
@@ -50,12 +51,12 @@ def list_limits(context: click.Context, *, as_json: bool) -> None:
         write_table(["KEY", "RUNNING", "LIMIT"], [_row(found, item) for item in running.items()])
 
 
-def _row(found: list[store.Limit], item: tuple[str, int]) -> list[str | int]:
+def _row(found: list[claim.Limit], item: tuple[str, int]) -> list[str | int]:
     key, number = item
-    return [key, number, store.find_limit(found, key).name]
+    return [key, number, claim.find_limit(found, key).name]
 
 
-def _show(limit: store.Limit) -> str:
+def _show(limit: claim.Limit) -> str:
     return "all" if limit.max_running is None else str(limit.max_running)
 
 
@@ -77,7 +78,7 @@ def set_limit(context: click.Context, *, name: str, number: int | str) -> None:
     """
     most = None if number == NUMBER_OR_ALL.ALL else int(number)
     with find_access(context).open() as engine:
-        store.write(engine, lambda connection: store.set_limit(connection, name, most))
+        store.write(engine, lambda connection: claim.set_limit(connection, name, most))
     say(f"Limit {name} is {number}.")
 
 
@@ -93,5 +94,5 @@ def remove_limit(context: click.Context, *, name: str) -> None:
       coserver limits remove feeds
     """
     with find_access(context).open() as engine:
-        store.write(engine, lambda connection: store.remove_limit(connection, name))
+        store.write(engine, lambda connection: claim.remove_limit(connection, name))
     say(f"Limit {name} is removed.")

@@ -11,6 +11,7 @@ from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.cli.numbers import NUMBER_OR_ALL, RATE
 from coserver_consumer.cli.output import say, who, write_json, write_table
 from coserver_consumer.model.job import State
+from coserver_consumer.store import claim, manage
 
 Counts = dict[str, dict[State, int]]
 Rules = dict[str, dict[str, str]]  # by queue and kind of rule
@@ -59,7 +60,7 @@ def add_queue(context: click.Context, *, name: str) -> None:
       coserver queues add mail
     """
     with find_access(context).open() as engine:
-        store.write(engine, lambda connection: store.add_queue(connection, name))
+        store.write(engine, lambda connection: manage.add_queue(connection, name))
     say(f"Queue {name} is known.")
 
 
@@ -99,9 +100,9 @@ def set_rules(
     def work(connection: Connection) -> None:
         if running is not None:
             most = None if running == NUMBER_OR_ALL.ALL else int(running)
-            store.set_max_running(connection, name, most)
+            manage.set_max_running(connection, name, most)
         if rate is not None:
-            store.set_rate(connection, name, *rate)
+            manage.set_rate(connection, name, *rate)
 
     with find_access(context).open() as engine:
         store.write(engine, work)
@@ -141,7 +142,7 @@ def resume_queues(context: click.Context, *, names: tuple[str, ...]) -> None:
 def _pause(context: click.Context, names: tuple[str, ...], *, paused: bool) -> None:
     def work(connection: Connection) -> None:
         for name in names:
-            store.pause(connection, name, paused=paused, by=who())
+            manage.pause(connection, name, paused=paused, by=who())
 
     with find_access(context).open() as engine:
         store.write(engine, work)
@@ -152,7 +153,7 @@ def _pause(context: click.Context, names: tuple[str, ...], *, paused: bool) -> N
 def find_rules(connection: Connection) -> Rules:
     """Return the rules of the queues that have any, as people read them."""
     rules: Rules = {}
-    for queue in store.read_snapshot(connection, store.queues(connection) or ["default"]).queues:
+    for queue in claim.read_snapshot(connection, manage.queues(connection) or ["default"]).queues:
         found = {
             "paused": "paused" if queue.is_paused else None,
             "running": None if queue.max_running is None else f"at most {queue.max_running} run",
@@ -166,8 +167,8 @@ def find_rules(connection: Connection) -> Rules:
 
 def count_jobs(connection: Connection) -> Counts:
     """Return how many jobs each known queue has in each state, also queues without any."""
-    empty: Counts = {name: {} for name in store.queues(connection)}
-    return empty | store.counts(connection)
+    empty: Counts = {name: {} for name in manage.queues(connection)}
+    return empty | manage.counts(connection)
 
 
 def write_counts(counts: Counts, rules: Rules) -> None:
@@ -185,8 +186,8 @@ def write_counts(counts: Counts, rules: Rules) -> None:
             for name, by_state in sorted(counts.items())
         ],
     )
-    if _count_ended(counts) >= store.MAX_COUNTED:
-        say(f"Of the jobs that have ended, the newest {store.MAX_COUNTED:,} are counted.")
+    if _count_ended(counts) >= manage.MAX_COUNTED:
+        say(f"Of the jobs that have ended, the newest {manage.MAX_COUNTED:,} are counted.")
 
 
 def _count_ended(counts: Counts) -> int:

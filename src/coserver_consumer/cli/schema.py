@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access
 from coserver_consumer.runtime.logs import history_logs
+from coserver_consumer.store import maintain
 
 TIMEOUTS = store.Timeouts(statement=3600)  # seconds: to index a large table takes a while
 
@@ -59,9 +60,9 @@ def _bring_up_to_date(context: click.Context) -> None:
 
 def _make_partitions(engine: Engine, keep_days: float) -> None:
     """Make the history's partitions for the next days."""
-    if not store.has_partitions(engine):
+    if not maintain.has_partitions(engine):
         return
-    if store.read(engine, store.may_make_partitions):
-        store.write(engine, lambda c: store.make_partitions(c, keep_days=keep_days))
+    if store.read(engine, maintain.may_make_partitions):
+        store.write(engine, lambda c: maintain.make_partitions(c, keep_days=keep_days))
     else:
         click.echo(f"{history_logs.CANNOT_MAKE_PARTITIONS}.", err=True)

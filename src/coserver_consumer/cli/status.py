@@ -12,7 +12,8 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.output import iso_time, local_time, write_json, write_table
 from coserver_consumer.cli.queues import Counts, Rules, count_jobs, find_rules, write_counts
-from coserver_consumer.store import Consumer
+from coserver_consumer.store import manage
+from coserver_consumer.store.manage import Consumer
 
 
 @click.command()
@@ -31,7 +32,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     """
 
     def work(connection: Connection) -> tuple[Counts, Rules, list[Consumer]]:
-        return count_jobs(connection), find_rules(connection), store.consumers(connection)
+        return count_jobs(connection), find_rules(connection), manage.consumers(connection)
 
     access = find_access(context)
     dead_after = access.load().dead_after

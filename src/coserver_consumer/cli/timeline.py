@@ -10,7 +10,7 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
 
 if TYPE_CHECKING:
-    from coserver_consumer.store import AttemptError, Line
+    from coserver_consumer.store.manage import AttemptError, Line
 
 SECOND = 1_000_000  # microseconds
 

@@ -10,6 +10,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.completion import job_id_argument
 from coserver_consumer.cli.output import say, write_json
 from coserver_consumer.diagnosis.why import explain
+from coserver_consumer.store import manage
 
 
 @click.command(short_help="Say why a job isn't running.")
@@ -30,7 +31,7 @@ def why(context: click.Context, *, job_id: str, as_json: bool) -> None:
     dead_after = access.load().dead_after
 
     def work(connection: Connection) -> tuple[str, str]:
-        whole = store.find_id(connection, job_id)
+        whole = manage.find_id(connection, job_id)
         return whole, explain(connection, whole, dead_after=dead_after)
 
     with access.open() as engine:

@@ -22,7 +22,8 @@ from coserver_consumer.model.errors import (
 )
 from coserver_consumer.model.job import State
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.store import Consumer, Count
+from coserver_consumer.store import maintain, manage
+from coserver_consumer.store.manage import Consumer, Count
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.zope.probe import Able, Busy, ProbeResult, Silent, Unable, probe
@@ -92,7 +93,7 @@ def _check_schema(engine: Engine) -> Finding:
 def _check_writing(engine: Engine) -> Finding:
     """Write what a consumer writes: a database may answer and take nothing."""
     try:
-        store.try_to_write(engine)
+        maintain.try_to_write(engine)
     except SQLAlchemyError as error:
         text = f"{store.show_address(engine)} takes nothing: {store.describe(error)}"
         advice = "Without that no job begins or ends: mend its rights, its mode or its disk."
@@ -110,7 +111,7 @@ def _check_store(connection: Connection, settings: Settings) -> list[Finding]:
 
 def _check_clock(connection: Connection) -> Finding:
     """Compare this machine's clock with the database's, on which everybody agrees."""
-    drift = time.time() - store.now(connection) / store.SECOND
+    drift = time.time() - manage.now(connection) / store.SECOND
     if abs(drift) > MOST_DRIFT_S:
         return _warning(
             "clock",
@@ -121,7 +122,7 @@ def _check_clock(connection: Connection) -> Finding:
 
 
 def _check_consumers(connection: Connection, dead_after: float) -> Finding:
-    consumers = store.consumers(connection)
+    consumers = manage.consumers(connection)
     dead = [consumer for consumer in consumers if consumer.is_dead(dead_after)]
     if dead:
         names = ", ".join(f"{each.name} (silent for {each.age:.0f} s)" for each in dead)
@@ -134,10 +135,10 @@ def _check_consumers(connection: Connection, dead_after: float) -> Finding:
 
 def _check_work(connection: Connection, dead_after: float) -> Iterator[Finding]:
     """Look for queues and for jobs that no consumer would take."""
-    alive = [each for each in store.consumers(connection) if not each.is_dead(dead_after)]
-    yield _check_queues(store.queues(connection), alive)
+    alive = [each for each in manage.consumers(connection) if not each.is_dead(dead_after)]
+    yield _check_queues(manage.queues(connection), alive)
     if alive:
-        yield _check_jobs(store.count(connection, states=[State.READY]), alive)
+        yield _check_jobs(manage.count(connection, states=[State.READY]), alive)
 
 
 def _check_queues(known: list[str], alive: list[Consumer]) -> Finding:
@@ -177,7 +178,7 @@ def _check_secret(settings: Settings) -> Finding:
 
 def _find_consumer(connection: Connection, settings: Settings) -> str | None:
     """Return the id of a consumer that lives, which a Zope of the same queue knows too."""
-    alive = [each for each in store.consumers(connection) if not each.is_dead(settings.dead_after)]
+    alive = [each for each in manage.consumers(connection) if not each.is_dead(settings.dead_after)]
     return alive[-1].id if alive else None
 
 

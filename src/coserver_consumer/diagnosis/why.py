@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.queue_name import unknown_queue
-from coserver_consumer.store import SECOND, Consumer
+from coserver_consumer.store import SECOND, claim, enqueue, manage
+from coserver_consumer.store.manage import Consumer
 
 DEAD_AFTER = 45.0  # seconds
 LINE = 200  # characters of an error
@@ -31,7 +31,7 @@ def explain(connection: Connection, job_id: str, *, dead_after: float = DEAD_AFT
 
     ``dead_after``: a consumer that was silent for so many seconds doesn't count.
     """
-    asked = Question(connection, store.get(connection, job_id), dead_after)
+    asked = Question(connection, manage.get(connection, job_id), dead_after)
     answer = ANSWERS.get(asked.job.state, _ended)
     return answer(asked)
 
@@ -46,9 +46,9 @@ def _finishing(_: Question) -> str:
 
 def _scheduled(asked: Question) -> str:
     connection, job = asked.connection, asked.job
-    wait = (job.run_at - store.now(connection)) / SECOND
+    wait = (job.run_at - manage.now(connection)) / SECOND
     due = f"at {_time(job.run_at)}, in {_duration(wait)}" if wait > 0 else "now"
-    failures = store.attempts(connection, job.id)
+    failures = manage.attempts(connection, job.id)
     if not failures:
         return f"It is due {due}."
     last = failures[-1]
@@ -57,7 +57,7 @@ def _scheduled(asked: Question) -> str:
 
 def _blocked(asked: Question) -> str:
     connection, job = asked.connection, asked.job
-    parents = store.parents(connection, job.id)
+    parents = enqueue.parents(connection, job.id)
     if not parents:
         return "It waits for other jobs, none of which is known any more: cancel it."
     failed = [each for each in parents if each.state not in (None, State.COMPLETED)]
@@ -75,7 +75,7 @@ def _blocked(asked: Question) -> str:
 
 def _ready(asked: Question) -> str:
     connection, job = asked.connection, asked.job
-    known = store.consumers(connection)
+    known = manage.consumers(connection)
     consumers = [each for each in known if not each.is_dead(asked.dead_after)]
     return (
         _why_queue(connection, job)
@@ -87,18 +87,18 @@ def _ready(asked: Question) -> str:
 
 def _why_queue(connection: Connection, job: Job) -> str | None:
     """Return what the rules of its queue have against it."""
-    if job.queue not in (known := store.queues(connection)):
+    if job.queue not in (known := manage.queues(connection)):
         return str(unknown_queue(job.queue, known))
-    [queue] = store.read_snapshot(connection, [job.queue]).queues
+    [queue] = claim.read_snapshot(connection, [job.queue]).queues
     if queue.is_paused:
         return f"Queue {job.queue} is paused: `coserver queues resume {job.queue}`."
-    if (wait := job.run_at - store.now(connection)) > 0:
+    if (wait := job.run_at - manage.now(connection)) > 0:
         return f"It is due at {_time(job.run_at)}, in {_duration(wait / SECOND)}."
-    running = store.count_running(connection)[0][job.queue]
+    running = claim.count_running(connection)[0][job.queue]
     if queue.max_running is not None and running >= queue.max_running:
         return f"Queue {job.queue} lets {queue.max_running} run at once, and so many do."
     if queue.rate_number is not None and queue.rate_period is not None:
-        begun = store.count_starts(connection, job.queue, queue.rate_period)
+        begun = claim.count_starts(connection, job.queue, queue.rate_period)
         if begun >= queue.rate_number:
             return (
                 f"Queue {job.queue} lets {queue.rate_number} begin in "
@@ -134,8 +134,8 @@ def _why_unavailable(job: Job, consumers: Sequence[Consumer]) -> str | None:
 def _why_limit(connection: Connection, job: Job) -> str | None:
     if not job.concurrency_key:
         return None
-    limit = store.find_limit(store.limits(connection), job.concurrency_key)
-    running = store.count_running(connection)[1][job.concurrency_key]
+    limit = claim.find_limit(claim.limits(connection), job.concurrency_key)
+    running = claim.count_running(connection)[1][job.concurrency_key]
     if limit.max_running is None or running < limit.max_running:
         return None
     return (
@@ -145,7 +145,7 @@ def _why_limit(connection: Connection, job: Job) -> str | None:
 
 
 def _why_behind(connection: Connection, job: Job, consumers: Iterable[Consumer]) -> str:
-    ahead = store.count_ahead(connection, job)
+    ahead = manage.count_ahead(connection, job)
     threads = sum(each.threads for each in consumers if job.queue in each.queues)
     busy = sum(each.running for each in consumers if job.queue in each.queues)
     place = f"{ahead} jobs are before it" if ahead != 1 else "1 job is before it"
@@ -155,9 +155,9 @@ def _why_behind(connection: Connection, job: Job, consumers: Iterable[Consumer])
 
 def _running(asked: Question) -> str:
     connection, job = asked.connection, asked.job
-    names = {each.id: each.name for each in store.consumers(connection)}
+    names = {each.id: each.name for each in manage.consumers(connection)}
     where = names.get(job.consumer or "", "a consumer that is gone")
-    since = _duration((store.now(connection) - (job.started_at or 0)) / SECOND)
+    since = _duration((manage.now(connection) - (job.started_at or 0)) / SECOND)
     stops = ", and was asked to stop" if job.cancel_at is not None else ""
     return f"It is running on {where} for {since}, attempt {job.attempt}{stops}."
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from coserver_consumer import store
 from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import consumer_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.runtime.registration import Registration
+from coserver_consumer.store import maintain
 from coserver_consumer.worker.inflight import InFlight
 
 
@@ -24,7 +24,7 @@ def make_heartbeat(
     def tick() -> None:
         running = in_flight.running()
         beat = database.write(
-            lambda connection: store.heartbeat(
+            lambda connection: maintain.heartbeat(
                 connection,
                 registration.id,
                 running=len(running),

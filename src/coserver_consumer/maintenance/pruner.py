@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from coserver_consumer import store
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import history_logs
 from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.store import maintain
 
 LOOK_EVERY_S = 60.0
 JOBS_PER_TRANSACTION = 1000
@@ -35,7 +35,7 @@ class Pruner:
             if self._drop_partition():
                 return 0.0
         number = self._database.write(
-            lambda connection: store.prune(
+            lambda connection: maintain.prune(
                 connection, older_than=self._older_than, limit=JOBS_PER_TRANSACTION
             )
         )
@@ -48,13 +48,13 @@ class Pruner:
         return self._keep_days * DAY_S
 
     def _make_partitions(self) -> None:
-        if not self._database.read(store.may_make_partitions):
+        if not self._database.read(maintain.may_make_partitions):
             if not self._has_warned:
                 history_logs.cannot_make_partitions()
             self._has_warned = True
             return
         made = self._database.write(
-            lambda connection: store.make_partitions(connection, keep_days=self._keep_days)
+            lambda connection: maintain.make_partitions(connection, keep_days=self._keep_days)
         )
         if made:
             history_logs.partitions_made(made)
@@ -62,7 +62,7 @@ class Pruner:
     def _drop_partition(self) -> bool:
         """Return True if there is more to drop."""
         step = self._database.write(
-            lambda connection: store.drop_old_partition(
+            lambda connection: maintain.drop_old_partition(
                 connection, older_than=self._older_than, limit=JOBS_PER_TRANSACTION
             )
         )

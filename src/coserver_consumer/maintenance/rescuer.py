@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.model.lifecycle import conclude, overran
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
@@ -14,6 +13,7 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import finish, maintain, manage
 
 JOBS_PER_TRANSACTION = 100
 LOOK_EVERY_S = 3.0  # at most, between two looks for leases that have run out
@@ -60,7 +60,7 @@ class Rescuer:
         self._max_rescues = settings.max_rescues
         self._dead_after = dead_after
 
-    def rescue(self) -> store.Rescue | None:
+    def rescue(self) -> maintain.Rescue | None:
         """Return what was done; None if nobody is dead, or nobody may be judged now."""
         if not self._may_judge() or not self._database.read(self._has_dead):
             return None
@@ -74,10 +74,10 @@ class Rescuer:
         return min(self._database.available_seconds, self._health.healthy_seconds) >= self._enough
 
     def _has_dead(self, connection: Connection) -> bool:
-        return store.has_dead(connection, dead_after=self._dead_after)
+        return maintain.has_dead(connection, dead_after=self._dead_after)
 
-    def _rescue(self, connection: Connection) -> store.Rescue:
-        rescue = store.rescue(
+    def _rescue(self, connection: Connection) -> maintain.Rescue:
+        rescue = maintain.rescue(
             connection,
             dead_after=self._dead_after,
             max_rescues=self._max_rescues,
@@ -111,21 +111,21 @@ def rescue_from(
     ``policy`` returns that of the task with a name.
     """
 
-    def work(connection: Connection) -> store.Rescue:
-        now = store.now(connection)
-        held = [job for each in consumer_ids for job in store.find_leased(connection, each)]
+    def work(connection: Connection) -> maintain.Rescue:
+        now = manage.now(connection)
+        held = [job for each in consumer_ids for job in manage.find_leased(connection, each)]
         late = [job for job in held if job.deadline_at is not None and job.deadline_at < now]
         endings = [
             conclude(job, overran(job), backoff=settings.backoff, policy=policy(job.task))
             for job in late
         ]
-        store.end_attempts(connection, endings)
-        return store.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
+        finish.end_attempts(connection, endings)
+        return maintain.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
 
     _log(database.write(work))
 
 
-def _log(rescue: store.Rescue) -> None:
+def _log(rescue: maintain.Rescue) -> None:
     for key in rescue.returned:
         recovery_logs.rescued(key)
     for key in rescue.poisoned:

@@ -13,13 +13,13 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable, StoreUnavailable
 from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import recovery_logs
 from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.store import enqueue, finish
 
 RECHECK_EVERY_S = 3600.0  # what was dropped is asked again, in case somebody was very slow
 MAX_IN_DOUBT_S = 86_400.0  # until then it is asked again: other Zopes may have its ZODB
@@ -73,12 +73,12 @@ class Resolver:
         """Return the next page of questions, those behind the one given."""
 
         def find(connection: Connection) -> list[Question]:
-            return store.find_in_doubt(connection, older_than=self._older_than, behind=behind)
+            return finish.find_in_doubt(connection, older_than=self._older_than, behind=behind)
 
         return self._database.write(find)
 
     def _find_dropped(self) -> list[Question]:
-        return self._database.write(store.find_dropped)
+        return self._database.write(finish.find_dropped)
 
     def _recover(self, questions: Sequence[Question]) -> None:
         """Ask, and apply the decisions; what stays in doubt for a day can't be traced."""
@@ -93,7 +93,7 @@ class Resolver:
 
         def work(connection: Connection) -> int:
             is_known = decision.fate in (Fate.COMMITTED, Fate.ABORTED)
-            if not is_known and not store.still_asks(connection, question):
+            if not is_known and not finish.still_asks(connection, question):
                 return 0
             return apply(connection, decision)
 
@@ -130,11 +130,11 @@ def apply(connection: Connection, decision: Decision) -> int:
 def _apply_to_batch(connection: Connection, decision: Decision) -> int:
     match decision.fate:
         case Fate.COMMITTED:
-            return store.promote(connection, decision.value, tid=decision.tid)
+            return enqueue.promote(connection, decision.value, tid=decision.tid)
         case Fate.ABORTED:
-            return store.drop_staged(connection, decision.value)
+            return enqueue.drop_staged(connection, decision.value)
         case Fate.PACKED | Fate.UNTRACEABLE:
-            return store.abandon_staged(connection, decision.value, fate=decision.fate)
+            return enqueue.abandon_staged(connection, decision.value, fate=decision.fate)
         case _:
             assert_never(decision.fate)
 
@@ -142,10 +142,10 @@ def _apply_to_batch(connection: Connection, decision: Decision) -> int:
 def _apply_to_run(connection: Connection, decision: Decision, key: RunKey) -> bool:
     match decision.fate:
         case Fate.COMMITTED:
-            return store.complete_finishing(connection, key)
+            return finish.complete_finishing(connection, key)
         case Fate.ABORTED:
-            return store.requeue_finishing(connection, key)
+            return finish.requeue_finishing(connection, key)
         case Fate.PACKED | Fate.UNTRACEABLE:
-            return store.abandon_finishing(connection, key, fate=decision.fate)
+            return finish.abandon_finishing(connection, key, fate=decision.fate)
         case _:
             assert_never(decision.fate)

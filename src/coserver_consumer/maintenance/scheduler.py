@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coserver_consumer import store
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.store import maintain
 
 LOOK_EVERY_S = 10.0
 JOBS_PER_TRANSACTION = 1000
@@ -20,7 +20,7 @@ def make_scheduler(database: Database, *, wake: Callable[[], None]) -> Loop:
 
     def tick() -> float | None:
         number = database.write(
-            lambda connection: store.make_due_ready(connection, limit=JOBS_PER_TRANSACTION)
+            lambda connection: maintain.make_due_ready(connection, limit=JOBS_PER_TRANSACTION)
         )
         if number:
             wake()

@@ -5,10 +5,10 @@ They would wait for ever.
 
 from __future__ import annotations
 
-from coserver_consumer import store
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.store import maintain
 
 LOOK_EVERY_S = 10.0
 JOBS_PER_TRANSACTION = 1000
@@ -19,7 +19,7 @@ def make_unroutable(database: Database) -> Loop:
 
     def tick() -> float | None:
         failed = database.write(
-            lambda connection: store.fail_unroutable(connection, limit=JOBS_PER_TRANSACTION)
+            lambda connection: maintain.fail_unroutable(connection, limit=JOBS_PER_TRANSACTION)
         )
         for queue, ids in failed.items():
             job_logs.unroutable_failed(queue, ids)

@@ -1,7 +1,7 @@
 """What follows from an outcome: the one place that decides a job's next state.
 
 Pure: no clock, no database. ``conclude`` reads a job and an outcome and returns an ``Ending``;
-``store.end_attempts`` writes it, if the run still is the current one.
+``finish.end_attempts`` writes it, if the run still is the current one.
 """
 
 from __future__ import annotations

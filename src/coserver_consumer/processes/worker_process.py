@@ -22,6 +22,7 @@ from coserver_consumer.processes.shutdown import Shutdown, plan_shutdown
 from coserver_consumer.processes.thread_dump import describe_threads
 from coserver_consumer.runtime.database import Database, await_tables
 from coserver_consumer.runtime.logs import consumer_logs, job_logs
+from coserver_consumer.store import manage
 
 COMMAND_POLL_S = 1.0  # between two looks for a command
 IDLE_POLL_S = 0.05  # between two looks whether all jobs have ended
@@ -104,7 +105,7 @@ class WorkerProcess:
         self._report(ReportKind.READY)
 
     def _add_queues(self, connection: Connection) -> None:
-        store.add_queues(connection, self._settings.queues)
+        manage.add_queues(connection, self._settings.queues)
 
     # Commands
 

@@ -27,6 +27,7 @@ from coserver_consumer.producer.keyed import sign_if_in_zope
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
 from coserver_consumer.protocol.key import Key
+from coserver_consumer.store import enqueue, manage
 
 T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
@@ -56,7 +57,7 @@ class Client:
         self,
         database: str | Engine,
         *,
-        max_payload: int = store.MAX_PAYLOAD_BYTES,
+        max_payload: int = enqueue.MAX_PAYLOAD_BYTES,
         key: str | None = None,
     ) -> None:
         self._key = None if key is None else Key.read(key)
@@ -134,11 +135,11 @@ class Client:
         self._check_queues({job.queue for job in new}, connection)
 
         def work(connection: Connection) -> list[str]:
-            return store.add_many(connection, new, max_payload=self._max_payload)
+            return enqueue.add_many(connection, new, max_payload=self._max_payload)
 
         if connection is not None:
             return work(connection)
-        ids = store.write(self._engine, work, in_one=store.is_one_statement(new))
+        ids = store.write(self._engine, work, in_one=enqueue.is_one_statement(new))
         notify_of(self._engine, new)
         return ids
 
@@ -189,8 +190,8 @@ class Client:
     def get(self, job_id: str, *, connection: YourConnection | None = None) -> Job:
         """Return a job as it is now, live or ended; raise ``JobNotFound``."""
         if connection is not None:
-            return self._write(lambda inside: store.get(inside, job_id), connection)
-        return store.read(self._engine, lambda inside: store.get(inside, job_id))
+            return self._write(lambda inside: manage.get(inside, job_id), connection)
+        return store.read(self._engine, lambda inside: manage.get(inside, job_id))
 
     def cancel(
         self,
@@ -206,14 +207,14 @@ class Client:
         process. Raises ``JobNotFound``, and ``WrongState`` for one that ended.
         """
         return self._write(
-            lambda inside: store.cancel(inside, job_id, by=by, kill=kill), connection
+            lambda inside: manage.cancel(inside, job_id, by=by, kill=kill), connection
         )
 
     def retry(
         self, job_id: str, *, by: str | None = None, connection: YourConnection | None = None
     ) -> None:
         """Run an ended job again, or a scheduled one now; raise ``JobNotFound``, ``WrongState``."""
-        self._write(lambda inside: store.retry(inside, job_id, by=by), connection)
+        self._write(lambda inside: manage.retry(inside, job_id, by=by), connection)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Return the job once it has ended; raise ``TimeoutError`` after ``timeout`` seconds."""
@@ -266,6 +267,6 @@ def _read(said: Mapping[str, Any]) -> tuple[JobOptions, Any]:
 
 def check_queue(connection: Connection, name: str) -> None:
     """Raise ``UnknownQueue`` unless somebody has made the queue known."""
-    known = store.queues(connection)
+    known = manage.queues(connection)
     if name not in known:
         raise unknown_queue(name, known)

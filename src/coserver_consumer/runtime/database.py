@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from coserver_consumer import store
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.runtime.logs import database_logs
+from coserver_consumer.store import maintain
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Database:
     @property
     def has_partitions(self) -> bool:
         """True if the history is made of partitions."""
-        return store.has_partitions(self._engine)
+        return maintain.has_partitions(self._engine)
 
     def listen(self) -> Connection:
         """Do as ``store.listen``; raise ``StoreUnavailable`` while nobody answers."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
-from coserver_consumer import store
 from coserver_consumer.model.job import new_id
 from coserver_consumer.model.unavailable import Unavailable
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.store import ConsumerInfo
+from coserver_consumer.store import maintain
+from coserver_consumer.store.maintain import ConsumerInfo
 
 
 class Registration:
@@ -43,18 +43,18 @@ class Registration:
     def register(self) -> None:
         """Make the consumer known to the others."""
         self._announce(self.id)
-        self._database.write(lambda connection: store.register(connection, self.info))
+        self._database.write(lambda connection: maintain.register(connection, self.info))
 
     def renew(self) -> None:
         """Register under a new id; the rescuers take back what was claimed under the old one."""
         fresh = replace(self.info, id=new_id())
         self._announce(fresh.id)
-        self._database.write(lambda connection: store.register(connection, fresh))
+        self._database.write(lambda connection: maintain.register(connection, fresh))
         self.info = fresh
 
     def unregister(self) -> None:
         """Give back what is still claimed, and remove the entry."""
-        self._database.write(lambda connection: store.unregister(connection, self.id))
+        self._database.write(lambda connection: maintain.unregister(connection, self.id))
 
 
 def describe_consumer(settings: Settings, tasks: Sequence[str]) -> ConsumerInfo:

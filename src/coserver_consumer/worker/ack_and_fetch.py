@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.lifecycle import release
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.registration import Registration
-from coserver_consumer.store import Snapshot
+from coserver_consumer.store import claim, finish, manage
+from coserver_consumer.store.claim import Snapshot
 from coserver_consumer.worker.demand import Demand
 from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.run import EndedRun
@@ -52,7 +52,7 @@ class AckAndFetch:
         self._registration = registration
         self._in_flight = in_flight
         self._max_result = max_result
-        self._cursors = store.Cursors()
+        self._cursors = claim.Cursors()
         self._snapshots = SnapshotCache(registration, self._cursors)
 
     def may_find_jobs(self) -> bool:
@@ -72,7 +72,7 @@ class AckAndFetch:
             orphans = self._find_orphans(connection) if last_commit_in_doubt else []
             acknowledged = self._acknowledge(connection, ended, orphans)
             claimed = self._claim(connection, demand) if demand.jobs else []
-            duplicates = store.remove_duplicates(connection, claimed)
+            duplicates = finish.remove_duplicates(connection, claimed)
             claimed = [job for job in claimed if job.key not in duplicates]
             return Receipt(
                 acknowledged=acknowledged,
@@ -91,7 +91,7 @@ class AckAndFetch:
         """Write one ending alone; return None if the database refuses it as it is."""
         try:
             acknowledged = self._database.write(
-                lambda connection: store.end_attempts(connection, [ended.ending])
+                lambda connection: finish.end_attempts(connection, [ended.ending])
             )
         except StoreUnavailable:
             raise
@@ -107,11 +107,11 @@ class AckAndFetch:
         written = {each.ending.key for each in ended if each.ending.is_written}
         unwritten = [each.ending for each in ended if not each.ending.is_written]
         endings = unwritten + [release(job) for job in orphans]
-        return written | store.end_attempts(connection, endings, max_result=self._max_result)
+        return written | finish.end_attempts(connection, endings, max_result=self._max_result)
 
     def _find_orphans(self, connection: Connection) -> list[Job]:
         """Return the jobs of a claim whose commit succeeded and whose answer was lost."""
-        held = store.find_leased(connection, self._registration.id)
+        held = manage.find_leased(connection, self._registration.id)
         known = self._in_flight.keys()
         return [job for job in held if job.key not in known]
 
@@ -130,13 +130,13 @@ class AckAndFetch:
 
     def _take(self, connection: Connection, snapshot: Snapshot, demand: Demand) -> list[Job]:
         info = self._registration.info
-        claimant = store.Claimant(
+        claimant = claim.Claimant(
             consumer=info.id,
             tasks=info.tasks,
             requirements=snapshot.requirements,
             unavailable=self._registration.unavailable,
         )
-        return store.claim_from(
+        return claim.claim_from(
             connection,
             snapshot,
             claimant,
@@ -153,5 +153,5 @@ def _note_prefetched(connection: Connection, prefetched: Sequence[Job]) -> set[R
     killed its consumer; see ``store.claim.prefetched``.
     """
     keys = {job.key for job in prefetched if job.timeout is not None or job.rescues > 0}
-    store.note_prefetched(connection, [key.job_id for key in keys])
+    claim.note_prefetched(connection, [key.job_id for key in keys])
     return keys

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from coserver_consumer import store
 from coserver_consumer.model.current_job import CurrentJob, EndAttempt
 from coserver_consumer.model.errors import InvalidJob, UnknownTask, Unsigned
 from coserver_consumer.model.exception_text import words
@@ -22,6 +21,7 @@ from coserver_consumer.model.outcome import (
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.protocol.proof import verify
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import enqueue
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 from coserver_consumer.worker.keys import Keys
@@ -60,7 +60,7 @@ class Executor:
         task = self._registry.get(job.task)
         _check_counts(job)
         _check_arguments(job)
-        store.check_size_of_row(job, max_payload=self._settings.max_payload)
+        enqueue.check_size_of_row(job, max_payload=self._settings.max_payload)
         if task.is_signed or job.owner is not None:
             self._verify(job)
         return task

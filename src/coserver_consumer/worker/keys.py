@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.model.current_job import EndAttempt
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle
 from coserver_consumer.protocol.key import KnownKey, find_key_id
+from coserver_consumer.store import manage
 
 Work = Callable[[Connection], Any]
 
@@ -36,7 +36,7 @@ class Keys:
     def find(self, key_id: str) -> KnownKey | None:
         """Return the key with that id as it is now, None if there is none."""
         found: KnownKey | None = _ask(
-            self._database.read, lambda connection: store.find_key(connection, key_id)
+            self._database.read, lambda connection: manage.find_key(connection, key_id)
         )
         return found
 
@@ -44,7 +44,7 @@ class Keys:
         """Count the job if it is one of a key and begins for the first time."""
         key_id = find_key_id(job)
         if key_id is not None and job.attempt <= 1:
-            _ask(self._database.write, lambda connection: store.note_key_use(connection, key_id))
+            _ask(self._database.write, lambda connection: manage.note_key_use(connection, key_id))
 
 
 def _ask(transaction: Callable[[Work], Any], work: Work) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coserver_consumer import store
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.lifecycle import Ending, cancel, conclude
 from coserver_consumer.model.retry import Backoff
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
+from coserver_consumer.store import claim, manage
 from coserver_consumer.worker.inflight import InFlight
 from coserver_consumer.worker.prefetch import Prefetch
 from coserver_consumer.worker.run import Run
@@ -60,7 +60,7 @@ class Runner:
         """Have the store note that the run begins; stop it if it isn't ours any more."""
         try:
             is_ours = self._database.write(
-                lambda connection: store.begin_prefetched(connection, run.key)
+                lambda connection: claim.begin_prefetched(connection, run.key)
             )
         except Exception:  # noqa: BLE001  at worst a rescue isn't counted
             return
@@ -80,7 +80,7 @@ class Runner:
         def report(fraction: float, text: str | None) -> None:
             try:
                 is_ours = self._database.write(
-                    lambda connection: store.report(connection, run.key, fraction, text)
+                    lambda connection: manage.report(connection, run.key, fraction, text)
                 )
             except StoreUnavailable:
                 return  # a progress bar isn't worth an attempt

@@ -10,9 +10,9 @@ import time
 
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.runtime.registration import Registration
-from coserver_consumer.store import Cursors, Snapshot
+from coserver_consumer.store import claim, maintain
+from coserver_consumer.store.claim import Cursors, Snapshot
 
 REUSE_MIN_S = 0.25  # or more if a snapshot takes long: a pause or a rule may go unnoticed meanwhile
 
@@ -30,7 +30,7 @@ class SnapshotCache:
     def read(self, connection: Connection) -> Snapshot:
         """Return what waits now."""
         info, began = self._registration.info, time.monotonic()
-        self._last = store.read_snapshot(
+        self._last = claim.read_snapshot(
             connection,
             info.queues,
             capabilities=info.capabilities,
@@ -38,7 +38,7 @@ class SnapshotCache:
         )
         self._cursors.follow(self._last.searches)
         now = time.monotonic()
-        self._valid_until = now + store.reuse_seconds(now - began, at_least=REUSE_MIN_S)
+        self._valid_until = now + claim.reuse_seconds(now - began, at_least=REUSE_MIN_S)
         self.is_exhausted = False
         return self._last
 
@@ -57,5 +57,5 @@ class SnapshotCache:
         snapshot = self.read(connection)
         if not snapshot.is_due:
             return snapshot
-        store.make_due_ready(connection)
+        maintain.make_due_ready(connection)
         return self.read(connection)

@@ -20,6 +20,7 @@ from coserver_consumer.cli.queues import write_counts
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import retry
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, finish, manage
 from demo.ports import free_port
 from support.consumers import register
 from support.databases import day_partitions, fresh_database
@@ -81,11 +82,11 @@ def find_days(url):
 
 
 @pytest.mark.parametrize(
-    ("number", "is_said"), [(store.MAX_COUNTED - 2, False), (store.MAX_COUNTED, True)]
+    ("number", "is_said"), [(manage.MAX_COUNTED - 2, False), (manage.MAX_COUNTED, True)]
 )
 def test_it_is_said_that_only_the_newest_are_counted(capsys, number, is_said):
     """If there are more; live jobs are all counted."""
-    live = {State.READY: store.MAX_COUNTED}
+    live = {State.READY: manage.MAX_COUNTED}
     write_counts({"default": {State.COMPLETED: number - 1, State.FAILED: 1}, "mail": live}, {})
     assert ("the newest 100,000 are counted" in capsys.readouterr().out) is is_said
 
@@ -124,11 +125,11 @@ def test_the_timeline_shows_each_attempt_with_its_error(sqlite_url, sqlite_clien
     engine = store.open_engine(sqlite_url)
 
     def fail(connection):
-        [job] = store.claim(
+        [job] = claim.claim(
             connection, consumer=NO_SUCH_JOB, queues=["default"], tasks=["test"], limit=1
         )
         failure = Failed(error="no wind", traceback="Traceback: line 1")
-        store.end_attempts(connection, [retry(job, failure, 600)])
+        finish.end_attempts(connection, [retry(job, failure, 600)])
 
     store.write(engine, fail)
     engine.dispose()
@@ -282,7 +283,7 @@ def test_the_doctor_tells_of_jobs_that_nobody_would_run(database_url, client, en
     """Of queues that no living consumer serves, and of tasks that none knows."""
     register(engine, task="thumb", name="dead", silence=3600)
     register(engine, task="mail.send", queues=("mail",))
-    store.write(engine, lambda connection: store.add_queue(connection, "mail"))
+    store.write(engine, lambda connection: manage.add_queue(connection, "mail"))
     client.add_many("mail.sned", [{}] * 3, queue="mail")
     client.add("mail.send", queue="mail")
     said = {each["name"]: each["text"] for each in ask(database_url, "doctor")}

@@ -16,6 +16,7 @@ from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, finish, manage
 from coserver_consumer.store.schema import tables
 from support.consumers import register
 from support.terminal import run_in_terminal
@@ -31,9 +32,9 @@ def end(engine):
 
     def work(connection, how):
         tasks = ["http", "test"]
-        queues = store.queues(connection)
-        jobs = store.claim(connection, consumer=CONSUMER, queues=queues, tasks=tasks, limit=1000)
-        store.end_attempts(connection, [how(job) for job in jobs])
+        queues = manage.queues(connection)
+        jobs = claim.claim(connection, consumer=CONSUMER, queues=queues, tasks=tasks, limit=1000)
+        finish.end_attempts(connection, [how(job) for job in jobs])
 
     return lambda how: store.write(engine, lambda connection: work(connection, how))
 
@@ -41,7 +42,7 @@ def end(engine):
 @pytest.fixture
 def failed(client, engine, end):
     """Five jobs that failed for good: three of queue mail, two of them of the task http."""
-    store.write(engine, lambda connection: store.add_queue(connection, "mail"))
+    store.write(engine, lambda connection: manage.add_queue(connection, "mail"))
     ids = [
         client.add(task, queue=queue, max_attempts=1)
         for queue, task in [("mail", "http")] * 2 + [("mail", "test")] + [("default", "test")] * 2
@@ -63,7 +64,7 @@ def test_a_job_is_known_by_the_beginning_or_the_end_of_its_id(client, engine, en
     ended = client.add("test")
     end(lambda job: complete(job, 1))
     live = client.add("http")
-    find = lambda said: store.read(engine, lambda c: store.find_id(c, said))  # noqa: E731
+    find = lambda said: store.read(engine, lambda c: manage.find_id(c, said))  # noqa: E731
     for job_id in (ended, live):
         for said in (job_id, job_id[-8:], job_id[-14:], job_id.replace("-", "")[-21:].upper()):
             assert find(said) == job_id

@@ -7,7 +7,7 @@ import pytest
 from coserver_consumer.cli.output import iso_time, local_time
 from coserver_consumer.cli.timeline import make_timeline
 from coserver_consumer.model.job import State
-from coserver_consumer.store import AttemptError, Line
+from coserver_consumer.store.manage import AttemptError, Line
 
 SECOND = 1_000_000
 

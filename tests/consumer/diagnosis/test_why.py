@@ -11,6 +11,7 @@ from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail, retry
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from support.new_jobs import make_new
 
 
@@ -27,7 +28,7 @@ def act(engine):
 @pytest.fixture
 def put(act):
     """Queue a job."""
-    return lambda **values: act(store.add, make_new(**values))
+    return lambda **values: act(enqueue.add, make_new(**values))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def why(act):
 @pytest.fixture
 def consumer(act):
     """A consumer of the default queue that knows the task t."""
-    info = store.ConsumerInfo(
+    info = maintain.ConsumerInfo(
         id=new_id(),
         name="crew",
         hostname="localhost",
@@ -50,7 +51,7 @@ def consumer(act):
         threads=2,
         version="0",
     )
-    act(store.register, info)
+    act(maintain.register, info)
     return info.id
 
 
@@ -58,7 +59,7 @@ def consumer(act):
 def take(act, consumer):
     """Claim what there is."""
     return lambda limit=9: act(
-        store.claim, consumer=consumer, queues=["default"], tasks=["t"], limit=limit
+        claim.claim, consumer=consumer, queues=["default"], tasks=["t"], limit=limit
     )
 
 
@@ -77,18 +78,18 @@ def test_nobody_knows_its_task_or_is_capable(put, why, consumer):
 def test_its_queue_is_unknown_or_paused(put, why, act, consumer):
     """What comes first is said first."""
     assert why(put(queue="other")).startswith("No queue is called 'other'; known are: default.")
-    act(store.pause, "default")
+    act(manage.pause, "default")
     assert why(put()) == "Queue default is paused: `coserver queues resume default`."
 
 
 def test_rules_of_its_queue(put, why, act, take):
     """How many run, how many have begun."""
-    act(store.set_max_running, "default", 1)
+    act(manage.set_max_running, "default", 1)
     put(), put()
     take()
     assert why(put()) == "Queue default lets 1 run at once, and so many do."
-    act(store.set_max_running, "default", None)
-    act(store.set_rate, "default", 1, 600)
+    act(manage.set_max_running, "default", None)
+    act(manage.set_rate, "default", 1, 600)
     take()
     assert why(put()) == "Queue default lets 1 begin in 10 min, and so many have."
 
@@ -114,7 +115,7 @@ def test_it_is_for_later(put, why, act, take):
     assert why(put(delay=10_800)).endswith(", in 3 h.")
     job_id = put()
     [job] = take()
-    act(store.end_attempts, [retry(job, Failed(error="no ship\nat all"), 600)])
+    act(finish.end_attempts, [retry(job, Failed(error="no ship\nat all"), 600)])
     assert why(job_id).startswith("Attempt 1 failed (no ship); it is tried again at ")
 
 
@@ -124,7 +125,7 @@ def test_it_waits_for_another(put, why, act, take):
     child = put(after=(parent, other))
     assert why(child) == f"It waits for job {parent}, which is ready, and for 1 other."
     first, _ = take()
-    act(store.end_attempts, [fail(first, Failed(error="no"))])
+    act(finish.end_attempts, [fail(first, Failed(error="no"))])
     assert why(child) == (
         f"It waits for job {parent}, which failed, and for 1 other: "
         "run that one again, or cancel this one."
@@ -136,12 +137,12 @@ def test_it_runs_or_has_ended(put, why, act, take):
     job_id = put()
     [job] = take()
     assert why(job_id) == "It is running on crew for 0 s, attempt 1."
-    act(store.vote, job.key, evidence={})
+    act(finish.vote, job.key, evidence={})
     assert why(job_id) == "It has done its work, which is being committed to the ZODB."
-    act(store.complete_finishing, job.key, None)
+    act(finish.complete_finishing, job.key, None)
     assert why(job_id).startswith("It isn't waiting: it was completed at 2")
     failed = put()
-    act(store.end_attempts, [fail(job, Failed(error="no")) for job in take()])
+    act(finish.end_attempts, [fail(job, Failed(error="no")) for job in take()])
     assert why(failed).endswith(": no.")
     with pytest.raises(JobNotFound):
         why(new_id())
@@ -150,7 +151,7 @@ def test_it_runs_or_has_ended(put, why, act, take):
 def test_every_state_has_a_sentence(put, why, act, take):
     """Also one whose request hasn't finished."""
     job = NewJob(task="t")
-    act(store.stage, [job], batch=new_id(), evidence={})
-    assert act(store.get, job.id).state is State.STAGED
+    act(enqueue.stage, [job], batch=new_id(), evidence={})
+    assert act(manage.get, job.id).state is State.STAGED
     assert why(job.id).startswith("The request that queued it hasn't finished")
-    act(store.end_attempts, [complete(each) for each in take()])
+    act(finish.end_attempts, [complete(each) for each in take()])

@@ -17,6 +17,7 @@ from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.store import enqueue, finish, manage
 from coserver_consumer.store.schema import tables
 
 
@@ -25,14 +26,14 @@ def batch(engine) -> str:
     """A staged batch of one job."""
     batch = new_id()
     job = NewJob(task="t")
-    store.write(engine, lambda c: store.stage(c, [job], batch=batch, evidence={"base_tid": 1}))
+    store.write(engine, lambda c: enqueue.stage(c, [job], batch=batch, evidence={"base_tid": 1}))
     return batch
 
 
 def stage(engine, *, batch: str, evidence: Any, age: int = 0) -> str:
     """Stage a job that some program has written, so many seconds ago; return its id."""
     job = NewJob(task="t")
-    store.write(engine, lambda c: store.stage(c, [job], batch=new_id(), evidence={}))
+    store.write(engine, lambda c: enqueue.stage(c, [job], batch=new_id(), evidence={}))
     row = sa.update(tables.job).where(tables.job.c.id == job.id)
     made = tables.job.c.created_at - age * store.SECOND
     with engine.begin() as connection:
@@ -42,7 +43,7 @@ def stage(engine, *, batch: str, evidence: Any, age: int = 0) -> str:
 
 def get(engine, job_id: str):
     """Return a job."""
-    return store.read(engine, lambda connection: store.get(connection, job_id))
+    return store.read(engine, lambda connection: manage.get(connection, job_id))
 
 
 class Zodb:
@@ -78,14 +79,14 @@ def make_resolver(engine, zodb: Zodb, *, older_than: float = -1) -> Resolver:
 def test_a_batch_becomes_what_the_zodb_says(engine, batch, fate, state):
     """Ready, dropped, or left to an operator; never a guess."""
     make_resolver(engine, Zodb(fate)).tick()
-    assert store.read(engine, store.counts) == {"default": {state: 1}}
+    assert store.read(engine, manage.counts) == {"default": {state: 1}}
 
 
 def test_what_is_young_is_left_to_its_producer(engine, batch):
     """Most batches are staged for a millisecond."""
     zodb = Zodb(Fate.ABORTED)
     make_resolver(engine, zodb, older_than=60).tick()
-    assert store.read(engine, store.counts) == {"default": {State.STAGED: 1}}
+    assert store.read(engine, manage.counts) == {"default": {State.STAGED: 1}}
 
 
 def test_an_idle_round_asks_nobody(engine):
@@ -107,14 +108,14 @@ def test_without_zope_nothing_is_decided_and_it_is_said_once(engine, batch, capl
     assert [record.message for record in caplog.records] == ["Zope doesn't answer."]
     zodb.fate = Fate.COMMITTED
     resolver.tick()
-    assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+    assert store.read(engine, manage.counts) == {"default": {State.READY: 1}}
 
 
 def test_a_dropped_batch_is_looked_at_again(engine, batch):
     """Somebody was very slow: at the next second look its transaction is there."""
     make_resolver(engine, Zodb(Fate.ABORTED)).tick()
     make_resolver(engine, Zodb(Fate.COMMITTED)).tick()
-    assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+    assert store.read(engine, manage.counts) == {"default": {State.READY: 1}}
 
 
 def test_an_answer_to_what_nobody_has_asked_changes_nothing(engine, batch):
@@ -125,7 +126,7 @@ def test_an_answer_to_what_nobody_has_asked_changes_nothing(engine, batch):
         return odd + Zodb(Fate.COMMITTED).ask(questions)
 
     Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
-    assert store.read(engine, store.counts) == {"default": {State.READY: 1}}
+    assert store.read(engine, manage.counts) == {"default": {State.READY: 1}}
 
 
 def test_a_decision_that_cannot_be_written_keeps_no_other_back(engine, batch, caplog):
@@ -138,7 +139,7 @@ def test_a_decision_that_cannot_be_written_keeps_no_other_back(engine, batch, ca
 
     Resolver(Database(engine), ask, older_than=-1, wake=lambda: None).tick()
     assert get(engine, odd).state is State.STAGED
-    assert store.read(engine, store.counts)["default"][State.READY] == 1
+    assert store.read(engine, manage.counts)["default"][State.READY] == 1
     assert "which can't be written" in caplog.text
 
 
@@ -148,7 +149,7 @@ def test_an_answer_that_is_out_of_date_is_no_reason_to_give_up(engine):
     job_id = stage(engine, batch=new_id(), evidence=evidence)
 
     def ask(questions):
-        store.write(engine, lambda c: store.rebase(c, "main", lambda tid: False, base=40))
+        store.write(engine, lambda c: finish.rebase(c, "main", lambda tid: False, base=40))
         return Zodb(Fate.PACKED).ask(questions)
 
     resolver = Resolver(Database(engine), ask, older_than=-1, wake=lambda: None)
@@ -177,7 +178,7 @@ def test_zope_is_told_no_more_than_where_to_look(engine):
     """A row may hold megabytes."""
     evidence = {"database": "main", "base_tid": 1, "more": "x" * 10_000, "marker": ["x" * 10_000]}
     stage(engine, batch=new_id(), evidence=evidence)
-    (question,) = store.read(engine, lambda c: store.find_in_doubt(c, older_than=-1))
+    (question,) = store.read(engine, lambda c: finish.find_in_doubt(c, older_than=-1))
     assert question.evidence == {"database": "main", "base_tid": 1}
 
 
@@ -190,7 +191,7 @@ def test_what_stays_open_stands_in_nobodys_way(engine):
 
     def find(connection: Connection) -> list[Question]:
         behind = found[-1] if found else None
-        return store.find_in_doubt(connection, older_than=-1, behind=behind, limit=2)
+        return finish.find_in_doubt(connection, older_than=-1, behind=behind, limit=2)
 
     while portion := store.read(engine, find):
         found += portion

@@ -17,6 +17,7 @@ from coserver_consumer.model.options import NAMES, JobOptions, Options, read_opt
 from coserver_consumer.model.value_types import Key, Names, Text
 from coserver_consumer.producer.client import ClientOptions
 from coserver_consumer.retry import PLAIN
+from coserver_consumer.store import manage
 from coserver_consumer.store.enqueue.validation import MAX_DEPTH
 from coserver_consumer.store.schema import tables
 from support.every_option import NOON, is_tried_again, read_back, say_all
@@ -145,7 +146,7 @@ def test_every_option_comes_in_by_every_door(engine: Engine, call: Any, door: st
 def test_a_moment_comes_in_by_every_door(engine: Engine, call: Any, door: str):
     """To the microsecond."""
     job_id = DOORS[door](engine, call, {"eta": NOON})
-    job = store.read(engine, lambda connection: store.get(connection, job_id))
+    job = store.read(engine, lambda connection: manage.get(connection, job_id))
     assert job.run_at == NOON.timestamp() * store.SECOND
 
 
@@ -153,7 +154,7 @@ def test_a_moment_comes_in_by_every_door(engine: Engine, call: Any, door: str):
 def test_five_attempts_that_were_said_outweigh_the_task(engine: Engine, call: Any, door: str):
     """Though 5 is what a job has of which nobody says more."""
     job_id = DOORS[door](engine, call, {"max_attempts": 5})
-    job = store.read(engine, lambda connection: store.get(connection, job_id))
+    job = store.read(engine, lambda connection: manage.get(connection, job_id))
     assert [is_tried_again(job, after=attempt) for attempt in (1, 3, 4, 5)] == [True] * 3 + [False]
 
 
@@ -161,7 +162,7 @@ def test_five_attempts_that_were_said_outweigh_the_task(engine: Engine, call: An
 def test_a_task_says_how_often_if_nobody_else_does(engine: Engine, call: Any, door: str):
     """And if it says nothing either, there are 5 attempts."""
     job_id = DOORS[door](engine, call, {})
-    job = store.read(engine, lambda connection: store.get(connection, job_id))
+    job = store.read(engine, lambda connection: manage.get(connection, job_id))
     assert [is_tried_again(job, after=attempt) for attempt in (2, 3)] == [True, False]
     plain = [is_tried_again(job, after=attempt, policy=PLAIN) for attempt in (4, 5)]
     assert plain == [True, False]

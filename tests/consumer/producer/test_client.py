@@ -25,6 +25,7 @@ from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, finish, manage
 from support.waiting import PATIENCE
 
 
@@ -86,7 +87,7 @@ def test_a_job_in_the_callers_transaction_exists_once_that_commits(client, engin
 
 def test_an_unknown_queue_is_an_error(client, engine):
     """The job would wait for ever; the message says which queues there are."""
-    store.write(engine, lambda connection: store.add_queue(connection, "mail"))
+    store.write(engine, lambda connection: manage.add_queue(connection, "mail"))
     with pytest.raises(UnknownQueue, match=r"'mial'; known are: default, mail"):
         client.add("mail.send", queue="mial")
     assert client.add("mail.send", queue="mail")
@@ -137,8 +138,8 @@ def run(engine):
     """Run the one job that is ready, to an ending."""
 
     def work(connection, end):
-        [job] = store.claim(connection, consumer=new_id(), queues=["default"], tasks=["x"], limit=1)
-        store.end_attempts(connection, [end(job)])
+        [job] = claim.claim(connection, consumer=new_id(), queues=["default"], tasks=["x"], limit=1)
+        finish.end_attempts(connection, [end(job)])
 
     return lambda end: store.write(engine, lambda connection: work(connection, end))
 
@@ -265,14 +266,14 @@ def test_an_empty_unique_key_is_refused(client, add):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda c: store.set_limit(c, "x", 2_000_000_001),
-        lambda c: store.set_limit(c, "x", -1),
-        lambda c: store.set_limit(c, "\udcff", 1),
-        lambda c: store.set_max_running(c, "default", 2_000_000_001),
-        lambda c: store.set_max_running(c, "default", True),
-        lambda c: store.set_rate(c, "default", 2_000_000_001, 1),
-        lambda c: store.set_rate(c, "default", 1, 1e10),
-        lambda c: store.set_rate(c, "default", 1, float("nan")),
+        lambda c: claim.set_limit(c, "x", 2_000_000_001),
+        lambda c: claim.set_limit(c, "x", -1),
+        lambda c: claim.set_limit(c, "\udcff", 1),
+        lambda c: manage.set_max_running(c, "default", 2_000_000_001),
+        lambda c: manage.set_max_running(c, "default", True),
+        lambda c: manage.set_rate(c, "default", 2_000_000_001, 1),
+        lambda c: manage.set_rate(c, "default", 1, 1e10),
+        lambda c: manage.set_rate(c, "default", 1, float("nan")),
     ],
 )
 def test_a_rule_that_a_column_cannot_hold_is_refused(engine, change):

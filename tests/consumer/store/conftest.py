@@ -10,8 +10,11 @@ from sqlalchemy import Engine
 
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, new_id
-from coserver_consumer.store import ConsumerInfo
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
+from coserver_consumer.store.maintain import ConsumerInfo
 from support.new_jobs import make_new
+
+FOLDERS = (claim, enqueue, finish, maintain, manage)
 
 
 class Queue:
@@ -21,7 +24,7 @@ class Queue:
         self.engine = engine
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        function = getattr(store, name)
+        [function] = {getattr(folder, name) for folder in FOLDERS if hasattr(folder, name)}
         return lambda *args, **kw: store.write(
             self.engine, lambda connection: function(connection, *args, **kw)
         )

@@ -18,6 +18,7 @@ from coserver_consumer.model.job import new_id
 from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.claim.take import list_keys
 
 FEW, MANY = 300, 6000
@@ -68,20 +69,20 @@ def _count_rows(connection: Connection, work: Callable[[Connection], Any]) -> in
     return int(connection.scalar(ROWS_READ) - second - (second - first))
 
 
-def claim(connection: Connection) -> list[Any]:
+def claim_jobs(connection: Connection) -> list[Any]:
     """Claim a few jobs."""
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
-    return store.claim(connection, **claimed)
+    return claim.claim(connection, **claimed)
 
 
 def claim_and_finish(connection: Connection) -> Any:
     """Do what a consumer does to acknowledge and fetch."""
-    return store.end_attempts(connection, [complete(job) for job in claim(connection)])
+    return finish.end_attempts(connection, [complete(job) for job in claim_jobs(connection)])
 
 
 def read_snapshot(connection: Connection) -> Any:
     """Ask whether there is something to claim."""
-    return store.read_snapshot(connection, ["default"])
+    return claim.read_snapshot(connection, ["default"])
 
 
 def list_all_keys(connection: Connection) -> Any:
@@ -101,18 +102,18 @@ QUESTIONS = {
         {
             "a snapshot": read_snapshot,
             "the keys where jobs wait without": list_all_keys,
-            "a claim": claim,
+            "a claim": claim_jobs,
             "acknowledge and fetch": claim_and_finish,
-            "a heartbeat": lambda connection: store.heartbeat(connection, new_id()),
-            "whom to rescue": store.has_dead,
-            "what is open": store.find_in_doubt,
-            "what runs": store.count_running,
+            "a heartbeat": lambda connection: maintain.heartbeat(connection, new_id()),
+            "whom to rescue": maintain.has_dead,
+            "what is open": finish.find_in_doubt,
+            "what runs": claim.count_running,
         },
     ),
     "jobs of another queue": (ELSEWHERE, {"a snapshot": read_snapshot, "a claim": claim}),
     "jobs that are due later": (
         LATER,
-        {"a snapshot": read_snapshot, "what is due": store.make_due_ready},
+        {"a snapshot": read_snapshot, "what is due": maintain.make_due_ready},
     ),
     "jobs with a limit": (
         LIMITED,
@@ -126,7 +127,7 @@ QUESTIONS = {
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine as consumers have it."""
     engine = store.open_engine(database_url, for_consumer=True)
-    store.write(engine, lambda connection: store.add_queue(connection, "other"))
+    store.write(engine, lambda connection: manage.add_queue(connection, "other"))
     yield engine
     engine.dispose()
 
@@ -145,7 +146,7 @@ def test_many_jobs_are_no_more_work_than_few(engine: Engine, beside: str) -> Non
 
 def _add(engine: Engine, kind: NewJob, number: int) -> None:
     jobs = [replace(kind, id=new_id()) for _ in range(number)]
-    store.write(engine, lambda connection: store.add_many(connection, jobs))
+    store.write(engine, lambda connection: enqueue.add_many(connection, jobs))
     tidy = {"sqlite": "ANALYZE", "mysql": "ANALYZE TABLE coserver_job"}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         how = tidy.get(engine.dialect.name, "VACUUM ANALYZE coserver_job")

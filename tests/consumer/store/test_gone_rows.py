@@ -17,6 +17,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import new_id
 from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.store import claim, enqueue, finish, maintain
 from coserver_consumer.store.schema import tables
 from support.databases import only_on
 
@@ -49,10 +50,10 @@ def somebody(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def claim(connection: Connection) -> list[Any]:
+def claim_jobs(connection: Connection) -> list[Any]:
     """Claim as many jobs as there may be, from the beginning of the queue."""
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": GONE}
-    return store.claim(connection, **claimed)
+    return claim.claim(connection, **claimed)
 
 
 @pytest.mark.parametrize("waiting", [0, 1])
@@ -60,18 +61,18 @@ def claim(connection: Connection) -> list[Any]:
 def test_a_claim_does_not_visit_the_rows_that_are_gone(engine: Engine, waiting: int) -> None:
     """Neither before the first job that waits nor behind the last one."""
     add(engine, GONE)
-    gone = store.write(engine, claim)
-    store.write(engine, lambda connection: store.end_attempts(connection, map(complete, gone)))
+    gone = store.write(engine, claim_jobs)
+    store.write(engine, lambda connection: finish.end_attempts(connection, map(complete, gone)))
     add(engine, waiting)
     claimed: list[Any] = []
-    assert 0 < count_pages(engine, lambda c: claimed.extend(claim(c))) < GONE
+    assert 0 < count_pages(engine, lambda c: claimed.extend(claim_jobs(c))) < GONE
     assert len(claimed) == waiting
 
 
 def add(engine: Engine, number: int) -> None:
     """Queue so many jobs."""
     jobs = [NewJob(task="t") for _ in range(number)]
-    store.write(engine, lambda connection: store.add_many(connection, jobs))
+    store.write(engine, lambda connection: enqueue.add_many(connection, jobs))
 
 
 @pytest.mark.usefixtures("somebody")
@@ -80,5 +81,5 @@ def test_pruning_does_not_visit_the_history_that_is_gone(engine: Engine) -> None
     with engine.begin() as connection:
         old = {"task": "t", "state": "completed", "ended_at": 1}
         connection.execute(sa.insert(tables.history), [old] * (GONE + 1))
-    assert store.write(engine, lambda c: store.prune(c, older_than=60, limit=GONE)) >= GONE
-    assert 0 < count_pages(engine, lambda c: store.prune(c, older_than=60)) < GONE
+    assert store.write(engine, lambda c: maintain.prune(c, older_than=60, limit=GONE)) >= GONE
+    assert 0 < count_pages(engine, lambda c: maintain.prune(c, older_than=60)) < GONE

@@ -19,6 +19,7 @@ from coserver_consumer.model.lifecycle import complete, retry
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.claim.take import list_keys
 from coserver_consumer.store.enqueue.unique_keys import find_recent
 from coserver_consumer.store.finish.dependents import resolve_dependents
@@ -119,7 +120,7 @@ def _prefer_indexes(connection: sa.Connection) -> None:
 
 def fill(engine: Engine) -> None:
     """Queue enough jobs for an index to be worth it, and let the database count them."""
-    store.write(engine, lambda c: store.add_many(c, [NewJob(task="t") for _ in range(1000)]))
+    store.write(engine, lambda c: enqueue.add_many(c, [NewJob(task="t") for _ in range(1000)]))
     with engine.begin() as connection:
         table = "TABLE coserver_job" if engine.dialect.name == "mysql" else ""
         connection.exec_driver_sql(f"ANALYZE {table}")
@@ -128,7 +129,7 @@ def fill(engine: Engine) -> None:
 def test_the_resolver_reads_an_index(engine: Engine) -> None:
     """Idle, this one statement is all it asks, and the jobs that wait don't slow it."""
     fill(engine)
-    plan = explain(engine, store.find_in_doubt)
+    plan = explain(engine, finish.find_in_doubt)
     assert "coserver_job_in_doubt" in plan
 
 
@@ -137,7 +138,7 @@ def test_the_claim_reads_an_index_in_its_order(engine: Engine) -> None:
     fill(engine)
     plan = explain(
         engine,
-        lambda c: store.claim(c, consumer=new_id(), queues=["default"], tasks=["t"], limit=1),
+        lambda c: claim.claim(c, consumer=new_id(), queues=["default"], tasks=["t"], limit=1),
     )
     assert "coserver_job_claim" in plan
 
@@ -146,7 +147,7 @@ def test_a_snapshot_of_five_queues_asks_once_what_holds_for_all(engine: Engine) 
     """Whether jobs are due or require something is no matter of a queue; it is one statement."""
     fill(engine)
     names = ["default", "a", "b", "c", "d"]
-    sent = statements(engine, lambda c: store.read_snapshot(c, names))
+    sent = statements(engine, lambda c: claim.read_snapshot(c, names))
     assert len(sent) == 1
     with engine.begin() as connection:
         _prefer_indexes(connection)
@@ -176,14 +177,14 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
     of_site = [NewJob(task="t", site="/Plone", owner="jane") for _ in range(10)]
 
     def fill(connection: sa.Connection) -> None:
-        if store.has_partitions(engine):
-            store.make_partitions(connection, keep_days=30)
-        store.add_queue(connection, "default")
-        store.add_many(connection, [*waiting, *parents, *children, *of_site])
+        if maintain.has_partitions(engine):
+            maintain.make_partitions(connection, keep_days=30)
+        manage.add_queue(connection, "default")
+        enqueue.add_many(connection, [*waiting, *parents, *children, *of_site])
         connection.execute(sa.insert(tables.history), list(make_ended()))
         connection.execute(sa.insert(tables.history), list(make_old()))
         claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
-        store.claim(connection, **claimed)
+        claim.claim(connection, **claimed)
 
     store.write(engine, fill)
     count_rows(engine)
@@ -232,9 +233,9 @@ def make_foreign_id() -> str:
 def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None:
     """Do what a consumer does to acknowledge and fetch."""
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": limit}
-    jobs = store.claim(connection, **claimed)
-    store.end_attempts(connection, [complete(job) for job in jobs[1:]])
-    store.end_attempts(connection, [retry(jobs[0], Failed(error="no"), 60)])
+    jobs = claim.claim(connection, **claimed)
+    finish.end_attempts(connection, [complete(job) for job in jobs[1:]])
+    finish.end_attempts(connection, [retry(jobs[0], Failed(error="no"), 60)])
 
 
 # PostgreSQL may take partial indexes as well: those of states that jobs are in for a short while.
@@ -250,24 +251,26 @@ PANEL = {
 }
 QUESTIONS = {
     "acknowledge and fetch": claim_and_finish,
-    "a heartbeat": lambda c, _, __: store.heartbeat(c, new_id()),
-    "whom to rescue": lambda c, _, __: store.has_dead(c),
-    "a rescue": lambda c, _, __: store.rescue(c),
-    "what is due": lambda c, _, __: store.make_due_ready(c),
-    "what is too old": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
-    "what is too old and lies apart": lambda c, _, __: store.prune(c, older_than=86_400, limit=OLD),
-    "nothing that is too old": lambda c, _, __: store.prune(c, older_than=86_400),
-    "what a consumer would find": lambda c, _, __: store.read_snapshot(
+    "a heartbeat": lambda c, _, __: maintain.heartbeat(c, new_id()),
+    "whom to rescue": lambda c, _, __: maintain.has_dead(c),
+    "a rescue": lambda c, _, __: maintain.rescue(c),
+    "what is due": lambda c, _, __: maintain.make_due_ready(c),
+    "what is too old": lambda c, _, __: maintain.prune(c, older_than=86_400, limit=OLD),
+    "what is too old and lies apart": lambda c, _, __: maintain.prune(
+        c, older_than=86_400, limit=OLD
+    ),
+    "nothing that is too old": lambda c, _, __: maintain.prune(c, older_than=86_400),
+    "what a consumer would find": lambda c, _, __: claim.read_snapshot(
         c, ["default", "other"], capabilities=["x"]
     ),
     "the keys that jobs wait with": lambda c, _, __: list_keys(c, "default", after="", limit=64),
-    "what runs": lambda c, _, __: store.count_running(c),
+    "what runs": lambda c, _, __: claim.count_running(c),
     "who waits for a job": lambda c, parent, _: resolve_dependents(c, {parent: State.COMPLETED}),
-    "what a job waits for": lambda c, _, child: store.parents(c, child),
+    "what a job waits for": lambda c, _, child: enqueue.parents(c, child),
     "who had a key": lambda c, _, __: find_recent(c, "u7", 600),
-    "what failed": lambda c, _, __: store.find(c, states=[State.FAILED]),
-    "a live job": lambda c, parent, _: store.get(c, parent),
-    "an ended job": lambda c, _, __: store.get(c, ENDED),
+    "what failed": lambda c, _, __: manage.find(c, states=[State.FAILED]),
+    "a live job": lambda c, parent, _: manage.get(c, parent),
+    "an ended job": lambda c, _, __: manage.get(c, ENDED),
     "why a job waits": lambda c, parent, _: explain_why(c, parent),
     "why a job waits for another": lambda c, _, child: explain_why(c, child),
     "why a job ended": lambda c, _, __: explain_why(c, ENDED),
@@ -292,7 +295,7 @@ def test_the_panel_finds_the_jobs_of_its_site(crowd: tuple[Engine, str, str]) ->
     wrong = {
         question: [name for name in used if not re.search(OF_SITE, name)]
         for question, asked in PANEL.items()
-        if (used := indexes(engine, lambda c, asked=asked: store.find(c, **SITE, **asked)))
+        if (used := indexes(engine, lambda c, asked=asked: manage.find(c, **SITE, **asked)))
     }
     assert wrong == {question: [] for question in PANEL}
 
@@ -310,7 +313,7 @@ def test_a_claim_is_planned_well_before_there_are_jobs(empty: Engine) -> None:
 
     Each ended job is found by its id, not by a join that may go through all running ones.
     """
-    store.write(empty, lambda c: store.add_many(c, [NewJob(task="t") for _ in range(18)]))
+    store.write(empty, lambda c: enqueue.add_many(c, [NewJob(task="t") for _ in range(18)]))
     sent = [one for one in statements(empty, claim_and_finish) if "coserver_job SET" in one[0]]
     sent += [one for one in statements(empty, claim_and_finish) if "DELETE" in one[0]]
     with empty.begin() as connection:
@@ -324,7 +327,7 @@ def test_a_claim_is_planned_well_before_there_are_jobs(empty: Engine) -> None:
 def test_a_large_claim_on_a_small_table_finds_each_job_by_its_id(empty: Engine) -> None:
     """The small table may have been a large one, of which nothing can be cleaned yet."""
     fill(empty)
-    assert whole_reads(empty, lambda c: store.read_snapshot(c, ["default"])) == []
+    assert whole_reads(empty, lambda c: claim.read_snapshot(c, ["default"])) == []
     assert whole_reads(empty, partial(claim_and_finish, limit=400)) == []
 
 

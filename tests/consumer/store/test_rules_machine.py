@@ -31,6 +31,7 @@ from coserver_consumer.model.lifecycle import Ending, conclude
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Released, Snoozed
 from coserver_consumer.retry import Backoff
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.claim.watermark import REUSE_MAX_S
 from coserver_consumer.store.schema import tables
 from support.new_jobs import make_new
@@ -80,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         self.model = Model({name: Rules() for name in QUEUES})
         self.claimed: dict[RunKey, Job] = {}  # all attempts there ever were
         self.batches: list[str] = []
-        self.consumers: dict[str, store.Cursors] = {}
+        self.consumers: dict[str, claim.Cursors] = {}
         self._write(_empty)
         for _ in range(2):
             self._start()
@@ -158,7 +159,7 @@ class Machine(RuleBasedStateMachine):
         is_group = self.draw(st.sampled_from([False, False, True]))
         jobs = self._make_group() if is_group else [self._make(after=self._parents())]
         batch = new_id()
-        self._write(store.stage, jobs, batch=batch, evidence={})
+        self._write(enqueue.stage, jobs, batch=batch, evidence={})
         self.model.stage(jobs, batch)
         self.batches.append(batch)
 
@@ -172,7 +173,7 @@ class Machine(RuleBasedStateMachine):
         if self.batches:
             batch = self.draw(st.sampled_from(self.batches))
             is_dropped = self.draw(st.booleans())
-            self._write(store.drop_staged if is_dropped else store.abandon_staged, batch)
+            self._write(enqueue.drop_staged if is_dropped else enqueue.abandon_staged, batch)
             self.model.end_batch(batch, State.DROPPED if is_dropped else State.UNKNOWN)
 
     def commit(self) -> None:
@@ -184,7 +185,7 @@ class Machine(RuleBasedStateMachine):
         """Take a transaction for dead, until it commits."""
         self.stage()
         batch = self.batches[-1]
-        self._write(store.drop_staged, batch)
+        self._write(enqueue.drop_staged, batch)
         self.model.end_batch(batch, State.DROPPED)
         self._promote(batch)
 
@@ -218,18 +219,18 @@ class Machine(RuleBasedStateMachine):
         if not stale:
             return
         key = self.draw(st.sampled_from(stale))
-        assert not self._write(store.vote, key, evidence={})
-        assert not self._write(store.complete_running, key, None)
+        assert not self._write(finish.vote, key, evidence={})
+        assert not self._write(finish.complete_running, key, None)
         if self.model.jobs[key.job_id].key != key:
-            assert not self._write(store.complete_finishing, key, None)
-            assert not self._write(store.requeue_finishing, key)
-            assert not self._write(store.abandon_finishing, key)
+            assert not self._write(finish.complete_finishing, key, None)
+            assert not self._write(finish.requeue_finishing, key)
+            assert not self._write(finish.abandon_finishing, key)
         self._finish([self._conclude(key)])
 
     def vote(self) -> None:
         """Have an attempt's effect voted for."""
         if job := self._pick(State.RUNNING):
-            assert self._write(store.vote, job.key, evidence={})
+            assert self._write(finish.vote, job.key, evidence={})
             job.state = State.FINISHING
 
     def resolve(self) -> None:
@@ -237,38 +238,38 @@ class Machine(RuleBasedStateMachine):
         if job := self._pick(State.FINISHING):
             match self.draw(st.sampled_from(["complete", "complete", "requeue", "abandon"])):
                 case "complete":
-                    assert self._write(store.complete_finishing, job.key, None)
+                    assert self._write(finish.complete_finishing, job.key, None)
                     self.model.end(job, State.COMPLETED)
                 case "requeue":
-                    assert self._write(store.requeue_finishing, job.key)
+                    assert self._write(finish.requeue_finishing, job.key)
                     self.model.give_back(job, rescues=1)
                 case "abandon":
-                    assert self._write(store.abandon_finishing, job.key)
+                    assert self._write(finish.abandon_finishing, job.key)
                     self.model.end(job, State.UNKNOWN)
 
     def complete_at_once(self) -> None:
         """Have an attempt's own transaction end it."""
         if job := self._pick(State.RUNNING):
-            assert self._write(store.complete_running, job.key, None)
+            assert self._write(finish.complete_running, job.key, None)
             self.model.end(job, State.COMPLETED)
 
     def die(self) -> None:
         """Kill a consumer and see it."""
         consumer, most = self._lose_consumer(), self.draw(MOST_RESCUES)
-        self._write(store.rescue_from, [consumer], max_rescues=most)
+        self._write(maintain.rescue_from, [consumer], max_rescues=most)
         self.model.rescue(consumer, most)
 
     def silence(self) -> None:
         """Kill a consumer and miss it."""
         consumer, most = self._lose_consumer(), self.draw(MOST_RESCUES)
         self._write(_silence, consumer)
-        self._write(store.rescue, max_rescues=most)
+        self._write(maintain.rescue, max_rescues=most)
         self.model.rescue(consumer, most)
 
     def leave(self) -> None:
         """Have a consumer stop as it should."""
         consumer = self._lose_consumer()
-        self._write(store.unregister, consumer)
+        self._write(maintain.unregister, consumer)
         for job in self.model.running(consumer):
             self.model.give_back(job, rescues=0)
 
@@ -276,7 +277,7 @@ class Machine(RuleBasedStateMachine):
 
     def cancel(self) -> None:
         """Cancel a job."""
-        self._decide(store.cancel, self.model.can_cancel, self.model.cancel)
+        self._decide(manage.cancel, self.model.can_cancel, self.model.cancel)
 
     def retry(self) -> None:
         """Run a job again or now, often one that others wait for."""
@@ -284,7 +285,7 @@ class Machine(RuleBasedStateMachine):
         if awaited and self.draw(st.booleans()):
             self._retry(self.draw(st.sampled_from(awaited)))
             return
-        self._decide(store.retry, self.model.can_retry, self.model.retry)
+        self._decide(manage.retry, self.model.can_retry, self.model.retry)
 
     def ask(self) -> None:
         """Ask why a job isn't running."""
@@ -296,11 +297,11 @@ class Machine(RuleBasedStateMachine):
         """Set a limit, or remove it."""
         name, number = self.draw(st.sampled_from(LIMITS)), self.draw(NUMBERS)
         if name in self.model.limits and self.draw(st.booleans()):
-            self._write(store.remove_limit, name)
+            self._write(claim.remove_limit, name)
             del self.model.limits[name]
             self.model.limits.setdefault("*", 1)
         else:
-            self._write(store.set_limit, name, number)
+            self._write(claim.set_limit, name, number)
             self.model.limits[name] = number
 
     def rule_queue(self) -> None:
@@ -310,20 +311,20 @@ class Machine(RuleBasedStateMachine):
         match self.draw(st.sampled_from(["max_running", "rate", "pause"])):
             case "pause":
                 rules.is_paused = self.draw(st.sampled_from([False, False, True]))
-                self._write(store.pause, name, paused=rules.is_paused)
+                self._write(manage.pause, name, paused=rules.is_paused)
             case "max_running":
                 rules.max_running = self.draw(NUMBERS)
-                self._write(store.set_max_running, name, rules.max_running)
+                self._write(manage.set_max_running, name, rules.max_running)
             case "rate":
                 rules.rate = self.draw(st.sampled_from([None, None, 1, 2, 5]))
-                self._write(store.set_rate, name, rules.rate, DAY)
+                self._write(manage.set_rate, name, rules.rate, DAY)
 
     def _write(self, work: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         return store.write(self.engine, lambda connection: work(connection, *args, **kw))
 
     def _start(self) -> str:
         """Start a consumer."""
-        info = store.ConsumerInfo(
+        info = maintain.ConsumerInfo(
             id=new_id(),
             name="test",
             hostname="localhost",
@@ -334,8 +335,8 @@ class Machine(RuleBasedStateMachine):
             threads=4,
             version="0",
         )
-        self._write(store.register, info)
-        self.consumers[info.id] = store.Cursors()
+        self._write(maintain.register, info)
+        self.consumers[info.id] = claim.Cursors()
         return info.id
 
     def _lose_consumer(self) -> str:
@@ -377,10 +378,10 @@ class Machine(RuleBasedStateMachine):
         return tuple(self.draw(st.lists(st.sampled_from(known), max_size=2))) if known else ()
 
     def _add(self, jobs: list[NewJob]) -> None:
-        self.model.add(jobs, self._write(store.add_many, jobs))
+        self.model.add(jobs, self._write(enqueue.add_many, jobs))
 
     def _promote(self, batch: str) -> None:
-        self._write(store.promote, batch, tid=1)
+        self._write(enqueue.promote, batch, tid=1)
         self.model.promote(batch)
 
     def _pick(self, state: State) -> Any:
@@ -390,7 +391,7 @@ class Machine(RuleBasedStateMachine):
     def _claim(self, consumer: str, queues: tuple[str, ...], limit: int) -> list[Job]:
         """Claim; what may begin must be taken, the most urgent first."""
         options = {"consumer": consumer, "queues": queues, "tasks": ["t"], "limit": limit}
-        jobs: list[Job] = self._write(store.claim, **options)
+        jobs: list[Job] = self._write(claim.claim, **options)
         for number, queue in enumerate(queues):
             before = [job for job in jobs if job.queue in queues[:number]]
             taken = [job for job in jobs if job.queue == queue]
@@ -411,10 +412,10 @@ class Machine(RuleBasedStateMachine):
         """Claim as a consumer does that knows where it was."""
 
         def work(connection: Connection) -> list[Job]:
-            snapshot = store.read_snapshot(connection, queues)
-            claimant = store.Claimant(consumer=consumer, tasks=["t"])
+            snapshot = claim.read_snapshot(connection, queues)
+            claimant = claim.Claimant(consumer=consumer, tasks=["t"])
             cursors = self.consumers[consumer]
-            return store.claim_from(connection, snapshot, claimant, cursors, limit=limit, idle=idle)
+            return claim.claim_from(connection, snapshot, claimant, cursors, limit=limit, idle=idle)
 
         jobs: list[Job] = self._write(work)
         assert len(jobs) <= limit
@@ -430,7 +431,7 @@ class Machine(RuleBasedStateMachine):
         return conclude(self.claimed[key], self.draw(OUTCOMES), backoff=Backoff())
 
     def _finish(self, endings: list[Ending]) -> None:
-        ours = self._write(store.end_attempts, endings)
+        ours = self._write(finish.end_attempts, endings)
         assert ours == self.model.finish(endings)
 
     def _decide(
@@ -450,13 +451,13 @@ class Machine(RuleBasedStateMachine):
     def _lift(self) -> None:
         """Let any number of jobs run."""
         for name in set(self.model.limits) - {"*"}:
-            self._write(store.remove_limit, name)
-        self._write(store.set_limit, "*", None)
+            self._write(claim.remove_limit, name)
+        self._write(claim.set_limit, "*", None)
         self.model.limits = {"*": None}
         for name in QUEUES:
-            self._write(store.pause, name, paused=False)
-            self._write(store.set_max_running, name, None)
-            self._write(store.set_rate, name, None)
+            self._write(manage.pause, name, paused=False)
+            self._write(manage.set_max_running, name, None)
+            self._write(manage.set_rate, name, None)
             self.model.queues[name] = Rules()
 
     def _unblock(self) -> None:
@@ -472,7 +473,7 @@ class Machine(RuleBasedStateMachine):
         return sorted({parent for job in blocked for parent in job.waits})
 
     def _retry(self, job_id: str) -> None:
-        self._write(store.retry, job_id)
+        self._write(manage.retry, job_id)
         self.model.retry(job_id)
 
     def _free_key(self, job: Known) -> None:
@@ -480,7 +481,7 @@ class Machine(RuleBasedStateMachine):
         if not job.state.is_live and job.new.options.unique:
             holder = self.model.holder(job.new.options.unique)
             if holder and self.model.jobs[holder].state is State.BLOCKED:
-                self._write(store.cancel, holder)
+                self._write(manage.cancel, holder)
                 self.model.cancel(holder)
 
     def _end_all(self) -> None:
@@ -488,7 +489,7 @@ class Machine(RuleBasedStateMachine):
         for job_id in self.model.ids(*BUSY):
             job = self.model.jobs[job_id]
             is_running = job.state is State.RUNNING
-            complete = store.complete_running if is_running else store.complete_finishing
+            complete = finish.complete_running if is_running else finish.complete_finishing
             assert self._write(complete, job.key, None)
             self.model.end(job, State.COMPLETED)
         consumer = min(self.consumers)
@@ -505,7 +506,7 @@ def _empty(connection: Connection) -> None:
     for table in tables.metadata.sorted_tables:
         connection.execute(sa.delete(table))
     for name in QUEUES:
-        store.add_queue(connection, name)
+        manage.add_queue(connection, name)
 
 
 def _silence(connection: Connection, consumer: str) -> None:

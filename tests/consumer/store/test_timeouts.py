@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import store
+from coserver_consumer.store import claim
 from support.databases import only_on
 from support.waiting import wait_for
 
@@ -15,7 +16,7 @@ def test_a_job_does_not_stay_locked(queue, hasty):
     queue.put()
     with hasty.connect() as frozen:
         claimed = {"consumer": queue.start(), "queues": ["default"], "tasks": ["t"], "limit": 1}
-        [job] = store.claim(frozen, **claimed)
+        [job] = claim.claim(frozen, **claimed)
         assert queue.take() == []
         [again] = wait_for(queue.take, what="the job to be free")
         with pytest.raises(sa.exc.DBAPIError) as late:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.model.unavailable import Unavailable
+from coserver_consumer.store import claim
 from coserver_consumer.store.schema import tables
 
 AWAY = Unavailable(tasks=("t", "view"), queues=("default",), why="Zope can't run jobs: it is away.")
@@ -34,9 +35,9 @@ def test_what_cannot_be_done_now_is_not_claimed(queue_of_all, claimer):
     """In its queue only; everything else is."""
 
     def work(connection):
-        snapshot = store.read_snapshot(connection, ["default", "other"])
-        able = store.Claimant(consumer=claimer, tasks=["t", "u"], unavailable=[AWAY])
-        return store.claim_from(connection, snapshot, able, store.Cursors(), limit=9, idle=9)
+        snapshot = claim.read_snapshot(connection, ["default", "other"])
+        able = claim.Claimant(consumer=claimer, tasks=["t", "u"], unavailable=[AWAY])
+        return claim.claim_from(connection, snapshot, able, claim.Cursors(), limit=9, idle=9)
 
     jobs = store.write(queue_of_all.engine, work)
     found = sorted((job.queue, job.task) for job in jobs)

@@ -26,8 +26,8 @@ from coserver_consumer.model.outcome import (
 from coserver_consumer.protocol.signing import sign
 from coserver_consumer.retry import PLAIN, RetryPolicy
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.store import check_size_of_row
 from coserver_consumer.store.database.json_text import Malformed
+from coserver_consumer.store.enqueue import check_size_of_row
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 from coserver_consumer.worker.executor import Executor

@@ -30,6 +30,7 @@ from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.loop import JITTER
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.schema import tables
 from coserver_consumer.worker.executor import as_outcome
 from coserver_consumer.worker.inflight import InFlight
@@ -77,7 +78,9 @@ class Bench:
 
     def add(self, number=1, **options):
         """Queue jobs; return their ids."""
-        return self.write(store.add_many, [make_new(task="test", **options) for _ in range(number)])
+        return self.write(
+            enqueue.add_many, [make_new(task="test", **options) for _ in range(number)]
+        )
 
     def heartbeat(self):
         """Return this worker's heartbeat."""
@@ -87,7 +90,7 @@ class Bench:
     def take(self, limit):
         """Claim jobs as this worker does; return them."""
         return self.write(
-            store.claim,
+            claim.claim,
             consumer=self.registration.id,
             queues=["default"],
             tasks=["test"],
@@ -96,7 +99,7 @@ class Bench:
 
     def state(self, job_id):
         """Return a job's state."""
-        return self.write(store.get, job_id).state
+        return self.write(manage.get, job_id).state
 
     def wait_state(self, job_id, state):
         """Wait until a job is in a state."""
@@ -140,7 +143,7 @@ def test_jobs_are_run_and_their_endings_written(make_bench):
     bench.worker.start()
     for job_id in ids:
         bench.wait_state(job_id, State.COMPLETED)
-    assert bench.write(store.get, ids[0]).result == 1
+    assert bench.write(manage.get, ids[0]).result == 1
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
 
 
@@ -193,7 +196,7 @@ def test_what_is_given_back_is_ready(make_bench):
     bench.worker.drain()
     assert [job.id for job in bench.worker.give_back()] == [job_id]
     bench.wait_state(job_id, State.READY)
-    job = bench.write(store.get, job_id)
+    job = bench.write(manage.get, job_id)
     gate.set()
     assert (job.attempt, job.consumer) == (0, None)
 
@@ -228,7 +231,7 @@ def test_what_waits_behind_long_jobs_is_given_back(make_bench):
     ids = bench.add(6, args={"gate": True})
 
     def has_settled():
-        found = [bench.write(store.get, job_id) for job_id in ids]
+        found = [bench.write(manage.get, job_id) for job_id in ids]
         waited = [job for job in found if job.state is State.READY and job.run > 0]
         return sum(job.state is State.RUNNING for job in found) == 2 and waited
 
@@ -254,7 +257,7 @@ def test_what_waits_is_given_back_when_the_worker_leaves(make_bench, leave):
     bench.worker.drain()
     for job_id in ids:
         bench.wait_state(job_id, State.READY)
-    assert {bench.write(store.get, job_id).attempt for job_id in ids} == {0}
+    assert {bench.write(manage.get, job_id).attempt for job_id in ids} == {0}
 
 
 def test_a_job_that_is_cancelled_while_it_waits_is_not_begun(make_bench):
@@ -264,7 +267,7 @@ def test_a_job_that_is_cancelled_while_it_waits_is_not_begun(make_bench):
     [job_id] = bench.add()
     [job] = bench.take(1)
     bench.worker.in_flight.add([job])
-    bench.write(store.cancel, job_id)
+    bench.write(manage.cancel, job_id)
     bench.worker.drain()
     bench.worker.start()
     bench.wait_state(job_id, State.CANCELLED)
@@ -279,16 +282,16 @@ def test_a_timeout_counts_from_the_beginning_in_the_store_as_well(make_bench):
 
     def work(current):
         if current.job.args.get("gate"):
-            waiting.append(bench.write(store.get, last.id))
+            waiting.append(bench.write(manage.get, last.id))
             gate.wait(30)
-            released.append(bench.write(store.now))
+            released.append(bench.write(manage.now))
         elif current.job.timeout:
-            seen.append(bench.write(store.get, current.id))
+            seen.append(bench.write(manage.get, current.id))
         return Completed()
 
     bench = make_bench(work)
     make_quick(bench)
-    bench.write(store.add_many, [*standing, last])
+    bench.write(enqueue.add_many, [*standing, last])
     wait_for(lambda: len(waiting) == 2, what="both threads to stand at the gate")
     gate.set()
     bench.wait_state(last.id, State.COMPLETED)
@@ -302,14 +305,14 @@ def test_an_attempt_that_its_own_transaction_completed_is_not_written_again(make
     caplog.set_level(logging.INFO)
 
     def work(current):
-        bench.write(store.complete_running, current.job.key, "by itself")
+        bench.write(finish.complete_running, current.job.key, "by itself")
         return Completed(result="by the consumer", is_written=True)
 
     bench = make_bench(work)
     [job_id] = bench.add()
     bench.worker.start()
     wait_for(lambda: f"Job {job_id} 'test' completed" in caplog.text, what="the log")
-    assert bench.write(store.get, job_id).result == "by itself"
+    assert bench.write(manage.get, job_id).result == "by itself"
     assert "isn't ours" not in caplog.text
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
 
@@ -318,8 +321,8 @@ def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, cap
     """A rescued job belongs to somebody else: the stale result is dropped."""
 
     def hand_over(connection):
-        store.unregister(connection, bench.registration.id)  # gives the job back
-        store.claim(connection, consumer=other, queues=["default"], tasks=["test"], limit=1)
+        maintain.unregister(connection, bench.registration.id)  # gives the job back
+        claim.claim(connection, consumer=other, queues=["default"], tasks=["test"], limit=1)
 
     def work(current):
         bench.write(hand_over)  # at once: this worker would claim it again
@@ -330,7 +333,7 @@ def test_an_ending_that_is_refused_is_logged_and_changes_nothing(make_bench, cap
     [job_id] = bench.add()
     bench.worker.start()
     wait_for(lambda: "isn't ours any more" in caplog.text, what="the log")
-    job = bench.write(store.get, job_id)
+    job = bench.write(manage.get, job_id)
     assert f"Job {job_id} isn't ours" in caplog.text
     assert (job.state, job.consumer, job.result) == (State.RUNNING, other, None)
     assert bench.worker.in_flight.is_empty
@@ -352,7 +355,7 @@ def test_a_claim_whose_answer_was_lost_is_given_back(make_bench, engine):
     bench.worker.start()
     bench.wait_state(job_id, State.COMPLETED)
     assert broken.is_set()
-    assert bench.write(store.get, job_id).attempt == 1
+    assert bench.write(manage.get, job_id).attempt == 1
 
 
 def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
@@ -372,7 +375,7 @@ def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
         bench.wait_state(job_id, State.COMPLETED)
     wait_for(lambda: bench.worker.is_idle, what="the worker to be idle")
     if engine.dialect.name == "mysql":  # where it ends with the others, and its row is removed
-        [said] = bench.write(store.attempts, bad)
+        [said] = bench.write(manage.attempts, bad)
         assert "Another program has added a row" in said.error
     else:
         assert "can't be written" in caplog.text
@@ -387,8 +390,8 @@ def test_progress_is_written_and_a_lost_run_hears_of_it(make_bench):
         if current.job.run > 1:
             return Completed()
         current.progress(0.25, "page 1 of 4")
-        seen.append(bench.write(store.get, current.id))
-        bench.write(store.unregister, bench.registration.id)
+        seen.append(bench.write(manage.get, current.id))
+        bench.write(maintain.unregister, bench.registration.id)
         current.progress(0.5)
         current.check_cancelled()
         went_on.append(current)
@@ -406,7 +409,7 @@ def test_a_cancel_request_reaches_the_running_job(make_bench):
     """By the heartbeat."""
 
     def work(current):
-        bench.write(store.cancel, current.id)
+        bench.write(manage.cancel, current.id)
         while True:
             current.check_cancelled()
 
@@ -427,7 +430,7 @@ def test_a_consumer_that_was_given_up_goes_on_under_a_new_id(make_bench, caplog)
     def work(current):
         if current.job.rescues:
             return Completed(result="second")
-        bench.write(store.rescue, dead_after=-1)
+        bench.write(maintain.rescue, dead_after=-1)
         while True:
             current.check_cancelled()
 
@@ -436,15 +439,15 @@ def test_a_consumer_that_was_given_up_goes_on_under_a_new_id(make_bench, caplog)
     [job_id] = bench.add()
     heartbeat = bench.heartbeat()
     bench.worker.start()
-    wait_for(lambda: bench.write(store.consumers) == [], what="the consumer to be given up")
+    wait_for(lambda: bench.write(manage.consumers) == [], what="the consumer to be given up")
     heartbeat.start()
     bench.wait_state(job_id, State.COMPLETED)
     heartbeat.stop()
     heartbeat.join(5)
     assert bench.registration.id != old
-    assert [consumer.id for consumer in bench.write(store.consumers)] == [bench.registration.id]
+    assert [consumer.id for consumer in bench.write(manage.consumers)] == [bench.registration.id]
     assert f"Consumer {old} was silent for too long" in caplog.text
-    assert bench.write(store.get, job_id).result == "second"
+    assert bench.write(manage.get, job_id).result == "second"
 
 
 def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
@@ -458,7 +461,7 @@ def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
         return Completed()
 
     bench = make_bench(work)
-    assert bench.write(store.rescue, dead_after=-1).consumers == [bench.registration.id]
+    assert bench.write(maintain.rescue, dead_after=-1).consumers == [bench.registration.id]
     [job_id] = bench.add()
     bench.worker.start()
     wait_for(lambda: runs, what="the first attempt")
@@ -467,7 +470,7 @@ def test_a_job_claimed_by_a_consumer_that_was_given_up_is_run_again(make_bench):
     bench.wait_state(job_id, State.COMPLETED)
     heartbeat.stop()
     heartbeat.join(5)
-    job = bench.write(store.get, job_id)
+    job = bench.write(manage.get, job_id)
     assert (runs, job.attempt, job.consumer) == ([1, 2], 1, bench.registration.id)
 
 
@@ -488,7 +491,7 @@ def test_a_standstill_while_the_rescuer_asks_costs_nobody_a_job(make_bench, engi
     [job_id] = bench.add()
     bench.take(1)
     wait_for(
-        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(store.consumers)),
+        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(manage.consumers)),
         what="the consumer to look dead",
     )
     health = HeartbeatHealth(settings)
@@ -523,7 +526,7 @@ def test_nobody_is_given_up_before_there_was_time_for_two_heartbeats(
     [job_id] = bench.add()
     bench.take(1)
     wait_for(
-        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(store.consumers)),
+        lambda: all(each.is_dead(settings.dead_after) for each in bench.write(manage.consumers)),
         what="the consumer to look dead",
     )
     other = Registration(bench.database, describe_consumer(SETTINGS, []))
@@ -563,13 +566,13 @@ def test_a_late_job_of_a_dead_process_has_the_attempts_of_its_task(engine, polic
     bench = Bench(engine)
     [job_id] = bench.add(timeout=0.01)
     [job] = bench.write(
-        store.claim,
+        claim.claim,
         consumer=bench.registration.id,
         queues=["default"],
         tasks=["test"],
         limit=1,
     )
-    wait_for(lambda: bench.write(store.now) > job.deadline_at, what="the job to be late")
+    wait_for(lambda: bench.write(manage.now) > job.deadline_at, what="the job to be late")
     policies = {"test": RetryPolicy(max_attempts=policy)}
     rescue_from(bench.database, SETTINGS, [bench.registration.id], policy=policies.__getitem__)
     assert bench.state(job_id) is state
@@ -624,7 +627,7 @@ def test_what_goes_wrong_around_an_attempt_fails_it_and_ends_no_thread(make_benc
     for job_id in bad:
         bench.wait_state(job_id, State.FAILED)
     bench.wait_state(good[0], State.COMPLETED)
-    assert "couldn't bring this attempt to an end" in bench.write(store.get, bad[0]).error
+    assert "couldn't bring this attempt to an end" in bench.write(manage.get, bad[0]).error
     wait_for(lambda: not bench.worker.at_work(), what="the threads to be idle")
 
 
@@ -703,6 +706,6 @@ def test_a_job_thread_that_ends_is_replaced(make_bench, caplog):
     bench.worker.start()
     for job_id in bad:
         bench.wait_state(job_id, State.FAILED)
-        assert "its thread has ended" in bench.write(store.get, job_id).error
+        assert "its thread has ended" in bench.write(manage.get, job_id).error
     bench.wait_state(good[0], State.COMPLETED)
     assert "has ended and is replaced" in caplog.text

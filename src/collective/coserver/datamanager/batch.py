@@ -24,6 +24,7 @@ from coserver_consumer.model.indoubt import Mark, run_mark
 from coserver_consumer.model.job import new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.producer.notifier import notify_of
+from coserver_consumer.store import enqueue
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ class Batch:
             return
         tid = last_tid(self._zodb)
         if not self._write(lambda connection: self._release(connection, tid)):
-            write(lambda connection: store.promote(connection, self.id, tid=tid))
+            write(lambda connection: enqueue.promote(connection, self.id, tid=tid))
         self._confirm()
 
     def close(self) -> None:
@@ -139,11 +140,11 @@ class Batch:
         if self.effect is not None:
             self.effect.complete(connection)
         if self.jobs:
-            store.add_all(connection, self.jobs, max_payload=get_settings().max_payload)
+            enqueue.add_all(connection, self.jobs, max_payload=get_settings().max_payload)
 
     def _stage(self, connection: Connection, evidence: dict[Mark, dict[str, Any]]) -> None:
         if self.jobs:
-            store.stage(
+            enqueue.stage(
                 connection,
                 self.jobs,
                 batch=self.id,
@@ -163,7 +164,7 @@ class Batch:
             self.effect.finish(connection)
         if not self.jobs:
             return True
-        promote = store.promote_staged if self._is_plain else store.promote
+        promote = enqueue.promote_staged if self._is_plain else enqueue.promote
         return promote(connection, self.id, tid=tid) > 0
 
     @property

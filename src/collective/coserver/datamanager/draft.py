@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from collective.coserver.database.settings import get_settings
-from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol import signing
+from coserver_consumer.store import enqueue
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +49,7 @@ def settle(job: NewJob) -> NewJob:
     if written == known:
         return written
     settings = get_settings()
-    store.check_job(written, max_payload=settings.max_payload)
+    enqueue.check_job(written, max_payload=settings.max_payload)
     return signing.sign(written, settings.secret_text)
 
 

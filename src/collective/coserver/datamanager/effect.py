@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from transaction.interfaces import TransactionError
 
 from collective.coserver.database.settings import get_settings
-from coserver_consumer import store
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.model.outcome import Completed, Outcome
+from coserver_consumer.store import finish
 
 
 class LostRun(TransactionError):
@@ -47,21 +47,21 @@ class Effect:
     def complete(self, connection: Connection) -> None:
         """End the job: it changed no ZODB."""
         if isinstance(self.outcome, Completed):
-            self._require(self._end(connection, self.outcome, store.complete_running))
+            self._require(self._end(connection, self.outcome, finish.complete_running))
         else:
-            self._require(store.lock_running(connection, self.key))
+            self._require(finish.lock_running(connection, self.key))
 
     def vote(self, connection: Connection, evidence: dict[str, Any]) -> None:
         """Let nobody else end the job until the ZODB has decided."""
         if isinstance(self.outcome, Completed):
-            self._require(store.vote(connection, self.key, evidence=evidence))
+            self._require(finish.vote(connection, self.key, evidence=evidence))
         else:
-            self._require(store.lock_running(connection, self.key))
+            self._require(finish.lock_running(connection, self.key))
 
     def finish(self, connection: Connection) -> None:
         """End the job: the ZODB has committed its work."""
         if isinstance(self.outcome, Completed):
-            self._end(connection, self.outcome, store.complete_finishing)
+            self._end(connection, self.outcome, finish.complete_finishing)
 
     def confirm(self) -> None:
         """Say that the job is completed, if what was written is committed now and did that."""

@@ -23,7 +23,7 @@ from collective.coserver.evidence.transaction_metadata import is_intact, marks
 from collective.coserver.evidence.zodb import last_tid
 from coserver_consumer.model.indoubt import Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
-from coserver_consumer.store import Origin
+from coserver_consumer.store.finish import Origin
 
 SPANS = (60, 3600, 86_400, 30 * 86_400)  # seconds; so far back a transaction is looked for
 

@@ -16,9 +16,9 @@ from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline import logs
 from collective.coserver.inline.runner import InlineRunner
-from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.loop import Loop
+from coserver_consumer.store import maintain, manage
 
 LOOK_EVERY_S = 1.0  # for jobs that somebody runs again, or that another program has queued
 
@@ -60,7 +60,7 @@ class EagerConsumer:
     def _begin(self) -> InlineRunner:
         """Return the runner; at first have what an earlier process left unfinished run again."""
         if self._runner is None:
-            engine.write(store.rescue)
+            engine.write(maintain.rescue)
             self._runner = InlineRunner()
         return self._runner
 
@@ -76,6 +76,6 @@ class EagerConsumer:
 def _find_served(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield the queues that living consumers serve, each with such a consumer's name."""
     dead_after = get_settings().dead_after
-    for consumer in store.consumers(connection):
+    for consumer in manage.consumers(connection):
         if not consumer.is_dead(dead_after):
             yield from ((queue, consumer.name) for queue in consumer.queues)

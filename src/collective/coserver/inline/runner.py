@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline.tasks import TASKS
-from coserver_consumer import store
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.model.lifecycle import WAITING
+from coserver_consumer.store import claim, finish, manage
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.worker.executor import Executor
 from coserver_consumer.worker.keys import Keys
@@ -34,7 +34,7 @@ class InlineRunner:
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""
         found = engine.read(
-            lambda connection: store.find(connection, states=WAITING, limit=MAX_WAITING)
+            lambda connection: manage.find(connection, states=WAITING, limit=MAX_WAITING)
         )
         return found[::-1]
 
@@ -50,10 +50,10 @@ class InlineRunner:
         capabilities = {name for job in self.waiting() for name in job.requires}
 
         def work(connection: Connection) -> list[Job]:
-            return store.claim(
+            return claim.claim(
                 connection,
                 consumer=self._id,
-                queues=[name for name in store.queues(connection) if name not in but],
+                queues=[name for name in manage.queues(connection) if name not in but],
                 tasks=list(TASKS),
                 limit=1,
                 capabilities=sorted(capabilities),
@@ -66,7 +66,7 @@ class InlineRunner:
         begun = time.monotonic()
         current = CurrentJob(job=job, report=_ignore, is_cancelled=lambda: False)
         ending = self._executor.attempt(current)
-        engine.write(lambda connection: store.end_attempts(connection, [ending]))
+        engine.write(lambda connection: finish.end_attempts(connection, [ending]))
         return EndedRun(job, ending, time.monotonic() - begun)
 
 

@@ -15,11 +15,11 @@ from collective.coserver.identity.owner import Owner
 from collective.coserver.identity.site import site_path
 from collective.coserver.producer.form import require_readable
 from collective.coserver.producer.known_queues import require_queue
-from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.request import make_request
+from coserver_consumer.store import enqueue
 
 MAX_TITLE_CHARS = 200  # of a path or name that stands for a title
 
@@ -62,7 +62,7 @@ def make(work: Work, options: JobOptions, *, owner: Owner, site: Any, request: A
 
         job = draft(job, rewrite)
     settings = get_settings()
-    store.check_job(job, max_payload=settings.max_payload)
+    enqueue.check_job(job, max_payload=settings.max_payload)
     if work.task == "view":
         require_readable(make_request(job))  # raises for what its consumer couldn't ask
     return signing.sign(job, settings.secret_text)

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from collective.coserver.database.engine import get_engine, naming_outages
 from coserver_consumer import store
 from coserver_consumer.model.queue_name import unknown_queue
+from coserver_consumer.store import manage
 
 _heard_of: WeakKeyDictionary[Engine, frozenset[str]] = WeakKeyDictionary()
 
@@ -22,6 +23,6 @@ def require_queue(name: str) -> None:
     if name in _heard_of.get(engine, ()):
         return
     with naming_outages(engine):
-        _heard_of[engine] = known = frozenset(store.read(engine, store.queues))
+        _heard_of[engine] = known = frozenset(store.read(engine, manage.queues))
     if name not in known:
         raise unknown_queue(name, sorted(known))

@@ -22,12 +22,12 @@ from collective.coserver.publication.moved_content import lead_to_content
 from collective.coserver.publication.refusal import NotAdmitted, Refused, refuse
 from collective.coserver.publication.run import begin_run
 from collective.coserver.services.token import find_token
-from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle
 from coserver_consumer.protocol import proof, signing
 from coserver_consumer.protocol.markers import IN_PROCESS
+from coserver_consumer.store import manage
 
 logger = logging.getLogger("collective.coserver")
 
@@ -105,7 +105,7 @@ def find_job(token: str, request: Any) -> Job:
         raise Unsigned("The token is for another request.")
     if not claims.is_for_body(read_body(request)):
         raise Unsigned("The token is for a request with another body.")
-    running = read(lambda connection: store.find_running(connection, claims.key))
+    running = read(lambda connection: manage.find_running(connection, claims.key))
     if running is None:
         gone = Unsigned(f"Run {claims.key.run} of job {claims.key.job_id} isn't running.")
         raise Hindered(401, Obstacle.LOST, gone)
@@ -123,7 +123,7 @@ def verify(job: Job, *, now: float) -> None:
     proof.verify(
         job,
         settings.secret_text,
-        lambda key_id: read(lambda connection: store.find_key(connection, key_id)),
+        lambda key_id: read(lambda connection: manage.find_key(connection, key_id)),
         revoked=settings.revoked_keys,
         signed_days=settings.signed_days,
         now=now,

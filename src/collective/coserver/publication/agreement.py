@@ -20,10 +20,10 @@ from collective.coserver import evidence
 from collective.coserver.database.engine import read, write
 from collective.coserver.evidence.comparison import Comparison, compare, last_transaction
 from collective.coserver.evidence.zodb import SESSIONS
-from coserver_consumer import store
 from coserver_consumer.model.errors import EvidenceUnavailable
 from coserver_consumer.model.exception_text import describe
 from coserver_consumer.model.indoubt import Decision, Question
+from coserver_consumer.store import finish
 
 logger = logging.getLogger("collective.coserver")
 
@@ -117,7 +117,7 @@ def answer(questions: Sequence[Question], databases: Mapping[str, DB]) -> list[D
 
 def _agree(db: DB, last: int, *, since: int) -> bool:
     name = db.database_name
-    return write(lambda connection: store.agree(connection, name, last, since=since))
+    return write(lambda connection: finish.agree(connection, name, last, since=since))
 
 
 def _compare(db: DB) -> tuple[int, int]:
@@ -126,10 +126,10 @@ def _compare(db: DB) -> tuple[int, int]:
     Return up to which transaction they agree, and how many jobs were changed.
     """
     name = db.database_name
-    since = read(lambda connection: store.find_agreed(connection, name))
+    since = read(lambda connection: finish.find_agreed(connection, name))
     if since is None:
         last = last_transaction(db)
-        write(lambda connection: store.agree(connection, name, last))
+        write(lambda connection: finish.agree(connection, name, last))
         return last, 0
     comparison = compare(db, since)
     return comparison.last, write(lambda connection: _apply(connection, name, comparison))
@@ -137,10 +137,10 @@ def _compare(db: DB) -> tuple[int, int]:
 
 def _apply(connection: Connection, name: str, found: Comparison) -> int:
     """Write what follows from a comparison; return how many jobs that changed."""
-    moved = store.rebase(connection, name, found.has, base=found.base)
-    lost = store.restage_lost(connection, name, found.find_lost, base=found.base)
-    done = store.complete_found(connection, found.runs)
-    store.agree(connection, name, found.last)
+    moved = finish.rebase(connection, name, found.has, base=found.base)
+    lost = finish.restage_lost(connection, name, found.find_lost, base=found.base)
+    done = finish.complete_found(connection, found.runs)
+    finish.agree(connection, name, found.last)
     if lost:
         logger.warning(LOST, len(lost), name, lost[0])
     if done:

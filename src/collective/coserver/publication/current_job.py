@@ -10,13 +10,13 @@ from collective.coserver.database.engine import read, write
 from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import end_attempt, refuse_ended
 from collective.coserver.publication.inflight import runs
-from coserver_consumer import store
 from coserver_consumer.model.errors import JobNotFound
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.options import read_snooze
 from coserver_consumer.model.outcome import Failed, Snoozed
 from coserver_consumer.model.report import read_line, read_progress
 from coserver_consumer.model.value_types import Span
+from coserver_consumer.store import manage
 
 
 class CurrentJob:
@@ -53,7 +53,7 @@ class CurrentJob:
         """
         told = read_progress(fraction, text)
         job = self._find_wanted()
-        if job and not write(lambda connection: store.report(connection, job.key, *told)):
+        if job and not write(lambda connection: manage.report(connection, job.key, *told)):
             self._stop("its consumer lost the lease")
 
     def log(self, line: str) -> None:
@@ -63,7 +63,7 @@ class CurrentJob:
         """
         text = read_line(line)
         job = self._find_wanted()
-        if job and not write(lambda connection: store.add_line(connection, job.key, text)):
+        if job and not write(lambda connection: manage.add_line(connection, job.key, text)):
             self._stop("its consumer lost the lease")
 
     def check_cancelled(self) -> None:
@@ -74,7 +74,7 @@ class CurrentJob:
         job = self._find_wanted()
         if job is None:
             return
-        running = read(lambda connection: store.find_running(connection, job.key))
+        running = read(lambda connection: manage.find_running(connection, job.key))
         if running is None:
             self._stop("its consumer lost the lease")
         if running.job.cancel_at is not None:

@@ -13,6 +13,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.services import Service
+from coserver_consumer.store import manage
 
 SCHEME = "coserver-seal"
 
@@ -44,5 +45,5 @@ def serve(request: Any, service: Service[Q, A], answer: Callable[[Q], A]) -> str
 
 
 def _check_seal(token: str, body: bytes, path: str) -> None:
-    now, secret = read(store.now) / store.SECOND, get_settings().secret_text
+    now, secret = read(manage.now) / store.SECOND, get_settings().secret_text
     signing.check_seal(token, body, service=path, secret=secret, now=now, used=_used)

@@ -21,6 +21,7 @@ from collective.coserver.inline.runner import InlineRunner
 from collective.coserver.testing.queued_jobs import QueuedJobs, record
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store import manage
 
 
 class InProcessConsumer:
@@ -69,7 +70,7 @@ class InProcessConsumer:
 
     def add_queue(self, name: str) -> None:
         """Make a queue known, as a consumer that serves it does."""
-        engine.write(lambda connection: store.add_queue(connection, name))
+        engine.write(lambda connection: manage.add_queue(connection, name))
 
     def eagerly(self) -> AbstractContextManager[EagerCalls]:
         """Within the block ``delay`` calls the function at once, in the test's transaction.

@@ -14,10 +14,11 @@ CLAIM_ALL = """
 import sys
 from coserver_consumer import store
 from coserver_consumer.model.job import new_id
+from coserver_consumer.store.claim import claim
 engine, consumer = store.open_engine(sys.argv[1]), new_id()
 print("ready", flush=True)
 sys.stdin.readline()
-while jobs := store.write(engine, lambda c: store.claim(
+while jobs := store.write(engine, lambda c: claim(
         c, consumer=consumer, queues=["default"], tasks=["t"], limit=7)):
     for job in jobs:
         print(job.id)

@@ -13,6 +13,7 @@ from coserver_consumer.model.lifecycle import complete, fail, release
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim
 from support.waiting import wait_for
 
 
@@ -121,16 +122,16 @@ def test_a_single_thread_is_shared_as_well(queue):
     queue.add_many(
         [NewJob(task="t", options=JobOptions(limit=key)) for key in ["", "a"] for _ in range(4)]
     )
-    cursors, taken = store.Cursors(), []
+    cursors, taken = claim.Cursors(), []
 
-    def claim(connection):
-        snapshot = store.read_snapshot(connection, ["default"])
-        claimant = store.Claimant(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
+    def claim_jobs(connection):
+        snapshot = claim.read_snapshot(connection, ["default"])
+        claimant = claim.Claimant(consumer=consumer, tasks=["t"])
+        return claim.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     consumer = queue.start()
     for _ in range(8):
-        taken += keys(store.write(queue.engine, claim))
+        taken += keys(store.write(queue.engine, claim_jobs))
     assert taken in (["", "a"] * 4, ["a", ""] * 4)
 
 
@@ -158,16 +159,16 @@ def test_keys_without_room_stand_in_nobodys_way(queue):
 @pytest.mark.parametrize(("before", "after"), [("B", "a"), ("a", "B"), ("a-b", "ab"), ("é", "f")])
 def test_keys_are_served_in_any_order(queue, before, after):
     """Databases sort them as they like."""
-    cursors, consumer = store.Cursors(), queue.start()
+    cursors, consumer = claim.Cursors(), queue.start()
 
-    def claim(connection):
-        snapshot = store.read_snapshot(connection, ["default"])
-        claimant = store.Claimant(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
+    def claim_jobs(connection):
+        snapshot = claim.read_snapshot(connection, ["default"])
+        claimant = claim.Claimant(consumer=consumer, tasks=["t"])
+        return claim.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
     for key in (before, after):
         queue.put(limit=key)
-        assert keys(store.write(queue.engine, claim)) == [key]
+        assert keys(store.write(queue.engine, claim_jobs)) == [key]
 
 
 def test_jobs_with_a_key_are_not_taken_ahead(queue):
@@ -175,13 +176,13 @@ def test_jobs_with_a_key_are_not_taken_ahead(queue):
     queue.set_limit("*", None)
     queue.add_many([NewJob(task="t", options=JobOptions(limit="a")) for _ in range(9)])
 
-    def claim(connection):
-        snapshot = store.read_snapshot(connection, ["default"])
-        claimant = store.Claimant(consumer=queue_id, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimant, store.Cursors(), limit=9, idle=2)
+    def claim_jobs(connection):
+        snapshot = claim.read_snapshot(connection, ["default"])
+        claimant = claim.Claimant(consumer=queue_id, tasks=["t"])
+        return claim.claim_from(connection, snapshot, claimant, claim.Cursors(), limit=9, idle=2)
 
     queue_id = queue.start()
-    assert len(store.write(queue.engine, claim)) == 2
+    assert len(store.write(queue.engine, claim_jobs)) == 2
 
 
 def test_a_queue_runs_so_many_at_once(queue):
@@ -242,17 +243,17 @@ def test_rules_of_a_queue_that_is_not_known_are_refused(queue):
 def test_an_urgent_job_before_the_watermark_is_seen(queue):
     """The watermark of a busy claimer expires now and then."""
     queue.add_many([NewJob(task="t") for _ in range(50)])
-    cursors, consumer = store.Cursors(), queue.start()
+    cursors, consumer = claim.Cursors(), queue.start()
 
-    def claim(connection):
-        snapshot = store.read_snapshot(connection, ["default"])
-        claimant = store.Claimant(consumer=consumer, tasks=["t"])
-        return store.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
+    def claim_jobs(connection):
+        snapshot = claim.read_snapshot(connection, ["default"])
+        claimant = claim.Claimant(consumer=consumer, tasks=["t"])
+        return claim.claim_from(connection, snapshot, claimant, cursors, limit=1, idle=1)
 
-    store.write(queue.engine, claim)
+    store.write(queue.engine, claim_jobs)
     urgent = queue.put(priority=100)
-    assert store.write(queue.engine, claim)[0].id != urgent
-    wait_for(lambda: store.write(queue.engine, claim)[0].id == urgent, what="the urgent job")
+    assert store.write(queue.engine, claim_jobs)[0].id != urgent
+    wait_for(lambda: store.write(queue.engine, claim_jobs)[0].id == urgent, what="the urgent job")
 
 
 def test_an_idle_snapshot_says_what_there_is(queue):

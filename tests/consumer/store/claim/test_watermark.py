@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coserver_consumer import store
+from coserver_consumer.store import claim
 from coserver_consumer.store.claim.take import BEGINNING, position_of
 from coserver_consumer.store.claim.watermark import (
     REUSE_MAX_S,
@@ -119,7 +119,7 @@ def test_a_snapshot_from_the_beginning_sees_all(queue):
 
 def test_cursors_follow_a_snapshot_in_the_queues_that_it_searched():
     """The others stay where they are."""
-    cursors = store.Cursors()
+    cursors = claim.Cursors()
     cursors.of("slow").watermark = cursors.of("other").watermark = mark()
     now = time.monotonic()
     cursors.follow({"slow": Search(start=BEGINNING, began=now, took=60)})

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from coserver_consumer import store
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
+from coserver_consumer.store import enqueue
 from coserver_consumer.store.database import error_codes
 from coserver_consumer.store.database.faults import Fault, classify, is_transient
 from coserver_consumer.store.database.redaction import describe
@@ -139,7 +140,7 @@ def refuse_row(engine, **values):
 def test_no_error_shows_what_is_in_a_row(engine, caplog, values):
     """PostgreSQL's detail has the whole row, MariaDB's text has the value."""
     store.write(
-        engine, lambda c: store.add_many(c, [NewJob(task="t", options=JobOptions(unique=SECRET))])
+        engine, lambda c: enqueue.add_many(c, [NewJob(task="t", options=JobOptions(unique=SECRET))])
     )
     if engine.dialect.name == "sqlite" and "signature" in values:
         values = {"task": None, "signature": SECRET}
@@ -153,7 +154,7 @@ def test_no_error_shows_what_is_in_a_row(engine, caplog, values):
 def test_a_text_names_the_key_and_not_its_value(engine):
     """So much is needed to know what happened."""
     store.write(
-        engine, lambda c: store.add_many(c, [NewJob(task="t", options=JobOptions(unique=SECRET))])
+        engine, lambda c: enqueue.add_many(c, [NewJob(task="t", options=JobOptions(unique=SECRET))])
     )
     text = describe(refuse_row(engine, task="t", unique_key=SECRET))
     assert "coserver_job_unique" in text or "coserver_job.held_key" in text

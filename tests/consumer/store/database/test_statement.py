@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.store import manage
 from coserver_consumer.store.database.family import find_family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
@@ -54,7 +55,7 @@ def test_a_run_ends_with_what_it_returned_or_with_nothing(queue):
 def test_reading_leaves_connections_as_they_were(queue):
     """On PostgreSQL it is done without a transaction; what is written next has one again."""
     job_id = queue.put()
-    store.read(queue.engine, lambda connection: store.get(connection, job_id))
+    store.read(queue.engine, lambda connection: manage.get(connection, job_id))
     with queue.engine.connect() as connection:
         connection.execute(sa.delete(tables.job))
         connection.rollback()

@@ -6,12 +6,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob, WrongState
 from coserver_consumer.model import workflow
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import finish
 from support.new_jobs import make_new
 
 FAILED = Failed(error="no")
@@ -193,7 +193,7 @@ def test_whoever_ends_it_outside_a_transaction_does_both_or_nothing(queue):
     is_sqlite = queue.engine.dialect.name == "sqlite"  # there it never does
     mode = {} if is_sqlite else {"isolation_level": "AUTOCOMMIT"}
     with queue.engine.connect().execution_options(**mode) as connection, connection.begin():
-        assert store.complete_running(connection, job.key, None)
+        assert finish.complete_running(connection, job.key, None)
     assert queue.get(child).state is State.READY
 
 

@@ -6,11 +6,11 @@ from threading import Thread
 
 import pytest
 
-from coserver_consumer import store
 from coserver_consumer.model import workflow
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import enqueue
 from coserver_consumer.store.finish.dependents import cancel_unneeded
 from support.new_jobs import make_new
 
@@ -222,7 +222,7 @@ def test_a_parent_that_ends_amid_the_promotion_wakes_nobody_for_a_failure(
         cancel_unneeded(connection, batch)
         end.start()
         end.join(1)
-        store.promote_staged(connection, batch, tid=1)
+        enqueue.promote_staged(connection, batch, tid=1)
     end.join(30)
     assert queue.get(parent).state is State.COMPLETED
     assert states([unneeded]) == [State.CANCELLED]

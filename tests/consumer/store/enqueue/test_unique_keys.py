@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from coserver_consumer import store
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete, fail, release
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import claim, enqueue, manage
 from support.databases import only_on
 from support.locks import is_anybody_waiting
 from support.waiting import wait_for
@@ -101,9 +101,9 @@ def test_a_key_is_found_that_an_older_transaction_does_not_see(queue, isolation,
         if same:
             queue.take()  # it holds its key no more
             with pytest.raises(InvalidJob, match=job.id):
-                store.add(connection, again)
+                enqueue.add(connection, again)
         else:
-            assert store.add(connection, again) == job.id
+            assert enqueue.add(connection, again) == job.id
 
 
 @pytest.mark.parametrize("how", ["cancelled", "claimed"])
@@ -118,9 +118,9 @@ def test_a_staged_job_is_not_merged_into_one_that_lets_its_key_go_meanwhile(queu
     with ThreadPoolExecutor() as threads:
         with queue.engine.begin() as connection:
             if how == "cancelled":
-                store.cancel(connection, holder)
+                manage.cancel(connection, holder)
             else:
-                store.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
+                claim.claim(connection, consumer=consumer, queues=["default"], tasks=["t"], limit=1)
             promoted = threads.submit(queue.promote, batch, tid=1)
             wait_for(
                 lambda: promoted.done() or is_anybody_waiting(queue.engine), what="the promotion"

@@ -20,6 +20,7 @@ from coserver_consumer.model.lifecycle import Ending, complete
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import history_logs
+from coserver_consumer.store import enqueue, maintain, manage
 from coserver_consumer.store.maintain.partitions import first_id
 from coserver_consumer.store.schema import tables
 from support.databases import day_partitions, migrate, only_on
@@ -38,7 +39,7 @@ class Days(History):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        now = store.read(engine, store.now) // 1_000_000
+        now = store.read(engine, manage.now) // 1_000_000
         self.today = now // DAY * DAY
 
     def name(self, days_ago: int) -> str:
@@ -97,12 +98,12 @@ class Days(History):
 
 def drop(connection: sa.Connection) -> Any:
     """Take a step on the way to drop a day of history that is kept for a month."""
-    return store.drop_old_partition(connection, older_than=KEEP)
+    return maintain.drop_old_partition(connection, older_than=KEEP)
 
 
 def make(connection: sa.Connection) -> list[str]:
     """Make the partitions of history that is kept for a month."""
-    return store.make_partitions(connection, keep_days=30)
+    return maintain.make_partitions(connection, keep_days=30)
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def test_a_day_goes_as_a_whole_with_what_belongs_to_it(engine, history):
     name = history.make_day(32)
     for _ in range(3):
         history.tell(history.end(history.make_id(32), days_ago=31.4))
-    live = store.write(engine, lambda c: store.add(c, NewJob(task="t", id=history.make_id(32))))
+    live = store.write(engine, lambda c: enqueue.add(c, NewJob(task="t", id=history.make_id(32))))
     history.tell(live)
     young = history.end(history.make_id(1))
     history.tell(young)
@@ -230,7 +231,7 @@ def test_what_belongs_to_a_day_goes_in_small_steps(engine, history):
         history.tell(history.end(history.make_id(40), days_ago=40))
 
     def step(connection: sa.Connection) -> Any:
-        return store.drop_old_partition(connection, older_than=KEEP, limit=2)
+        return maintain.drop_old_partition(connection, older_than=KEEP, limit=2)
 
     steps = [store.write(engine, step) for _ in range(5)]
     assert [each.cleared if each else None for each in steps] == [6, 6, 3, 0, None]

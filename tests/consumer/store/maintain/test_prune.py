@@ -18,6 +18,7 @@ from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.store import manage
 from coserver_consumer.store.schema import tables
 from support.history import DAY, History
 from support.threads import at_once
@@ -111,7 +112,7 @@ def test_a_pruner_goes_on_behind_what_ended_in_one_moment(engine, history):
     pruner = Pruner(Database(engine), keep_days=30)
     while pruner.tick() == 0.0:
         pass
-    assert store.read(engine, store.find) == []
+    assert store.read(engine, manage.find) == []
 
 
 def test_two_that_prune_at_once_remove_each_job_once(queue, history):

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from coserver_consumer import store
 from coserver_consumer.errors import ConfigurationError, SchemaError, StoreError, StoreUnavailable
 from coserver_consumer.model.job import new_id
+from coserver_consumer.store import claim, enqueue, maintain, manage
 from coserver_consumer.store.database.advisory_lock import UPGRADE, hold
 from coserver_consumer.store.maintain.partitions import first_id
 from coserver_consumer.store.schema import tables, upgrade
@@ -212,7 +213,7 @@ def _crossed_locks_are_tried_again(engine):
     from coserver_consumer.model.new_job import NewJob
 
     one, two = store.write(
-        engine, lambda c: store.add_many(c, [NewJob(task="t"), NewJob(task="t")])
+        engine, lambda c: enqueue.add_many(c, [NewJob(task="t"), NewJob(task="t")])
     )
     meeting, tries = threading.Barrier(2), []
 
@@ -265,16 +266,16 @@ def test_history_from_before_partitions_stays(old_engine):
     before = read_history(old_engine)
     assert store.upgrade(old_engine) == ("0004", tables.REVISION)
     assert read_history(old_engine) == before
-    found = store.read(old_engine, lambda c: store.find(c, site="/Plone", limit=99))
+    found = store.read(old_engine, lambda c: manage.find(c, site="/Plone", limit=99))
     assert len(found) == len(before)
 
 
 def test_partitions_become_one_table_again(old_engine):
     """When the tables are taken back to the revision before."""
     store.upgrade(old_engine)
-    if store.has_partitions(old_engine):
-        store.write(old_engine, lambda c: store.make_partitions(c, keep_days=30))
-    tomorrow = first_id(store.read(old_engine, store.now) // 1000 + 86_400_000)
+    if maintain.has_partitions(old_engine):
+        store.write(old_engine, lambda c: maintain.make_partitions(c, keep_days=30))
+    tomorrow = first_id(store.read(old_engine, manage.now) // 1000 + 86_400_000)
     with old_engine.begin() as connection:
         connection.execute(sa.insert(tables.history).values(id=tomorrow, task="t"))
     before = read_history(old_engine)
@@ -310,14 +311,14 @@ def loose_engine(empty_database_url):
 def test_rows_out_of_bounds_are_mended(loose_engine):
     """They are few, and no reason not to upgrade; one that can't be mended fails with words."""
     assert store.upgrade(loose_engine) == ("0006", tables.REVISION)
-    found = {job.title: job for job in store.read(loose_engine, lambda c: store.find(c, limit=9))}
+    found = {job.title: job for job in store.read(loose_engine, lambda c: manage.find(c, limit=9))}
     assert found["origin"].origin == "had more than 65536 bytes"
     assert found["progress"].progress is None
     assert (found["waits"].waits_for, found["waits"].failed_parents) == (0, 0)
     assert (found["times"].cancel_at, found["times"].deadline_at) == (None, None)
     assert found["tid"].tid is None
     claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
-    assert len(store.write(loose_engine, lambda c: store.claim(c, **claimed))) == 1
+    assert len(store.write(loose_engine, lambda c: claim.claim(c, **claimed))) == 1
     migrate(loose_engine, "0006")
     assert store.upgrade(loose_engine) == ("0006", tables.REVISION)
 

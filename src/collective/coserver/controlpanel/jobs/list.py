@@ -25,11 +25,11 @@ from collective.coserver.identity.owner import ANONYMOUS, current_owner, owner_o
 from collective.coserver.identity.rerun import states_to_retry
 from collective.coserver.identity.site import site_path
 from collective.coserver.permissions import MANAGE_JOBS
-from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.model.errors import JobNotFound, StoreError, WrongState
 from coserver_consumer.model.job import Job, State
-from coserver_consumer.store import AttemptError
+from coserver_consumer.store import manage
+from coserver_consumer.store.manage import AttemptError
 
 logger = logging.getLogger("collective.coserver")
 
@@ -81,8 +81,8 @@ class JobsView(BrowserView):
     def load(self) -> list[Row]:
         """Return the rows of the page that is asked for."""
         try:
-            found = read(lambda connection: store.find(connection, **self._question()))
-            failures = read(lambda connection: store.last_failures(connection, _tried(found)))
+            found = read(lambda connection: manage.find(connection, **self._question()))
+            failures = read(lambda connection: manage.last_failures(connection, _tried(found)))
         except StoreError:
             logger.exception("The jobs can't be listed.")
             self.is_out_of_reach = True

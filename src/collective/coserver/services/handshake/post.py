@@ -17,6 +17,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.markers import PROOF
+from coserver_consumer.store import manage
 
 
 class Handshake(BrowserView):
@@ -69,6 +70,6 @@ def greet(connection: Connection, consumer: str | None) -> handshake.Greeting:
     """Return what this Zope says of itself to this consumer."""
     return handshake.Greeting(
         process=name_process(),
-        now=store.now(connection) / store.SECOND,
-        knows=None if consumer is None else store.knows_consumer(connection, consumer),
+        now=manage.now(connection) / store.SECOND,
+        knows=None if consumer is None else manage.knows_consumer(connection, consumer),
     )
