@@ -15,9 +15,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zipfile import ZipFile
 
 from demo.bootstrap import LOCK, REPOSITORY, directory, find_uv, make_environment
 
+TYPED = ["coserver_consumer/py.typed", "collective/coserver/py.typed"]
 UV = find_uv(directory())
 ZOPE = ["Zope", "ZODB", "ZEO", "transaction", "zope.interface", "Products.CMFPlone"]
 
@@ -27,6 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         wheel = build(directory / "wheel")
+        expect_types(wheel)
         scripts = install(wheel, directory / "venv")
         expect_no_zope(scripts)
         run_a_job(scripts, directory)
@@ -39,6 +42,14 @@ def build(directory: Path) -> Path:
     call(sys.executable, "-m", "build", *flags, REPOSITORY)
     (wheel,) = directory.glob("*.whl")
     return wheel
+
+
+def expect_types(wheel: Path) -> None:
+    """Fail if type checkers wouldn't read the packages' types (PEP 561)."""
+    with ZipFile(wheel) as archive:
+        missing = [marker for marker in TYPED if marker not in archive.namelist()]
+    if missing:
+        sys.exit(f"The wheel lacks {', '.join(missing)}: type checkers would ignore its types.")
 
 
 def install(wheel: Path, venv: Path) -> Path:

@@ -4,7 +4,13 @@
 ``import current_job`` in what a job runs.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collective.coserver.functions.task import task
+    from collective.coserver.publication.current_job import current_job
+
+__all__ = ["current_job", "task"]
 
 
 def __getattr__(name: str) -> Any:

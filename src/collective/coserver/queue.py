@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from Products.ZCatalog.interfaces import ICatalogBrain
 from zope.globalrequest import getRequest
@@ -35,7 +35,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import read_options
+from coserver_consumer.model.options import Options, OptionsBesideQueue, read_options
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.protocol.answer import XML_RPC
 from coserver_consumer.protocol.codec import encode
@@ -56,7 +56,7 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     queue: str = "default",
     *,
     view: str | None = None,
-    **options: Any,
+    **options: Unpack[OptionsBesideQueue],
 ) -> str:
     """Queue a request of a view with the current transaction; return the job's id.
 
@@ -79,7 +79,7 @@ def job(  # noqa: PLR0917  see add
     queue: str = "default",
     *,
     view: str | None = None,
-    **options: Any,
+    **options: Unpack[OptionsBesideQueue],
 ) -> NewJob:
     """Return the job that ``add`` would queue, for ``chain`` and ``group``; raise as ``add``."""
     request = getRequest()
@@ -103,7 +103,7 @@ def job(  # noqa: PLR0917  see add
     return make(work, said, owner=require_login(find_user()), site=aim.site, request=request)
 
 
-def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Any) -> str:
+def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Unpack[Options]) -> str:
     """Queue the call of a method through Zope's XML-RPC; return the job's id.
 
     ``url`` is a path from Zope's root or an object, ``options`` are those of ``add``. ``result``

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from collective.coserver.functions import registry
 from collective.coserver.functions.calls import read, read_arguments, write
+from collective.coserver.functions.registry import RegisteredTask
 from collective.coserver.functions.run_as import acting_as
 from collective.coserver.identity.owner import current_owner
 from collective.coserver.identity.site import find_site
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import new_id
 from coserver_consumer.model.new_job import NewJob
-
-if TYPE_CHECKING:
-    from collective.coserver.functions.task import Task
 
 
 class EagerCalls:
@@ -26,7 +24,7 @@ class EagerCalls:
     def __init__(self) -> None:
         self.results: dict[str, Any] = {}
 
-    def make(self, task: Task, written: dict[str, Any]) -> str:
+    def make(self, task: RegisteredTask, written: dict[str, Any]) -> str:
         """Call the function in this transaction, with what a job would hand to it."""
         job_id = new_id()
         self._call(job_id, task, written, run_as=task.run_as)
@@ -49,7 +47,7 @@ class EagerCalls:
         return [job.id for job in due]
 
     def _call(
-        self, job_id: str, task: Task, written: dict[str, Any], *, run_as: str | None
+        self, job_id: str, task: RegisteredTask, written: dict[str, Any], *, run_as: str | None
     ) -> None:
         args, kwargs = read_arguments(written)
         with acting_as(run_as, find_site()):

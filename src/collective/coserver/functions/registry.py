@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from coserver_consumer.model.errors import UnknownTask
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
 
-if TYPE_CHECKING:
-    from collective.coserver.functions.task import Task
 
-_tasks: dict[str, Task] = {}
+class RegisteredTask(Protocol):
+    """What is known of a task by its name: how to call its function, as whom, and how often."""
+
+    @property
+    def name(self) -> str:
+        """The dotted name."""
+
+    @property
+    def run_as(self) -> str | None:
+        """``"system"`` or a user's id; None for the user who queues the job."""
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """Whether and when it is tried again."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
 
 
-def register(task: Task) -> None:
+_tasks: dict[str, RegisteredTask] = {}
+
+
+def register(task: RegisteredTask) -> None:
     """Make a task known; one of the same name is replaced, as when a module is reloaded."""
     _tasks[task.name] = task
 
 
-def find(name: str) -> Task:
+def find(name: str) -> RegisteredTask:
     """Return the task of that name; raise ``UnknownTask``.
 
     Its module is imported if need be. What was imported must have registered the task: no other

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import update_wrapper
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from zope.globalrequest import getRequest
 
@@ -20,15 +20,24 @@ from collective.coserver.producer.eta import with_moment
 from coserver_consumer.model.errors import InvalidJob, InvalidTask
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import JobOptions, read_options
+from coserver_consumer.model.options import JobOptions, Options, read_options
 from coserver_consumer.model.retry import PLAIN, Backoff, Kind, RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TaskOptions(Options, total=False):
+    """The keywords of ``Task.options``: those of a job, and as whom it runs."""
+
+    run_as: str | None
 
 
 @dataclass(eq=False)
-class Task:
+class Task(Generic[P, R]):
     """A function with the options of its jobs. To call it is to call the function, here and now."""
 
-    function: Callable[..., Any]
+    function: Callable[P, R]
     said: JobOptions
     run_as: str | None = None
     retry: RetryPolicy = PLAIN
@@ -38,7 +47,7 @@ class Task:
             raise InvalidJob(f"run_as is {brief(self.run_as)}, wanted 'system' or a user's id.")
         update_wrapper(self, self.function)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function; nothing is queued."""
         return self.function(*args, **kwargs)
 
@@ -47,12 +56,16 @@ class Task:
         """The dotted name by which jobs know it."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
-    def options(self, **changes: Any) -> Task:
-        """Return the task with other options: those of ``@task`` that speak of one job."""
-        run_as = changes.pop("run_as", self.run_as)
-        return replace(self, said=self.said.change(**with_moment(changes)), run_as=run_as)
+    def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
+        """Return the task with other options: those of ``@task`` that speak of one job.
 
-    def delay(self, *args: Any, **kwargs: Any) -> str:
+        ``None`` takes back what ``@task`` said. Raises ``InvalidJob``.
+        """
+        said = with_moment(changes)
+        run_as = said.pop("run_as", self.run_as)
+        return replace(self, said=self.said.change(**said), run_as=run_as)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Queue a call with the current transaction; return the job's id.
 
         Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
@@ -62,7 +75,7 @@ class Task:
             return calls.make(self, fill(packed, settled=True))
         return enlist(self.job(*args, **kwargs))
 
-    def job(self, *args: Any, **kwargs: Any) -> NewJob:
+    def job(self, *args: P.args, **kwargs: P.kwargs) -> NewJob:
         """Return the job that ``delay`` would queue, for ``queue.chain`` and ``queue.group``."""
         packed = pack_arguments(self.function, args, kwargs)
         rights = {"run_as": SYSTEM} if self.run_as == SYSTEM else {}
@@ -78,6 +91,21 @@ class Task:
         return make(work, self.said, owner=owner, site=site, request=getRequest())
 
 
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(
+    *,
+    run_as: str | None = None,
+    backoff: Backoff | tuple[float, float] | None = None,
+    retry_on: tuple[Kind, ...] = (),
+    never_retry_on: tuple[Kind, ...] = (),
+    **options: Unpack[Options],
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+
 def task(
     function: Callable[..., Any] | None = None,
     /,
@@ -86,22 +114,22 @@ def task(
     backoff: Backoff | tuple[float, float] | None = None,
     retry_on: tuple[Kind, ...] = (),
     never_retry_on: tuple[Kind, ...] = (),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Any:
     """Make a function one that can be queued: ``@task`` or ``@task(queue="video", ...)``.
 
-    ``options`` are those of ``queue.add`` that don't speak of a request. ``run_as`` is ``"system"``
-    or a user's id; without it a job runs as the user who queues it. ``backoff`` says how long to
-    wait between attempts, as a pair the longest wait before the second and before any;
+    ``options`` are those of ``JobOptions``, said of each of its jobs. ``run_as`` is ``"system"`` or
+    a user's id; without it a job runs as the user who queues it. ``backoff`` says how long to wait
+    between attempts: as a pair, the longest wait in seconds before the second and before any.
     ``retry_on`` and ``never_retry_on`` say after which exceptions: see ``RetryPolicy``.
 
-    Raises ``InvalidTask`` for a function that couldn't be found again by its name, and for a policy
-    that is wrong.
+    Raises ``InvalidTask`` for a function that couldn't be found again by its name and for a policy
+    that is wrong, ``InvalidJob`` for a wrong option.
     """
     said = read_options(with_moment(options))
     retry = RetryPolicy(backoff=_to_backoff(backoff), on=retry_on, never=never_retry_on)
 
-    def decorate(function: Callable[..., Any]) -> Task:
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
         if fault := find_fault(function):
             raise InvalidTask(fault)
         made = Task(function, said, run_as, retry)
