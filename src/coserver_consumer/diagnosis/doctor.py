@@ -29,7 +29,7 @@ from coserver_consumer.tasks.registry import load_registry
 from coserver_consumer.zope.probe import Able, Busy, ProbeResult, Silent, Unable, probe
 from coserver_consumer.zope.service import Services
 
-MOST_DRIFT_S = 2.0
+MAX_DRIFT_S = 2.0
 WITHOUT_ZOPE = "Other jobs than Zope's run without it."
 
 
@@ -112,7 +112,7 @@ def _check_store(connection: Connection, settings: Settings) -> list[Finding]:
 def _check_clock(connection: Connection) -> Finding:
     """Compare this machine's clock with the database's, on which everybody agrees."""
     drift = time.time() - manage.now(connection) / store.SECOND
-    if abs(drift) > MOST_DRIFT_S:
+    if abs(drift) > MAX_DRIFT_S:
         return _warning(
             "clock",
             f"this machine's clock differs from the database's by {drift:+.1f} s",

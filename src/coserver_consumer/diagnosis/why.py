@@ -13,8 +13,8 @@ from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.store import SECOND, claim, enqueue, manage
 from coserver_consumer.store.manage import Consumer
 
-DEAD_AFTER = 45.0  # seconds
-LINE = 200  # characters of an error
+DEAD_AFTER_S = 45.0
+MAX_ERROR_LENGTH = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Question:
     dead_after: float
 
 
-def explain(connection: Connection, job_id: str, *, dead_after: float = DEAD_AFTER) -> str:
+def explain(connection: Connection, job_id: str, *, dead_after: float = DEAD_AFTER_S) -> str:
     """Return the sentence; raise ``JobNotFound``.
 
     ``dead_after``: a consumer that was silent for so many seconds doesn't count.
@@ -176,7 +176,7 @@ def _tasks(consumers: Iterable[Consumer]) -> str:
 
 def _short(error: str) -> str:
     line = error.splitlines()[0] if error else ""
-    return line if len(line) <= LINE else f"{line[: LINE - 3]}..."
+    return line if len(line) <= MAX_ERROR_LENGTH else f"{line[: MAX_ERROR_LENGTH - 3]}..."
 
 
 def _time(microseconds: int | None) -> str:

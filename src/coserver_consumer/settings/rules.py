@@ -20,7 +20,7 @@ from coserver_consumer.model.job import is_id
 from coserver_consumer.model.queue_name import RULE, can_name_queue
 from coserver_consumer.model.texts import is_storable
 from coserver_consumer.settings.address import check_origin, check_public_url
-from coserver_consumer.settings.settings import PREFIX, SECRET_LENGTH, Settings, is_number
+from coserver_consumer.settings.settings import MIN_SECRET_LENGTH, PREFIX, Settings, is_number
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 QUEUES = ("queues", "zodb_queues")
@@ -137,8 +137,8 @@ class Rules(BaseSettings):
     @field_validator("secret", check_fields=False)
     @classmethod
     def _is_long_enough(cls, value: str | None) -> str | None:
-        if value is not None and len(value) < SECRET_LENGTH:
-            raise ValueError(f"at least {SECRET_LENGTH} characters")
+        if value is not None and len(value) < MIN_SECRET_LENGTH:
+            raise ValueError(f"at least {MIN_SECRET_LENGTH} characters")
         return value
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from coserver_consumer.model.retry import Backoff
 from coserver_consumer.model.value_types import DAY_S
 from coserver_consumer.settings.named_file import read_named_file
 
-SECRET_LENGTH = 32
+MIN_SECRET_LENGTH = 32  # characters
 PREFIX = "COSERVER_"  # of the settings in the environment
 FILE = Path("coserver.toml")  # in the working directory
 
@@ -241,9 +241,9 @@ def find_file(path: Path | None) -> Path | None:
 
 def _read_secret(file: Path) -> str:
     secret = read_named_file(file, "'secret_file'")
-    if len(secret) < SECRET_LENGTH:
+    if len(secret) < MIN_SECRET_LENGTH:
         raise ConfigurationError(
             f"Setting 'secret_file' is wrong: {file} holds {len(secret)} characters, "
-            f"wanted at least {SECRET_LENGTH}."
+            f"wanted at least {MIN_SECRET_LENGTH}."
         )
     return secret

@@ -12,7 +12,7 @@ from coserver_consumer.model.texts import cut
 from coserver_consumer.runtime.logs.log import log
 from coserver_consumer.runtime.logs.log_texts import shorten
 
-LONGEST_NAME = 100  # characters of a job's title
+MAX_TITLE_LENGTH = 100  # characters of a job's title
 
 
 def claimed(jobs: Iterable[Job]) -> None:
@@ -89,7 +89,7 @@ def unroutable_failed(queue: str, job_ids: Sequence[str]) -> None:
 
 def _name_job(job: Job) -> str:
     """Return the job's id and what people know it by: its title, or its task."""
-    return f"{job.id} '{cut(job.name, LONGEST_NAME)}'"
+    return f"{job.id} '{cut(job.name, MAX_TITLE_LENGTH)}'"
 
 
 def _attempt(job: Job) -> str:
