@@ -18,6 +18,7 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.store import manage
 from demo import ready
 from demo.processes import Process
+from support.bench import Bench
 from support.databases import fresh_database
 from support.jobs import Jobs
 
@@ -193,3 +194,19 @@ class Gate:
 def gate(tmp_path) -> Gate:
     """A gate that holds jobs."""
     return Gate(tmp_path / "gate")
+
+
+@pytest.fixture
+def make_bench(engine):
+    """Make a bench; its worker is stopped in the end."""
+    benches = []
+
+    def make(*arguments):
+        bench = Bench(engine, *arguments)
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.worker.drain()
+        bench.worker.stop()
