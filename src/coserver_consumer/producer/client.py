@@ -32,8 +32,8 @@ from coserver_consumer.store import enqueue, manage
 T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
 
-FIRST_LOOK = 0.05  # seconds between the first looks of wait; doubled up to the last
-LAST_LOOK = 1.0
+FIRST_POLL_S = 0.05  # the first pause of wait; the pauses double up to the last
+LAST_POLL_S = 1.0
 
 
 class ClientOptions(Options, total=False):
@@ -219,13 +219,13 @@ class Client:
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Return the job once it has ended; raise ``TimeoutError`` after ``timeout`` seconds."""
         end = time.monotonic() + timeout if timeout is not None else None
-        pause = FIRST_LOOK
+        pause = FIRST_POLL_S
         while (job := self.get(job_id)).state.is_live:
             left = end - time.monotonic() if end is not None else pause
             if left <= 0:
                 raise TimeoutError(f"Job {job_id} is still {job.state} after {timeout:g} s.")
             time.sleep(min(pause, left))
-            pause = min(pause * 2, LAST_LOOK)
+            pause = min(pause * 2, LAST_POLL_S)
         return job
 
     def result(self, job_id: str, timeout: float = 0) -> Any:
