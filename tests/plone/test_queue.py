@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 import transaction
@@ -443,3 +445,17 @@ def test_a_staged_job_has_what_the_row_has(jobs: Jobs) -> None:
     after = commit(job_id)._asdict()
     own = {"state", "created_at", "run_at"}
     assert {name for name in before if before[name] != after[name]} == own
+
+
+def test_an_id_of_ones_own_is_the_job_s(jobs: Jobs) -> None:
+    """A second job with it is refused by the commit, also once the first has ended."""
+    own = str(uuid4())
+    assert queue.add(PATH, id=own) == own
+    assert commit(own).id == own
+    for reason in ("was queued before: ", "was queued before, and has ended"):
+        queue.add(PATH, id=own)
+        with pytest.raises(InvalidJob, match=reason):
+            transaction.commit()
+        transaction.abort()
+        with suppress(WrongState):
+            queue.cancel(own)

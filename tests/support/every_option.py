@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -46,6 +47,7 @@ def say_all(engine: Engine) -> dict[str, Any]:
         "requires": ("x", "y"),
         "after": (store.write(engine, prepare),),
         "accepts_failure": True,
+        "id": str(uuid4()),
     }
 
 
@@ -76,4 +78,5 @@ def read_back(engine: Engine, job_id: str) -> dict[str, Any]:
         "requires": job.requires,
         "after": tuple(row.parent_id for row in rows),
         "accepts_failure": all(row.accepts_failure for row in rows),
+        "id": job.id,
     }

@@ -17,7 +17,8 @@ class NewJob:
     ``args`` are JSON, ``payload`` is bytes beside them. ``owner`` is a Plone user's id, ``site``
     the physical path of a Plone site, ``origin`` what of the queuing request is restored for the
     job (language, virtual host, skin), ``signature`` the proof of these. ``only_if_failed``: once
-    the jobs that it comes after have ended it is cancelled, unless one of them has failed.
+    the jobs that it comes after have ended it is cancelled, unless one of them has failed. ``id``
+    is that of the options, if they say one.
     """
 
     task: str
@@ -33,6 +34,8 @@ class NewJob:
 
     def __post_init__(self) -> None:
         said = self.options
+        if said.id is not None:
+            object.__setattr__(self, "id", said.id)
         if self.only_if_failed and not (said.after and said.accepts_failure):
             raise InvalidJob(
                 "only_if_failed is for a job that comes after others and accepts failure."

@@ -17,6 +17,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.value_types import (
     DAY_S,
     Flag,
+    JobId,
     JobIds,
     Key,
     Moment,
@@ -48,6 +49,7 @@ class OptionsBesideQueue(TypedDict, total=False):
     requires: Iterable[str] | None
     after: Iterable[str] | None
     accepts_failure: bool | None
+    id: str | None
 
 
 class Options(OptionsBesideQueue, total=False):
@@ -115,6 +117,7 @@ class JobOptions:
         Flag(),
         default=False,
     )
+    id: str | None = option("Its id, a UUID that no job has had; without it a new one.", JobId())
 
     def __post_init__(self) -> None:
         for each in fields(self):

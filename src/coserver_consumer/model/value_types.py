@@ -159,6 +159,19 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobId:
+    """The id of a job: a UUID as text."""
+
+    metavar: str = "ID"
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the id as the tables have it, in lower case."""
+        if not is_id(value):
+            raise refuse(name, value, "a UUID as text, such as str(uuid.uuid4())")
+        return str(value).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobIds:
     """Ids of jobs."""
 

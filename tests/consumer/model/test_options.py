@@ -7,6 +7,7 @@ import typing
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -54,6 +55,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"requires": [1]}, r"requires is \[1\], wanted a list of texts"),
     ({"after": 7}, "after is 7, wanted a list"),
     ({"accepts_failure": "no"}, "accepts_failure is 'no'"),
+    ({"id": "42"}, r"id is '42', wanted a UUID as text, such as str\(uuid.uuid4\(\)\)"),
+    ({"id": uuid4()}, r"id is UUID\(.*wanted a UUID as text"),
     ({"prioritty": 1}, "No option is called 'prioritty'; known are: queue, priority"),
 ]
 
@@ -88,6 +91,13 @@ def test_the_client_refuses_the_same(client: Client, said: dict, reason: str):
 def test_what_is_meant_is_taken(said: dict, name: str, value: Any):
     """Numbers of seconds as a ``timedelta``, lists as whatever can be gone through."""
     assert getattr(read_options(said), name) == value
+
+
+def test_an_id_is_kept_as_the_tables_have_it():
+    """Whichever letters it was given in."""
+    assert read_options({"id": "0192F0C1-4B5A-7000-8000-00000000ABCD"}).id == (
+        "0192f0c1-4b5a-7000-8000-00000000abcd"
+    )
 
 
 def test_none_is_not_said():
@@ -231,3 +241,25 @@ def test_many_lists_beside_each_other_are_not_deep(client: Client):
     """Only those in each other count."""
     args = {"pairs": [[1, 2]] * 500}
     assert client.get(client.add("x", args)).args == args
+
+
+@pytest.mark.parametrize("said", [{}, {"delay": 60}])
+def test_an_id_of_ones_own_names_one_job(client: Client, said: dict):
+    """Also after that job has ended; in a list it is refused as well."""
+    own = str(uuid4())
+    assert client.add("x", id=own.upper(), **said) == own
+    with pytest.raises(InvalidJob, match=f"A job can be queued once, and this was .*{own}"):
+        client.add("x", id=own, **said)
+    client.cancel(own)
+    with pytest.raises(InvalidJob, match=f"Job {own} was queued before, and has ended. Choose ano"):
+        client.add("x", id=own, **said)
+    with pytest.raises(InvalidJob, match="one of these was queued before"):
+        client.add_many("x", [{}, {}], id=str(uuid4()), **said)
+
+
+def test_a_job_of_ones_own_id_may_be_followed(client: Client):
+    """By jobs that are queued with it."""
+    own = str(uuid4())
+    ids = client.chain([client.job("x", id=own), client.job("x")])
+    assert ids[0] == own
+    assert client.get(ids[1]).waits_for == 1

@@ -26,7 +26,7 @@ class EagerCalls:
 
     def make(self, task: RegisteredTask, written: dict[str, Any]) -> str:
         """Call the function in this transaction, with what a job would hand to it."""
-        job_id = new_id()
+        job_id = task.said.id or new_id()
         self._call(job_id, task, written, run_as=task.run_as)
         return job_id
 

@@ -37,6 +37,19 @@ def insert_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         ) from None  # it has the statement's values
 
 
+def refuse_ended(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Raise ``InvalidJob`` if a job with one of these ids has ended: the id would name two jobs."""
+    if not job_ids:
+        return
+    query = sa.select(tables.history.c.id).where(tables.history.c.id.in_(job_ids)).limit(1)
+    ended = connection.execute(query).scalar()
+    if ended is not None:
+        raise InvalidJob(
+            f"Job {ended} was queued before, and has ended. Choose another id, or run that job "
+            "again by retry."
+        )
+
+
 def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows in as few statements as the database allows."""
     if len(rows) == 1:
