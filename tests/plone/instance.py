@@ -14,7 +14,7 @@ from collective.coserver.database.settings import get_settings
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, new_id
 from coserver_consumer.protocol.request import Request, make_request
-from coserver_consumer.protocol.signing import make_token
+from coserver_consumer.protocol.tokens import make_token
 from coserver_consumer.store import claim
 from coserver_consumer.tasks.call import as_request
 from support.jobs import Jobs

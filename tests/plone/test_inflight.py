@@ -62,7 +62,7 @@ def test_earlier_runs_are_told_to_stop_as_well(runs: InFlightRuns) -> None:
 
 def test_only_so_many_are_remembered(runs: InFlightRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten first."""
-    monkeypatch.setattr(inflight, "REMEMBERED", 2)
+    monkeypatch.setattr(inflight, "MAX_REMEMBERED", 2)
     for number in range(3):
         key = RunKey(str(number), 1)
         runs.begin(key)

@@ -21,7 +21,7 @@ from coserver_consumer.model.job import RunKey, State, new_id
 from coserver_consumer.model.outcome import Completed, NotTried, Obstacle
 from coserver_consumer.protocol.markers import COMPLETED_RUN, IN_PROCESS
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, load_outcome
-from coserver_consumer.protocol.signing import seal
+from coserver_consumer.protocol.tokens import seal
 from support.waiting import PATIENCE
 from tests.plone import functions
 from tests.plone.instance import PASSWORD, SECRET, Instance, forget_settings

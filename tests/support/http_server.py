@@ -14,7 +14,7 @@ from typing import Any
 
 from coserver_consumer.model.indoubt import run_mark
 from coserver_consumer.protocol.markers import COMPLETED_RUN
-from coserver_consumer.protocol.signing import read_token
+from coserver_consumer.protocol.tokens import read_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coserver_consumer import store
 from coserver_consumer.model.job import RunKey
-from coserver_consumer.protocol.signing import make_token
+from coserver_consumer.protocol.tokens import make_token
 from demo.ports import HOST, free_port
 from demo.processes import Process
 from demo.stack import Stack

@@ -13,7 +13,7 @@ from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.markers import PROOF
 from coserver_consumer.protocol.run_state import RunReport, RunState
 from coserver_consumer.protocol.services import RUN_STATES
-from coserver_consumer.protocol.signing import check_seal
+from coserver_consumer.protocol.tokens import check_seal
 from support.http_server import Answer, Call, ran
 
 

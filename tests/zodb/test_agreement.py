@@ -191,7 +191,7 @@ def test_a_zope_that_goes_on_sees_the_restore(
     home: ZodbHome, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody has started it anew: it notices when it next tells the queue how far they agree."""
-    monkeypatch.setattr("collective.coserver.publication.agreement.LASTS", -1)
+    monkeypatch.setattr("collective.coserver.publication.agreement.CHECK_EVERY_S", -1)
     with home.opened() as db:
         zope = Agreement()
         request(db)

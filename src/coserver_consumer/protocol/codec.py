@@ -39,7 +39,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief, words
 
 KIND, VALUE = "$", "value"
-MOST_BITS = 14_000  # of a whole number: Python reads 4,300 digits, and json no more
+MAX_INTEGER_BITS = 14_000  # Python reads 4,300 digits, and json no more
 NOT_KEPT = "not kept"  # stands for a result that is too large; its value says so
 dump_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 
@@ -134,7 +134,7 @@ class _Encoder:
         return value
 
     def whole(self, value: int, name: str) -> int:
-        if value.bit_length() <= MOST_BITS:
+        if value.bit_length() <= MAX_INTEGER_BITS:
             return value
         raise InvalidJob(f"{name} is a number of more than 4,000 digits; pass it as text.")
 

@@ -24,7 +24,7 @@ from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.retry import PLAIN
 from coserver_consumer.protocol.grant import Grant, find_refusal
-from coserver_consumer.protocol.signing import DAY, SECOND, SIGNED_DAYS, code_of, find_due
+from coserver_consumer.protocol.signing import DAY_S, SECOND_US, SIGNED_DAYS, code_of, find_due
 
 MARK = "coserver-key-1"  # what the text of a key begins with
 VERSION = "k1"
@@ -142,7 +142,7 @@ def _check_validity(job: Job, known: KnownKey, secret: str, revoked: Collection[
             "it was made with another secret."
         )
     if known.now >= grant.expires:
-        when = write_local(grant.expires * SECOND)
+        when = write_local(grant.expires * SECOND_US)
         raise Unsigned(f"Job {job.id}: {key} expired at {when}; `coserver keys add` makes another.")
 
 
@@ -163,7 +163,7 @@ def _check_signature(
             f"The signature of job {job.id} doesn't fit: it was changed after it was queued, or "
             f"wasn't made with the key '{known.grant.name}'."
         )
-    late = (known.now - due) / DAY
+    late = (known.now - due) / DAY_S
     if late > signed_days:
         raise Unsigned(
             f"Job {job.id} was due {late:.0f} days ago; a job runs as a Plone user for "

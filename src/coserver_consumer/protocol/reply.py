@@ -16,9 +16,9 @@ from coserver_consumer.model.outcome import Completed, Failed
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
 PASSING = frozenset({408, 425, 429})
-LONGEST_RETRY_AFTER_S = 86_400.0  # one of years isn't heeded
+MAX_RETRY_AFTER_S = 86_400.0  # one of years isn't heeded
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/xhtml")
-EXCERPT_CHARACTERS = 2_000  # of an error page
+EXCERPT_CHARS = 2_000  # of an error page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def judge_status(reply: Reply, *, request: str, limit: int) -> Completed | Faile
     is_passing = reply.status in PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return Failed(
         error=_describe(reply, request),
-        traceback=reply.text[:EXCERPT_CHARACTERS] or None if reply.is_text else None,
+        traceback=reply.text[:EXCERPT_CHARS] or None if reply.is_text else None,
         retry=is_passing,
         retry_after=find_retry_after(reply, now=time.time()) if is_passing else None,
     )
@@ -92,12 +92,12 @@ def find_retry_after(reply: Reply, *, now: float) -> float | None:
     """Return the seconds of a Retry-After header, which holds seconds or a date; None if none."""
     said = reply.headers.get("retry-after", "").strip()
     if said.isdecimal():
-        return min(float(said), LONGEST_RETRY_AFTER_S)
+        return min(float(said), MAX_RETRY_AFTER_S)
     try:
         wait = parsedate_to_datetime(said).timestamp() - now
     except ValueError:
         return None
-    return min(max(wait, 0.0), LONGEST_RETRY_AFTER_S)
+    return min(max(wait, 0.0), MAX_RETRY_AFTER_S)
 
 
 def _describe(reply: Reply, request: str) -> str:
@@ -107,5 +107,5 @@ def _describe(reply: Reply, request: str) -> str:
     except ValueError:
         phrase = ""
     text = reply.text.strip() if reply.content_type.startswith("text/plain") else ""
-    reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT_CHARACTERS else ""
+    reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT_CHARS else ""
     return f"{request} was answered {reply.status}{phrase}{reason}"

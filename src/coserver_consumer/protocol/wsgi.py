@@ -15,7 +15,7 @@ from coserver_consumer.protocol.request import PORTS, Request
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-FAULT = "text/plain; charset=utf-8"
+PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
 def make_environ(request: Request, *, server_url: str) -> Environ:
@@ -62,7 +62,7 @@ def ask(application: Application, environ: Environ, *, max_body: int) -> Reply:
         body, is_cut = _read(application(environ, start_response), max_body)
     except Exception as error:  # noqa: BLE001  any fault of the application is its answer
         text = "".join(format_exception(error)).encode()
-        return Reply(status=500, headers={"content-type": FAULT}, body=text[-max_body:])
+        return Reply(status=500, headers={"content-type": PLAIN_TEXT}, body=text[-max_body:])
     return Reply(status=said["status"], headers=said["headers"], body=body, is_cut=is_cut)
 
 

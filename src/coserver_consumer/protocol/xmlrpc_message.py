@@ -12,7 +12,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief, describe
 
 # The characters that the specification allows in the name of a method, and those of views' names.
-METHOD = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+METHOD_NAME = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 
 
 def write_call(method: str, args: Sequence[Any]) -> bytes:
@@ -22,7 +22,7 @@ def write_call(method: str, args: Sequence[Any]) -> bytes:
     it has text, bytes, whole numbers of 32 bits, floats, booleans, None, times without a zone,
     lists, and mappings whose keys are text.
     """
-    if not isinstance(method, str) or not METHOD.fullmatch(method) or ".." in method:
+    if not isinstance(method, str) or not METHOD_NAME.fullmatch(method) or ".." in method:
         raise InvalidJob(f"{brief(method)} can't name a method of XML-RPC.")
     try:
         text = dumps(tuple(args), method, encoding="utf-8", allow_none=True).encode()

@@ -12,7 +12,7 @@ from urllib3.util import Url
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.settings.allowed_address import USUAL_PORTS, parse, read_address
 
-MOST_DECODINGS = 8
+MAX_DECODINGS = 8
 # What isn't UTF-8, but old decoders took for a dot or a slash: C0 AE, E0 80 AE, F0 80 80 AE, ...
 OVERLONG = re.compile("[\udcc0\udcc1][\udc80-\udcbf]|\udce0[\udc80-\udc9f]|\udcf0[\udc80-\udc8f]")
 
@@ -48,7 +48,7 @@ def _is_strange(path: str) -> bool:
     It is looked at decoded as often as a server might do it. One that still changes then is
     strange as well.
     """
-    for _ in range(MOST_DECODINGS):
+    for _ in range(MAX_DECODINGS):
         if any(_is_dots(step) for step in re.split(r"[/\\]", path)):
             return True
         decoded = unicodedata.normalize("NFKC", unquote(path, errors="surrogateescape"))

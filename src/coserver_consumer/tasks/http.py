@@ -22,9 +22,9 @@ from coserver_consumer.zope.http_pool import HttpPool
 
 ARGUMENTS = frozenset({"url", "method", "params", "headers", "json", "body"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-MOST_REDIRECTS = 5
-SHORTEST = 0.001  # seconds for a request after redirects that have taken all the time
-KEEP_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
+MAX_REDIRECTS = 5
+MIN_TIMEOUT_S = 0.001  # of a request after redirects that have taken all the time
+KEEPS_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
 # The headers that go along to another host: none of them is ever a key.
 HARMLESS_HEADERS = frozenset(
     {
@@ -74,7 +74,7 @@ class Http:
         """Call the URL and return what its answer means."""
         call = make_call(job.args, job.payload)
         end = time.monotonic() + (job.job.timeout or self._timeout)
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             url = self._allowed.check(call.url)
             request = f"{call.method} {url.scheme}://{url.netloc}{url.path or '/'}"
             reply = self._pool.ask(
@@ -83,12 +83,12 @@ class Http:
                 request=request,
                 headers=call.headers,
                 body=call.body,
-                timeout=max(end - time.monotonic(), SHORTEST),
+                timeout=max(end - time.monotonic(), MIN_TIMEOUT_S),
             )
             if reply.status not in REDIRECTS or "location" not in reply.headers:
                 return judge_status(reply, request=request, limit=self._limit)
             call = follow(call, url, reply)
-        return Failed(error=f"{request} led to more than {MOST_REDIRECTS} redirects.", retry=False)
+        return Failed(error=f"{request} led to more than {MAX_REDIRECTS} redirects.", retry=False)
 
 
 def make_call(args: Mapping[str, Any], payload: bytes | None) -> Call:
@@ -123,7 +123,7 @@ def follow(call: Call, url: Url, reply: Reply) -> Call:
         for name, value in call.headers.items()
         if here == there or name.lower() in HARMLESS_HEADERS
     }
-    if reply.status in KEEP_METHOD or call.method == "HEAD":
+    if reply.status in KEEPS_METHOD or call.method == "HEAD":
         return replace(call, url=target, headers=headers)
     return Call(method="GET", url=target, headers=_without_body(headers), body=None)
 

@@ -20,8 +20,8 @@ from coserver_consumer.model.outcome import Failed
 from coserver_consumer.protocol.reply import Reply
 from coserver_consumer.zope.http_deadline import DeadlinePoolManager
 
-CONNECT_TIMEOUT = 10.0  # seconds
-CHUNK = 65_536  # bytes
+CONNECT_TIMEOUT_S = 10.0
+CHUNK_BYTES = 65_536
 
 
 class NoConnection(EndAttempt):
@@ -91,7 +91,7 @@ class HttpPool:
             redirect=False,
             preload_content=False,
             decode_content=True,
-            timeout=Timeout(connect=min(CONNECT_TIMEOUT, timeout), total=timeout),
+            timeout=Timeout(connect=min(CONNECT_TIMEOUT_S, timeout), total=timeout),
         )
         try:
             content, is_cut = self._read(response, end)
@@ -106,7 +106,7 @@ class HttpPool:
     def _read(self, response: BaseHTTPResponse, end: float) -> tuple[bytes, bool]:
         """Return up to ``max_body`` bytes, and whether there were more."""
         content = bytearray()
-        while chunk := response.read1(CHUNK):
+        while chunk := response.read1(CHUNK_BYTES):
             content += chunk
             if len(content) > self._max_body:
                 return bytes(content[: self._max_body]), True

@@ -27,7 +27,7 @@ from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.reply import Reply
 from coserver_consumer.protocol.request import Request
 from coserver_consumer.protocol.run_state import AT_WORK, RunState
-from coserver_consumer.protocol.signing import make_token
+from coserver_consumer.protocol.tokens import make_token
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import SECOND
 from coserver_consumer.zope.http_pool import HttpPool, NoAnswer, NoConnection
@@ -51,7 +51,7 @@ class HttpTransport:
         self.consumer: str | None = None
         self._settings = settings
         self._secret = settings.secret_text
-        self._runs = ZopeRuns(self.services, patience=settings.dead_after)
+        self._runs = ZopeRuns(self.services, max_silence=settings.dead_after)
         self._pool = HttpPool(size=settings.threads, max_body=settings.max_result)
 
     def send(self, job: Job, request: Request) -> Outcome:

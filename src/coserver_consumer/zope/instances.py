@@ -14,8 +14,8 @@ from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.runtime.logs import zope_logs
 from coserver_consumer.zope.probe import Able, Busy, Greet, Silent, Unable, probe
 
-QUIET = 30.0  # seconds without an answer after which an instance is asked how it is
-LINE_EVERY = 60.0  # seconds between two lines of the log about one instance that is away
+MAX_SILENCE_S = 30.0  # after which an instance is asked whether it can run jobs
+LOG_EVERY_S = 60.0  # about one instance that is away
 
 
 @dataclass(slots=True)
@@ -28,8 +28,8 @@ class Instance:
     under_way: int = 0
     trouble: str | None = None
     since: float = 0.0
-    heard: float = -QUIET
-    logged: float = -LINE_EVERY
+    heard: float = -MAX_SILENCE_S
+    logged: float = -LOG_EVERY_S
     is_told: bool = False
     process: str | None = None
 
@@ -103,7 +103,7 @@ class Instances:
             is_news = each.trouble is None
             if is_news:
                 each.since, each.is_told = now, False
-            is_line = (is_news or each.trouble != why) and now - each.logged >= LINE_EVERY
+            is_line = (is_news or each.trouble != why) and now - each.logged >= LOG_EVERY_S
             if is_line:
                 each.logged, each.is_told = now, True
             each.trouble = why
@@ -136,7 +136,7 @@ class Instances:
             return [
                 url
                 for url, each in self._known.items()
-                if each.trouble is not None or now - each.heard >= QUIET
+                if each.trouble is not None or now - each.heard >= MAX_SILENCE_S
             ]
 
     def _is_busy(self, url: str) -> bool:

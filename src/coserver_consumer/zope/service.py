@@ -17,7 +17,7 @@ from coserver_consumer.protocol import handshake
 from coserver_consumer.protocol.handshake import Greeting
 from coserver_consumer.protocol.reply import Reply
 from coserver_consumer.protocol.services import Service
-from coserver_consumer.protocol.signing import seal
+from coserver_consumer.protocol.tokens import seal
 from coserver_consumer.runtime.logs import log_texts
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_deadline import DeadlinePoolManager

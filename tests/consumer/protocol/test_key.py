@@ -21,7 +21,7 @@ from coserver_consumer.protocol.key import (
     sign,
     verify,
 )
-from coserver_consumer.protocol.signing import DAY, SIGNATURE, code_of, make_renewal
+from coserver_consumer.protocol.signing import DAY_S, SIGNATURE, code_of, make_renewal
 from coserver_consumer.store.schema import tables
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -190,9 +190,9 @@ def test_an_old_job_is_refused(claim):
     lasting = replace(GRANT, expires=NOW + 10**9)
     known = replace(KNOWN, grant=lasting, seal=seal_grant(lasting, SECRET))
     job = claim(sign(NewJob(task="call", args=ARGS), make_key(lasting, SECRET), now=NOW))
-    verify(job, replace(known, now=NOW + 2 * DAY), SECRET, signed_days=2)
+    verify(job, replace(known, now=NOW + 2 * DAY_S), SECRET, signed_days=2)
     with pytest.raises(Unsigned, match="queue it anew"):
-        verify(job, replace(known, now=NOW + 3 * DAY), SECRET, signed_days=2)
+        verify(job, replace(known, now=NOW + 3 * DAY_S), SECRET, signed_days=2)
 
 
 def test_to_run_a_job_again_doesnt_free_it_from_its_key(signed):

@@ -7,7 +7,7 @@ import pytest
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.outcome import Completed, Snoozed
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
-from coserver_consumer.protocol.signing import read_token
+from coserver_consumer.protocol.tokens import read_token
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.call import Call
 from coserver_consumer.tasks.context import TaskContext

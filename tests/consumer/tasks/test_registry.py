@@ -135,7 +135,7 @@ def test_a_function_without_the_job_is_refused():
     [
         ("no_such_module:Soap", "can't be loaded: ModuleNotFoundError"),
         ("coserver_consumer.tasks.http:Soap", "can't be loaded: AttributeError"),
-        ("coserver_consumer.tasks.http:MOST_REDIRECTS", "wanted a function or a class"),
+        ("coserver_consumer.tasks.http:MAX_REDIRECTS", "wanted a function or a class"),
     ],
 )
 def test_a_plugin_that_cannot_be_loaded_is_named(value, said):

@@ -13,7 +13,7 @@ from coserver_consumer.protocol.markers import COMPLETED_RUN
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 from coserver_consumer.protocol.request import make_request
 from coserver_consumer.protocol.run_state import RunState
-from coserver_consumer.protocol.signing import read_token
+from coserver_consumer.protocol.tokens import read_token
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.http_pool import HttpPool
 from coserver_consumer.zope.http_transport import HttpTransport

@@ -21,9 +21,9 @@ from coserver_consumer import store
 
 T = TypeVar("T")
 
-CONNECT, LOCK = 3.0, 2.0  # seconds, at most
-
-POOL = 5  # connections that are kept, at least; a consumer with more threads keeps more
+MAX_CONNECT_TIMEOUT_S = 3.0
+MAX_LOCK_TIMEOUT_S = 2.0
+MIN_POOL_SIZE = 5  # a consumer with more threads keeps more connections
 
 _opening = Lock()
 _checked: WeakSet[Engine] = WeakSet()
@@ -71,12 +71,14 @@ def naming_outages(engine: Engine) -> Iterator[None]:
 
 def _open_own() -> Engine:
     settings = get_settings()
-    return _open(settings.database, max(POOL, settings.threads), settings.commit_timeout)
+    return _open(settings.database, max(MIN_POOL_SIZE, settings.threads), settings.commit_timeout)
 
 
 @cache
-def _open(url: str, pool_size: int, patience: float) -> Engine:
-    return _discreet(store.open_engine(url, pool_size=pool_size, timeouts=_timeouts(patience)))
+def _open(url: str, pool_size: int, commit_timeout: float) -> Engine:
+    return _discreet(
+        store.open_engine(url, pool_size=pool_size, timeouts=_timeouts(commit_timeout))
+    )
 
 
 def _adopt(engine: Engine) -> Engine:
@@ -84,10 +86,12 @@ def _adopt(engine: Engine) -> Engine:
     return _discreet(store.prepare(engine, _timeouts(get_settings().commit_timeout)))
 
 
-def _timeouts(patience: float) -> store.Timeouts:
+def _timeouts(commit_timeout: float) -> store.Timeouts:
     """Return short ones: the vote on jobs waits while it holds the ZODB's commit lock."""
     return store.Timeouts(
-        connect=min(CONNECT, patience), lock=min(LOCK, patience), statement=patience
+        connect=min(MAX_CONNECT_TIMEOUT_S, commit_timeout),
+        lock=min(MAX_LOCK_TIMEOUT_S, commit_timeout),
+        statement=commit_timeout,
     )
 
 

@@ -25,7 +25,7 @@ from coserver_consumer.model.indoubt import Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.store.finish import Origin
 
-SPANS = (60, 3600, 86_400, 30 * 86_400)  # seconds; so far back a transaction is looked for
+LOOK_BACK_S = (60, 3600, 86_400, 30 * 86_400)  # for a transaction, further each time
 
 
 class Comparison(Protocol):
@@ -116,7 +116,7 @@ def _find_before(storage: Any, lost: int) -> int | None:
 
     A pack leaves a sign on whatever it leaves of the time before.
     """
-    for start in [*(_earlier(lost, span) for span in SPANS), None]:
+    for start in [*(_earlier(lost, span) for span in LOOK_BACK_S), None]:
         record = None
         for record in storage.iterator(start, p64(lost)):  # noqa: B007  the last one is wanted
             pass

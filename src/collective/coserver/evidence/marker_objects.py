@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 FENCE = "collective.coserver.fence"  # its key in the database's root
 WITNESS = "witness"
-TRIES = 10
+MAX_TRIES = 10  # of a commit that meets conflicts
 
 
 def write_marker(connection: Connection, mark: Mark, value: str) -> dict[str, int]:
@@ -83,7 +83,7 @@ def _commit(db: DB, work: Callable[[Connection], T]) -> T:
     """Return what ``work`` returns, committed; a conflict is tried again."""
     manager = transaction.TransactionManager()
     with closing(db.open(manager)) as connection:
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(MAX_TRIES)):
             manager.begin()
             try:
                 result = work(connection)

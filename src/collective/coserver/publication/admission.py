@@ -25,7 +25,7 @@ from collective.coserver.services.token import find_token
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle
-from coserver_consumer.protocol import proof, signing
+from coserver_consumer.protocol import proof, tokens
 from coserver_consumer.protocol.markers import IN_PROCESS
 from coserver_consumer.store import manage
 
@@ -130,9 +130,9 @@ def verify(job: Job, *, now: float) -> None:
     )
 
 
-def _read_token(token: str, secret: str) -> signing.Claims:
+def _read_token(token: str, secret: str) -> tokens.Claims:
     try:
-        return signing.read_token(token, secret=secret)
+        return tokens.read_token(token, secret=secret)
     except Unsigned as error:
         raise Hindered(401, Obstacle.SECRET, error) from error
 

@@ -27,7 +27,7 @@ from coserver_consumer.store import finish
 
 logger = logging.getLogger("collective.coserver")
 
-LASTS = 60.0  # seconds, after which it is asked again
+CHECK_EVERY_S = 60.0
 
 LOST = (
     "%s jobs are held: their requests aren't in the ZODB '%s', which seems to be an older one than "
@@ -87,7 +87,7 @@ class Agreement:
         if known is None or not _agree(db, last, since=known):
             last, found = _compare(db)
         self._known[db] = last
-        self._until[db] = time.monotonic() + LASTS
+        self._until[db] = time.monotonic() + CHECK_EVERY_S
         if found:
             raise Disagreement("The ZODB or the queue was restored; the job is looked at again.")
 

@@ -27,7 +27,7 @@ from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 logger = logging.getLogger("collective.coserver")
 
-MARGIN = 100  # characters of an answer around its result
+ENVELOPE_CHARS = 100  # of an answer, around its result
 
 
 class Call(BrowserView):
@@ -47,7 +47,8 @@ class Call(BrowserView):
         except Exception as error:
             logger.exception("Function %s of job %s failed.", job.args["function"], job.id)
             refuse(self.request, Refused(500, judge_function_error(error, job)))
-        admitted.returned = Completed(result=cap_result(result, get_settings().max_result - MARGIN))
+        limit = get_settings().max_result - ENVELOPE_CHARS
+        admitted.returned = Completed(result=cap_result(result, limit))
         self.request.response.setHeader("Content-Type", MEDIA_TYPE)
         return dump_outcome(admitted.returned)
 

@@ -11,7 +11,7 @@ from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.publication.refusal import Refused, refuse
 from coserver_consumer.model.outcome import Failed, Snoozed
 
-STATUS = 503
+ENDED_STATUS = 503
 
 
 def end_attempt(request: Any, outcome: Failed | Snoozed) -> NoReturn:
@@ -25,14 +25,14 @@ def end_attempt(request: Any, outcome: Failed | Snoozed) -> NoReturn:
         admitted.ending = outcome
         _doom(transaction.get())
     refuse_ended(request)
-    refuse(request, Refused(STATUS, outcome))
+    refuse(request, Refused(ENDED_STATUS, outcome))
 
 
 def refuse_ended(request: Any) -> None:
     """Raise what ends the attempt, if its code has ended it before."""
     admitted = find_admitted(request)
     if admitted is not None and admitted.ending is not None:
-        refuse(request, Refused(STATUS, admitted.ending))
+        refuse(request, Refused(ENDED_STATUS, admitted.ending))
 
 
 def _doom(current: ITransaction) -> None:

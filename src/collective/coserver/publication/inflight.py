@@ -17,7 +17,7 @@ from coserver_consumer.protocol.run_state import RunState
 K = TypeVar("K")
 V = TypeVar("V")
 
-REMEMBERED = 10_000  # runs that have ended or were told to stop
+MAX_REMEMBERED = 10_000  # runs that have ended, and as many that were told to stop
 
 _started = new_id()
 
@@ -101,7 +101,7 @@ class InFlightRuns:
 def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
     known[key] = value
     known.move_to_end(key)
-    while len(known) > REMEMBERED:
+    while len(known) > MAX_REMEMBERED:
         known.popitem(last=False)
 
 

@@ -23,7 +23,7 @@ from coserver_consumer.protocol import answer
 from coserver_consumer.protocol.answer import CALL, judge_call, name_request
 from coserver_consumer.protocol.reply import Reply
 
-FAULT = 500  # the status of an exception that is no answer
+FAULT_STATUS = 500  # of an exception that is no answer
 
 
 def judge_commit(job: Job, request: Any) -> Completed | Failed:
@@ -60,7 +60,7 @@ def judge_error(error: BaseException, job: Job, request: Any) -> Failed | NotTri
         return NotTried(obstacle=Obstacle.LOST, reason=str(error))
     if isinstance(error, StorageError) and not was_called(request):
         return NotTried(obstacle=Obstacle.ZODB, reason=f"The ZODB can't be read: {error}")
-    if isinstance(error, HTTPException) and error.getStatus() != FAULT:
+    if isinstance(error, HTTPException) and error.getStatus() != FAULT_STATUS:
         return _judge_raised_answer(error, job, request)
     if job.task != CALL:
         return Failed.because_of(error, start=_find_start(error))

@@ -15,8 +15,8 @@ from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 logger = logging.getLogger("collective.coserver")
 
-ERRORS = range(400, 600)  # statuses
-LONGEST_LINE = 1_000  # characters of a line in the log
+ERROR_STATUSES = range(400, 600)
+MAX_LINE_CHARS = 1_000  # in the log
 
 
 class Refused(HTTPException):
@@ -53,9 +53,9 @@ def refuse_failed(request: Any, job: Job, failure: Failed | NotTried, *, status:
     """Answer with the failure, and log it with the job's id."""
     why = failure.error if isinstance(failure, Failed) else failure.reason
     logger.error("Job %s (%s), attempt %s: %s", job.id, _line(job.name), job.attempt, _line(why))
-    refuse(request, Refused(status if status in ERRORS else 500, failure))
+    refuse(request, Refused(status if status in ERROR_STATUSES else 500, failure))
 
 
 def _line(text: str) -> str:
     """Return the text as one line that isn't too long for a log."""
-    return " ".join(text.split())[:LONGEST_LINE]
+    return " ".join(text.split())[:MAX_LINE_CHARS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-LONGEST = 127  # bytes of a first line that Linux has always read, see execve(2)
+MAX_FIRST_LINE_BYTES = 127  # that Linux has always read, see execve(2)
 BY_SHELL = """\
 #!/bin/sh
 '''exec' {python} "$0" "$@"
@@ -20,5 +20,5 @@ def make_startable(script: Path, python: str) -> None:
     shell, as pip writes it.
     """
     first, _, rest = script.read_text().partition("\n")
-    if first.startswith("#!") and (" " in python or len(first.encode()) > LONGEST):
+    if first.startswith("#!") and (" " in python or len(first.encode()) > MAX_FIRST_LINE_BYTES):
         script.write_text(BY_SHELL.format(python=shlex.quote(python)) + rest)

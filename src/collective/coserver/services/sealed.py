@@ -11,7 +11,7 @@ from collective.coserver.database.settings import get_settings
 from collective.coserver.services.token import find_token
 from coserver_consumer import store
 from coserver_consumer.model.errors import ConfigurationError, StoreError, Unsigned
-from coserver_consumer.protocol import signing
+from coserver_consumer.protocol import tokens
 from coserver_consumer.protocol.services import Service
 from coserver_consumer.store import manage
 
@@ -20,7 +20,7 @@ SCHEME = "coserver-seal"
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-_used = signing.UsedSeals()
+_used = tokens.UsedSeals()
 
 
 def serve(request: Any, service: Service[Q, A], answer: Callable[[Q], A]) -> str:
@@ -46,4 +46,4 @@ def serve(request: Any, service: Service[Q, A], answer: Callable[[Q], A]) -> str
 
 def _check_seal(token: str, body: bytes, path: str) -> None:
     now, secret = read(manage.now) / store.SECOND, get_settings().secret_text
-    signing.check_seal(token, body, service=path, secret=secret, now=now, used=_used)
+    tokens.check_seal(token, body, service=path, secret=secret, now=now, used=_used)
