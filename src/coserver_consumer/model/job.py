@@ -81,50 +81,47 @@ class Job(NamedTuple):
 
     One is made of each claimed row: as a dataclass that takes as long as all else that the claimer
     does for a job.
-
-    ``args`` is what the row holds: nobody but the executor may take for granted that it is a
-    mapping, since any program can write rows.
     """
 
-    id: str
+    id: str  # a UUIDv7 in lower case, with hyphens
     queue: str
     state: State
-    priority: int
-    run_at: int
-    run: int
-    attempt: int
-    max_attempts: int | None
-    rescues: int
+    priority: int  # minutes of head start
+    run_at: int  # not before this time
+    run: int  # the fencing token: how often it was handed out
+    attempt: int  # which one it is, or was; the first is 1, and 0 before it
+    max_attempts: int | None  # None: as many as its task says, or 5
+    rescues: int  # how often its consumer died
     task: str
-    args: Any
+    args: Any  # JSON; any program writes rows, so only the executor knows that it is a mapping
     payload: bytes | None
-    owner: str | None
-    site: str | None
-    origin: Any
-    title: str | None
+    owner: str | None  # a Plone user's id
+    site: str | None  # the physical path of a Plone site
+    origin: Any  # JSON: what of the queuing request is restored for it
+    title: str | None  # what people read; without one they read the task
     unique_key: str | None
-    unique_for: float | None
-    concurrency_key: str
-    requires: tuple[str, ...]
+    unique_for: float | None  # seconds after created_at; None: while it is live
+    concurrency_key: str  # "" for none
+    requires: tuple[str, ...]  # what its consumer must be capable of
     signature: str | None
-    timeout: float | None
-    consumer: str | None
+    timeout: float | None  # seconds that an attempt may take
+    consumer: str | None  # the UUID of the one that runs it
     created_at: int
-    started_at: int | None
-    deadline_at: int | None
-    cancel_at: int | None
-    progress: float | None
+    started_at: int | None  # of the latest attempt
+    deadline_at: int | None  # when the attempt is to be over
+    cancel_at: int | None  # when a running one was asked to stop
+    progress: float | None  # from 0 to 1
     progress_text: str | None
-    batch: str | None
-    evidence: Any
-    tid: int | None
-    waits_for: int
-    failed_parents: int
-    only_if_failed: bool
-    is_parent: bool
+    batch: str | None  # the UUID of the transaction that queued it
+    evidence: Any  # JSON: how to find that transaction in the ZODB
+    tid: int | None  # the ZODB's id of that transaction
+    waits_for: int  # how many jobs it still waits for
+    failed_parents: int  # how many of those that it waited for have failed
+    only_if_failed: bool  # it is cancelled unless one of them has failed
+    is_parent: bool  # others wait for it, or did
     # Only history rows have these.
     ended_at: int | None = None
-    result: Any = None
+    result: Any = None  # JSON
     error: str | None = None
 
     @property

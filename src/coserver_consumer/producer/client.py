@@ -17,13 +17,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from coserver_consumer import store
 from coserver_consumer.model import workflow
-from coserver_consumer.model.errors import InvalidJob, NotDone
-from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.errors import NotDone
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import JobOptions, Options, read_options
-from coserver_consumer.model.queue_name import unknown_queue
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.producer.keyed import sign_if_in_zope
+from coserver_consumer.producer.keywords import ClientOptions, make_job, read_keywords
+from coserver_consumer.producer.known_queues import KnownQueues
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.producer.result import find_result
 from coserver_consumer.protocol.key import Key
@@ -36,19 +36,15 @@ FIRST_POLL_S = 0.05  # the first pause of wait; the pauses double up to the last
 LAST_POLL_S = 1.0
 
 
-class ClientOptions(Options, total=False):
-    """The keywords of ``Client.add``: those of ``JobOptions``, and the payload of a job."""
-
-    payload: bytes | None
-
-
 class Client:
     """A queue database. Each call is a transaction of its own, or part of yours.
 
     ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
     ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
-    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
+    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here. What a database
+    says, as that it can't be reached, comes as SQLAlchemy's ``DBAPIError``.
 
+    ``max_payload`` is how many bytes arguments and payload of a job may have together.
     ``key`` is the word that ``coserver keys add`` has written: with it jobs of the tasks ``call``
     and ``view`` run as the key's user, if the key allows them. Raises ``InvalidKey``.
     """
@@ -66,7 +62,7 @@ class Client:
             store.open_engine(database) if isinstance(database, str) else store.prepare(database)
         )
         self._max_payload = max_payload
-        self._known_queues: set[str] = set()
+        self._known_queues = KnownQueues(self._engine)
 
     def __enter__(self) -> Self:
         return self
@@ -93,10 +89,12 @@ class Client:
         connection: YourConnection | None = None,
         **options: Unpack[ClientOptions],
     ) -> str:
-        """Queue a job and return its id; see ``JobOptions``.
+        """Queue a job of the task and return its id, a UUID as text.
 
-        With ``connection`` the job is part of your transaction: it exists once you commit. Raises
-        ``UnknownQueue`` and ``InvalidJob``.
+        ``args`` are JSON, what the task is called with; ``options`` are those of ``JobOptions``,
+        and ``payload``, bytes beside the arguments. With ``connection`` the job is part of your
+        transaction: it exists once you commit. If another live job has its unique key, nothing is
+        queued and that one's id is returned. Raises ``InvalidJob`` and ``UnknownQueue``.
         """
         return self.add_many(task, [args or {}], connection=connection, **options)[0]
 
@@ -108,18 +106,24 @@ class Client:
         connection: YourConnection | None = None,
         **options: Unpack[ClientOptions],
     ) -> list[str]:
-        """Queue a job for each of ``args``, alike but for these; return their ids in that order."""
-        made = _read(options)
+        """Queue a job for each of ``args``, alike but for these; return their ids in that order.
+
+        All or none are queued. Raises as ``add`` does.
+        """
+        made = read_keywords(options)
         return self.add_jobs([self._make_job(task, each, *made) for each in args], connection)
 
     def job(
         self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientOptions]
     ) -> NewJob:
-        """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``."""
-        return self._make_job(task, args or {}, *_read(options))
+        """Return a job that isn't queued yet, for ``add_jobs``, ``chain`` and ``group``.
+
+        Its ``id`` is known already. Raises ``InvalidJob``.
+        """
+        return self._make_job(task, args or {}, *read_keywords(options))
 
     def _make_job(
-        self, task: str, args: Mapping[str, Any], options: JobOptions, payload: Any
+        self, task: str, args: Mapping[str, Any], options: JobOptions, payload: bytes | None
     ) -> NewJob:
         job = make_job(task, args, options, payload)
         return job if self._key is None else sign_if_in_zope(job, self._key)
@@ -132,7 +136,7 @@ class Client:
         if connection is not None and not isinstance(connection, Connection):
             with store.borrow(self._engine, connection) as inside:
                 return self.add_jobs(new, inside)
-        self._check_queues({job.queue for job in new}, connection)
+        self._known_queues.require({job.queue for job in new}, connection)
 
         def work(connection: Connection) -> list[str]:
             return enqueue.add_many(connection, new, max_payload=self._max_payload)
@@ -142,22 +146,6 @@ class Client:
         ids = store.write(self._engine, work, in_one=enqueue.is_one_statement(new))
         notify_of(self._engine, new)
         return ids
-
-    def _check_queues(self, names: set[str], connection: Connection | None) -> None:
-        """Raise ``UnknownQueue`` for one that nobody knows; those known once are known for good."""
-        unknown = names - self._known_queues
-        if not unknown:
-            return
-
-        def work(connection: Connection) -> None:
-            for name in unknown:
-                check_queue(connection, name)
-
-        if connection is not None:
-            work(connection)  # which may be in a transaction that has just made the queue
-        else:
-            store.read(self._engine, work)
-            self._known_queues |= unknown
 
     def chain(
         self,
@@ -169,7 +157,7 @@ class Client:
         """Queue jobs that run one after another; return their ids.
 
         A failed one blocks those behind it until it was run again and completed, or, with
-        ``accepts_failure``, they go on.
+        ``accepts_failure``, they go on. Raises as ``add`` does.
         """
         return self.add_jobs(workflow.chain(jobs, accepts_failure=accepts_failure), connection)
 
@@ -182,7 +170,10 @@ class Client:
         serial: bool = False,
         connection: YourConnection | None = None,
     ) -> workflow.Group:
-        """Queue jobs with what follows all of them; see ``workflow.group``."""
+        """Queue jobs with what follows all of them, and return them; see ``workflow.group``.
+
+        Raises as ``add`` does.
+        """
         made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
         self.add_jobs(made.jobs, connection)
         return made
@@ -217,7 +208,10 @@ class Client:
         self._write(lambda inside: manage.retry(inside, job_id, by=by), connection)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
-        """Return the job once it has ended; raise ``TimeoutError`` after ``timeout`` seconds."""
+        """Return the job once it has ended.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds (None: never), and ``JobNotFound``.
+        """
         end = time.monotonic() + timeout if timeout is not None else None
         pause = FIRST_POLL_S
         while (job := self.get(job_id)).state.is_live:
@@ -229,7 +223,7 @@ class Client:
         return job
 
     def result(self, job_id: str, timeout: float = 0) -> Any:
-        """Return what the job has come to, waiting up to ``timeout`` seconds for it to end.
+        """Return what the job has come to, JSON, waiting up to ``timeout`` seconds for its end.
 
         Raises ``JobNotFound``, and ``NoResult``: ``NotDone``, ``DidNotComplete``, or itself if the
         result was too large to be kept.
@@ -246,27 +240,3 @@ class Client:
             return work(connection)
         with store.borrow(self._engine, connection) as inside:
             return work(inside)
-
-
-def make_job(task: str, args: Mapping[str, Any], options: JobOptions, payload: Any) -> NewJob:
-    """Return the job that these options describe."""
-    if payload is not None and not isinstance(payload, bytes):
-        raise InvalidJob(f"payload is of type {type(payload).__name__}, wanted bytes.")
-    if not isinstance(task, str):
-        raise InvalidJob(f"task is {brief(task)}, wanted the name of a task.")
-    if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
-        raise InvalidJob(f"args is of type {type(args).__name__}, wanted a mapping of names.")
-    return NewJob(task=task, args=dict(args), options=options, payload=payload)
-
-
-def _read(said: Mapping[str, Any]) -> tuple[JobOptions, Any]:
-    """Return the options that these keywords say, and the payload beside them."""
-    options = {name: value for name, value in said.items() if name != "payload"}
-    return read_options(options), said.get("payload")
-
-
-def check_queue(connection: Connection, name: str) -> None:
-    """Raise ``UnknownQueue`` unless somebody has made the queue known."""
-    known = manage.queues(connection)
-    if name not in known:
-        raise unknown_queue(name, known)
