@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from coserver_consumer.model.job import MOST
+from coserver_consumer.model.job import MAX_COUNT
 
 
 class NumberOrAll(click.ParamType[int | str]):
@@ -24,7 +24,7 @@ class NumberOrAll(click.ParamType[int | str]):
         number = read_number(text)
         if number is None:
             self.fail(
-                f"{text!r} is neither a number from 0 to {MOST} nor `{self.ALL}`.", param, ctx
+                f"{text!r} is neither a number from 0 to {MAX_COUNT} nor `{self.ALL}`.", param, ctx
             )
         return number
 
@@ -45,7 +45,7 @@ class Rate(click.ParamType[tuple[int | None, float]]):
         number = read_number(parts[1]) if parts else None
         if parts is None or number is None:
             self.fail(
-                f"{value!r} isn't a number of jobs, up to {MOST}, and seconds, such as 10/60.",
+                f"{value!r} isn't a number of jobs, up to {MAX_COUNT}, and seconds, such as 10/60.",
                 param,
                 ctx,
             )
@@ -54,10 +54,10 @@ class Rate(click.ParamType[tuple[int | None, float]]):
 
 def read_number(text: str) -> int | None:
     """Return the number that the text is; None if it isn't one, or is too large for a column."""
-    if not text.isdecimal() or len(text) > len(str(MOST)):
+    if not text.isdecimal() or len(text) > len(str(MAX_COUNT)):
         return None
     number = int(text)
-    return number if number <= MOST else None
+    return number if number <= MAX_COUNT else None
 
 
 NUMBER_OR_ALL = NumberOrAll()

@@ -12,9 +12,9 @@ from types import TracebackType
 
 from coserver_consumer.model.texts import make_line
 
-LONGEST = 10_000  # characters of what an exception says; the tables take less
-SHORT = 60  # characters of a value in a message
-LONGEST_TRACEBACK = 32_000  # characters; the tables take as much
+MAX_TEXT_CHARS = 10_000  # of what an exception says; the tables take less
+BRIEF_CHARS = 60  # of a value in a message
+MAX_TRACEBACK_CHARS = 32_000  # the tables take as much
 CUT = "\n[...]\n"
 
 
@@ -37,7 +37,12 @@ def show(value: object) -> str:
 
 def brief(value: object) -> str:
     """Return ``show(value)`` as a message of one line has it."""
-    return make_line(show(value), SHORT)
+    return brief_text(show(value))
+
+
+def brief_text(text: str) -> str:
+    """Return a text as a message of one line has it, cut to ``BRIEF_CHARS``."""
+    return make_line(text, BRIEF_CHARS)
 
 
 def format_traceback(error: BaseException, *, start: TracebackType | None = None) -> str:
@@ -50,8 +55,8 @@ def format_traceback(error: BaseException, *, start: TracebackType | None = None
         text = "".join(traceback.format_exception(type(error), error, frames))
     except BaseException as trouble:  # noqa: BLE001  it may be of any kind
         return f"The traceback can't be shown: it ended in {_name(trouble)}."
-    half = (LONGEST_TRACEBACK - len(CUT)) // 2
-    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}{CUT}{text[-half:]}"
+    half = (MAX_TRACEBACK_CHARS - len(CUT)) // 2
+    return text if len(text) <= MAX_TRACEBACK_CHARS else f"{text[:half]}{CUT}{text[-half:]}"
 
 
 def _name(error: BaseException) -> str:
@@ -62,6 +67,8 @@ def _name(error: BaseException) -> str:
 def _try_hard(say: Callable[[], str]) -> str:
     """Return what ``say`` does, as a plain ``str`` of a bounded length; never raise."""
     try:
-        return str.__getitem__(say(), slice(LONGEST))  # a subclass of str may break elsewhere
+        return str.__getitem__(
+            say(), slice(MAX_TEXT_CHARS)
+        )  # a subclass of str may break elsewhere
     except BaseException:  # noqa: BLE001  it may be of any kind
         return "(it raises an error when it is asked what it is)"

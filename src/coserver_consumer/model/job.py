@@ -10,8 +10,8 @@ import uuid_utils
 
 from coserver_consumer.model.texts import make_line
 
-MOST = 2_000_000_000  # of what is counted in a row; the database takes no more
-LONGEST_NAME = 100  # characters of a task in the name of a job
+MAX_COUNT = 2_000_000_000  # of anything that a row counts; the tables take no more
+MAX_TASK_CHARS = 100  # of a task where a job is shown
 
 
 class State(StrEnum):
@@ -140,7 +140,7 @@ class Job(NamedTuple):
 
     def __repr__(self) -> str:
         """Name the job; what it holds is nobody's who reads a log or a traceback."""
-        return f"<Job {self.id} {self.state}: {make_line(str(self.task), LONGEST_NAME)}>"
+        return f"<Job {self.id} {self.state}: {make_line(str(self.task), MAX_TASK_CHARS)}>"
 
 
 _MAX_ATTEMPTS = Job._fields.index("max_attempts")

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Self, TypedDict
 
 from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.queue_name import MAX_QUEUE_NAME_CHARS
 from coserver_consumer.model.value_types import (
     DAY_S,
     Flag,
@@ -72,7 +73,7 @@ class JobOptions:
 
     queue: str = option(
         "The queue, one that a consumer has made known.",
-        Text(longest=190, metavar="NAME"),
+        Text(longest=MAX_QUEUE_NAME_CHARS, metavar="NAME"),
         default="default",
     )
     priority: int = option(

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from coserver_consumer.model.errors import UnknownQueue
 from coserver_consumer.model.exception_text import brief
 
-LONGEST = 190  # characters
+MAX_QUEUE_NAME_CHARS = 190
 MAX_LISTED = 20  # queues in a message
-RULE = f"1 to {LONGEST} printable characters, without commas, not beginning or ending with a space"
+RULE = (
+    f"1 to {MAX_QUEUE_NAME_CHARS} printable characters, without commas, "
+    "not beginning or ending with a space"
+)
 
 
 def can_name_queue(name: str) -> bool:
     """Return True if a queue can be called that."""
     is_plain = name.isprintable() and name == name.strip() and "," not in name
-    return 0 < len(name) <= LONGEST and is_plain
+    return 0 < len(name) <= MAX_QUEUE_NAME_CHARS and is_plain
 
 
 def unknown_queue(name: str, known: Sequence[str]) -> UnknownQueue:

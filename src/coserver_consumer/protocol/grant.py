@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from coserver_consumer.model.errors import InvalidKey
-from coserver_consumer.model.exception_text import SHORT, brief
+from coserver_consumer.model.exception_text import brief, brief_text
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.texts import is_storable, make_line
@@ -163,12 +163,12 @@ def _refuse_task(grant: Grant, asked: str) -> str:
 
 
 def _refuse_arguments(grant: Grant, task: str, other: set[str]) -> str:
-    names = ", ".join(sorted(make_line(name, SHORT) for name in other))
+    names = ", ".join(sorted(brief_text(name) for name in other))
     return f"The key '{grant.name}' doesn't allow the argument {names} of the task '{task}'."
 
 
 def _show(value: Any) -> str:
-    return make_line(value, SHORT) if isinstance(value, str) else brief(value)
+    return brief_text(value) if isinstance(value, str) else brief(value)
 
 
 def read_path(said: Any) -> str | None:
@@ -189,7 +189,7 @@ def read_path(said: Any) -> str | None:
 def _check_text(what: str, text: str) -> None:
     if not text or len(text) > MAX_NAME_CHARS or not is_storable(text) or text != make_line(text):
         raise InvalidKey(
-            f"'{make_line(text, SHORT)}' can't be a key's {what}: it has 1 to {MAX_NAME_CHARS} "
+            f"'{brief_text(text)}' can't be a key's {what}: it has 1 to {MAX_NAME_CHARS} "
             "characters, without line breaks."
         )
 
@@ -197,7 +197,7 @@ def _check_text(what: str, text: str) -> None:
 def _check_place(what: str, path: str) -> None:
     if read_path(path) != path or len(path) > MAX_PATH_CHARS:
         raise InvalidKey(
-            f"'{make_line(path, SHORT)}' can't be a key's {what}: it is a path from Zope's root, "
+            f"'{brief_text(path)}' can't be a key's {what}: it is a path from Zope's root, "
             "such as /Plone, without a slash at its end."
         )
 
@@ -210,6 +210,6 @@ def _check_task(task: str, site: str) -> None:
     if kind == VIEW and read_path(path) == path and f"{path}/".startswith(f"{site}/"):
         return
     raise InvalidKey(
-        f"'{make_line(task, SHORT)}' can't be granted: a task is call:my.addon.tasks.sync, or "
+        f"'{brief_text(task)}' can't be granted: a task is call:my.addon.tasks.sync, or "
         f"view:{site}/news/@@import for a view in the site, or view:{site}/news/* for all below."
     )

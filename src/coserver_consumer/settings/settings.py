@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coserver_consumer.model.errors import ConfigurationError
-from coserver_consumer.model.job import MOST
+from coserver_consumer.model.job import MAX_COUNT
 from coserver_consumer.model.options import MAX_DELAY_S, MAX_TIMEOUT_S
 from coserver_consumer.model.retry import Backoff
 from coserver_consumer.model.value_types import DAY_S
@@ -131,7 +131,7 @@ class Settings:
         "After how many jobs a worker process is replaced by a fresh one.",
         default=None,
         ge=1,
-        le=MOST,
+        le=MAX_COUNT,
     )
     max_memory: int | None = setting(
         "The resident memory at which a worker process is replaced by a fresh one.",
@@ -158,7 +158,7 @@ class Settings:
         "The rescue at which a job fails, since it seems to kill its consumers.",
         default=3,
         ge=1,
-        le=MOST,
+        le=MAX_COUNT,
     )
     resolve_every: float = setting(
         "How often a consumer asks what became of requests that died.",

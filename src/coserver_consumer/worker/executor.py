@@ -7,7 +7,7 @@ from typing import Any
 from coserver_consumer.model.current_job import CurrentJob, EndAttempt
 from coserver_consumer.model.errors import InvalidJob, UnknownTask, Unsigned
 from coserver_consumer.model.exception_text import words
-from coserver_consumer.model.job import MOST, Job
+from coserver_consumer.model.job import MAX_COUNT, Job
 from coserver_consumer.model.lifecycle import Ending, conclude
 from coserver_consumer.model.outcome import (
     Cancelled,
@@ -82,7 +82,7 @@ class Executor:
 def _check_counts(job: Job) -> None:
     """Raise ``InvalidJob`` for a row whose attempts can't be counted, or told apart, any more."""
     for name, count in (("run", job.run), ("attempt", job.attempt)):
-        if count >= MOST:
+        if count >= MAX_COUNT:
             raise InvalidJob(
                 f"The row's column {name} holds {count}, its upper bound, so the job can't be "
                 "handed out again; another program must have written it. Queue the job anew."

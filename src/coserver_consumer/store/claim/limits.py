@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob, UnknownLimit
-from coserver_consumer.model.job import MOST
+from coserver_consumer.model.job import MAX_COUNT
 from coserver_consumer.model.texts import is_storable, make_line
 from coserver_consumer.model.value_types import WholeNumber
 from coserver_consumer.store.schema import tables
@@ -75,7 +75,7 @@ def set_limit(connection: Connection, name: str, max_running: int | None) -> Non
             f"beginning of keys and a '*', of up to {NAME_MAX_LENGTH} characters."
         )
     if max_running is not None:
-        WholeNumber(least=0, most=MOST).read("A limit", max_running)
+        WholeNumber(least=0, most=MAX_COUNT).read("A limit", max_running)
     values = {"max_running": max_running}
     changed = sa.update(tables.limit).where(tables.limit.c.name == name).values(**values)
     if not connection.execute(changed).rowcount and not _has_limit(connection, name):

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import UnknownKey, WrongState
-from coserver_consumer.model.exception_text import SHORT
-from coserver_consumer.model.texts import make_line
+from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.protocol.grant import Grant
 from coserver_consumer.protocol.key import KnownKey
 from coserver_consumer.store.manage.audit import audit
@@ -76,8 +75,7 @@ def revoke_key(connection: Connection, said: str, *, by: str | None = None) -> l
     if not meant:
         names = ", ".join(sorted({each.grant.name for each in known})) or "none"
         raise UnknownKey(
-            f"No key that could be revoked is called '{make_line(said, SHORT)}'; known are: "
-            f"{names}."
+            f"No key that could be revoked is called '{brief_text(said)}'; known are: {names}."
         )
     ids = [grant.id for grant in meant]
     revoked = sa.update(tables.key).where(tables.key.c.id.in_(ids))

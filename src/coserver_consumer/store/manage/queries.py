@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import JobNotFound
-from coserver_consumer.model.exception_text import SHORT, brief
+from coserver_consumer.model.exception_text import brief, brief_text
 from coserver_consumer.model.job import Job, RunKey, State, is_id
-from coserver_consumer.model.texts import make_line
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
@@ -59,7 +58,7 @@ def get(connection: Connection, job_id: str) -> Job:
         job = _get_live(connection, job_id) or _get_ended(connection, job_id)
     if job is None:
         raise JobNotFound(
-            f"No job has the id {make_line(job_id, SHORT)}: it never was committed, or was pruned."
+            f"No job has the id {brief_text(job_id)}: it never was committed, or was pruned."
         )
     return job
 

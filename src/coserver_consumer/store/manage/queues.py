@@ -10,8 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.job import MOST, is_id
-from coserver_consumer.model.queue_name import LONGEST, RULE, can_name_queue, unknown_queue
+from coserver_consumer.model.job import MAX_COUNT, is_id
+from coserver_consumer.model.queue_name import (
+    MAX_QUEUE_NAME_CHARS,
+    RULE,
+    can_name_queue,
+    unknown_queue,
+)
 from coserver_consumer.model.texts import make_line
 from coserver_consumer.model.unavailable import Unavailable, from_json
 from coserver_consumer.model.value_types import Seconds, WholeNumber
@@ -64,7 +69,7 @@ def add_queue(connection: Connection, name: str) -> None:
 def check_name(name: str) -> None:
     """Raise ``InvalidJob`` unless a queue can be called so."""
     if not can_name_queue(name):
-        raise InvalidJob(f"'{make_line(name, LONGEST)}' can't name a queue: {RULE}.")
+        raise InvalidJob(f"'{make_line(name, MAX_QUEUE_NAME_CHARS)}' can't name a queue: {RULE}.")
 
 
 def add_queues(connection: Connection, names: Iterable[str]) -> None:
@@ -88,14 +93,14 @@ def pause(connection: Connection, name: str, *, paused: bool = True, by: str | N
 def set_max_running(connection: Connection, name: str, number: int | None) -> None:
     """Let at most so many jobs of the queue run at once, over all consumers; None: any number."""
     if number is not None:
-        WholeNumber(least=0, most=MOST).read("The number of running jobs", number)
+        WholeNumber(least=0, most=MAX_COUNT).read("The number of running jobs", number)
     _change(connection, name, max_running=number)
 
 
 def set_rate(connection: Connection, name: str, number: int | None, period: float = 60) -> None:
     """Let at most ``number`` jobs of the queue begin in any ``period`` seconds; None: all."""
     if number is not None:
-        WholeNumber(least=1, most=MOST).read("The number of jobs that begin", number)
+        WholeNumber(least=1, most=MAX_COUNT).read("The number of jobs that begin", number)
         PERIOD.read("The time in which they begin", period)
     rate = {"rate_number": number, "rate_period": None if number is None else period}
     _change(connection, name, **rate)

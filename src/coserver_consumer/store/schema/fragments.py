@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.sql.expression import ColumnElement
 
-from coserver_consumer.model.job import MOST, State
+from coserver_consumer.model.job import MAX_COUNT, State
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.schema import tables
 
@@ -97,7 +97,7 @@ def count_up(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:
     Another program may have written one that can't be raised any more: it mustn't stop the others
     of the same statement.
     """
-    return sa.case((column > MOST - by, MOST), else_=column + by)
+    return sa.case((column > MAX_COUNT - by, MAX_COUNT), else_=column + by)
 
 
 def count_down(column: ColumnElement[int], by: Any = 1) -> ColumnElement[int]:
