@@ -14,7 +14,7 @@ from zope.globalrequest import getRequest
 
 from collective.coserver.database.engine import read, write
 from collective.coserver.database.settings import get_settings
-from collective.coserver.datamanager.pending import find_pending
+from collective.coserver.datamanager.uncommitted import find_uncommitted
 from collective.coserver.functions import eager
 from collective.coserver.functions.advice import advise
 from collective.coserver.functions.result import read_result
@@ -169,7 +169,7 @@ def get(job_id: str) -> Job:
     the transaction has aborted. For one that wasn't needed, since another job has its unique key,
     that other one is returned.
     """
-    return find_pending(job_id) or _get_committed(job_id)
+    return find_uncommitted(job_id) or _get_committed(job_id)
 
 
 def _get_committed(job_id: str) -> Job:

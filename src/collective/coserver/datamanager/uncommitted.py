@@ -23,7 +23,7 @@ UNKNOWN = {  # of a job that isn't committed
 }
 
 
-def find_pending(job_id: Any) -> Job | None:
+def find_uncommitted(job_id: Any) -> Job | None:
     """Return the job with this id, as staged; None if the current transaction queues none."""
     return next((_as_staged(job) for job in pending() if job.id == job_id), None)
 
