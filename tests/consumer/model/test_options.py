@@ -7,7 +7,7 @@ import typing
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -56,7 +56,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"after": 7}, "after is 7, wanted a list"),
     ({"accepts_failure": "no"}, "accepts_failure is 'no'"),
     ({"id": "42"}, r"id is '42', wanted a UUID as text, such as str\(uuid.uuid4\(\)\)"),
-    ({"id": uuid4()}, r"id is UUID\(.*wanted a UUID as text"),
+    ({"id": UUID("01980cf2-53a1-4000-8000-0123456789ab")}, r"id is UUID\(.*wanted a UUID as text"),
     ({"prioritty": 1}, "No option is called 'prioritty'; known are: queue, priority"),
 ]
 
