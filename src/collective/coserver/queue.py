@@ -53,17 +53,18 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
     params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     headers: Mapping[str, Any] | None = None,
     payload: bytes | str | Payload | None = None,
-    queue: str = "default",
+    queue: str | None = None,
     *,
     view: str | None = None,
     **options: Unpack[OptionsBesideQueue],
 ) -> str:
     """Queue a request of a view with the current transaction; return the job's id.
 
-    ``url`` is a path from Zope's root or an object, ``view`` the name of its view. ``payload`` is
-    the body, or ``CURRENT`` for that of the current request. The job runs
-    as the user who is logged in now, once the transaction has committed. ``options`` and their
-    defaults are those of ``coserver_consumer.model.options.JobOptions``.
+    ``url`` is a path from Zope's root, an object or an entry of the catalog, ``view`` the name of
+    its view. ``params`` are a mapping or pairs of names and values, ``headers`` a mapping.
+    ``payload`` is the body: bytes, text, or ``CURRENT`` for that of the current request. ``queue``
+    and the other options are those of ``coserver_consumer.model.options.JobOptions``. The job runs
+    as the user who is logged in now, once the transaction has committed.
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
@@ -76,7 +77,7 @@ def job(  # noqa: PLR0917  see add
     params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     headers: Mapping[str, Any] | None = None,
     payload: bytes | str | Payload | None = None,
-    queue: str = "default",
+    queue: str | None = None,
     *,
     view: str | None = None,
     **options: Unpack[OptionsBesideQueue],

@@ -1,4 +1,4 @@
-"""Times of the store as people and programs read them, also those beyond the calendar. Pure."""
+"""The store's times as people and programs read them, also those beyond the calendar. Pure."""
 
 from __future__ import annotations
 

@@ -66,9 +66,10 @@ def option(meaning: str, kind: ValueType, *, default: Any = None) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """What was said of a job, checked. Spans are in seconds.
+    """What was said of a job, checked. Spans of time are in seconds.
 
-    Raises ``InvalidJob`` naming the option, its value and what is wanted.
+    ``None`` is "not said", and becomes the default. Raises ``InvalidJob`` naming the option, its
+    value and what is wanted. The options:
     """
 
     queue: str = option(
@@ -151,6 +152,9 @@ class JobOptions:
 
 
 NAMES = tuple(each.name for each in fields(JobOptions))
+JobOptions.__doc__ = f"{JobOptions.__doc__}\n" + "\n".join(
+    f"    ``{each.name}``: {each.metadata['meaning']}" for each in fields(JobOptions)
+)
 
 
 def read_options(said: Mapping[str, Any]) -> JobOptions:

@@ -25,8 +25,8 @@ class Completed:
 class Failed:
     """The attempt failed. ``retry`` False means another try would fail the same way.
 
-    ``retry_after`` (seconds) is a wish of the other side, from a Retry-After header. ``wait``
-    (seconds) is what the task's own backoff says, to be kept to exactly.
+    ``retry_after`` is how many seconds the other side asked to wait, by a Retry-After header.
+    ``wait`` is how many the task's own backoff says; no others are added to it.
     """
 
     error: str

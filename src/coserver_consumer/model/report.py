@@ -1,4 +1,4 @@
-"""What a running job may tell of itself, wherever it runs. Pure."""
+"""What a running job may say of itself: how far it is, and lines to log. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Workflows: chains and groups. Pure: new jobs with their parents written in.
+"""Workflows: chains and groups. Pure: new jobs that say which jobs they come after.
 
-The order of what is returned is that in which the jobs are to be added.
+They are returned in the order in which they are to be added.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Group:
 
 
 def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[NewJob]:
-    """Return the jobs, each after the one before.
+    """Return the jobs, each after the one before; raise ``InvalidJob`` for what is no job.
 
     A failed one blocks those behind it, until it is run again and completed; if they accept
     failure, they go on.
@@ -61,7 +61,8 @@ def group(
 
     ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
     failed or was cancelled; otherwise it is cancelled. With ``serial`` the members run one after
-    another, whatever becomes of the one before.
+    another, whatever becomes of the one before. Raises ``InvalidJob`` for what is no job, and for
+    no members.
     """
     members = read_jobs(jobs)
     for end in (on_success, on_failure):
@@ -82,7 +83,10 @@ def group(
 def _put_after(
     job: NewJob, parents: Iterable[str], *, accepts_failure: bool | None = None
 ) -> NewJob:
-    """Return the job, which comes after these as well; ``None`` leaves what failure means to it."""
+    """Return the job as one that comes after these as well.
+
+    ``accepts_failure`` None leaves it as the job says itself.
+    """
     said = job.options
     accepts = said.accepts_failure if accepts_failure is None else accepts_failure
     return replace(job, options=said.change(after=(*said.after, *parents), accepts_failure=accepts))

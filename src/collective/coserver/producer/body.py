@@ -1,7 +1,7 @@
 """The body of a job's request.
 
-Nothing of the current request's is copied unless somebody asks for it: a form holds passwords and
-tokens, and would be kept with the job for as long as jobs are.
+Nothing of the current request's body is copied unless somebody asks for it: a form holds passwords
+and tokens, and would be kept for as long as the job is.
 """
 
 from __future__ import annotations
