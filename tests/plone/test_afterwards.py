@@ -115,12 +115,12 @@ def test_a_thread_s_own_transaction_is_known() -> None:
     transaction.abort()
     try:
         afterwards.start()
-        assert afterwards.loses(transaction.get())
+        assert afterwards.is_too_late_for(transaction.get())
         transaction.manager.clearSynchs()
         afterwards.start()
-        assert not afterwards.loses(transaction.begin())
+        assert not afterwards.is_too_late_for(transaction.begin())
         transaction.commit()
-        assert afterwards.loses(transaction.get())
+        assert afterwards.is_too_late_for(transaction.get())
     finally:
         afterwards.end()
-    assert not afterwards.loses(transaction.get())
+    assert not afterwards.is_too_late_for(transaction.get())

@@ -12,7 +12,7 @@ from persistent.mapping import PersistentMapping
 from ZODB.utils import u64
 
 from collective.coserver.evidence import answer, tend
-from collective.coserver.evidence.mark import mark
+from collective.coserver.evidence.mark import mark_transaction
 from coserver_consumer.model.indoubt import Fate, Mark, Question
 from coserver_consumer.model.job import new_id
 
@@ -28,7 +28,7 @@ class Marker:
         return "\0"
 
     def tpc_begin(self, current: Any) -> None:
-        self.evidence |= mark(current, self.connection, Mark.BATCH, self.value)
+        self.evidence |= mark_transaction(current, self.connection, Mark.BATCH, self.value)
         self.evidence["base_tid"] = u64(self.connection._storage.lastTransaction())
 
     def _nothing(self, current: Any) -> None:

@@ -1,1 +1,1 @@
-"""What a consumer and Zope say to each other. Pure."""
+"""What a consumer and Zope say to each other, as pure values and functions."""

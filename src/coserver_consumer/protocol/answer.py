@@ -83,7 +83,7 @@ def judge(job: Job, reply: Reply, *, site_hosts: frozenset[str], limit: int) -> 
         return _judge_xmlrpc(job, reply, limit)
     if reply.status in REDIRECTS:
         return _judge_redirect(job, reply, site_hosts, limit)
-    outcome = judge_status(reply, request=name_request(job), limit=limit)
+    outcome = judge_status(reply, name=name_request(job), limit=limit)
     if isinstance(outcome, Completed):
         return outcome
     return replace(outcome, error=outcome.error + _add_advice(job, reply))
@@ -150,7 +150,7 @@ def _judge_stray(job: Job, reply: Reply) -> Failed | NotTried:
     """Return what it means that somebody has answered, and no Zope has run the job."""
     if reply.status in BUSY:
         return NEVER_CAME
-    outcome = judge_status(reply, request=name_request(job), limit=0)  # no result is kept
+    outcome = judge_status(reply, name=name_request(job), limit=0)  # no result is kept
     if isinstance(outcome, Failed) and (outcome.retry or reply.status in UNREADABLE):
         return outcome
     location = reply.headers.get("location")

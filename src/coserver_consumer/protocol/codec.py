@@ -17,8 +17,8 @@ tuple     items
 uuid      text
 ========= ==================================================================
 
-The type must be exactly one of these: of a subclass nobody could tell what would be lost. Who
-knows more kinds hands over a ``Pack`` to write them and an ``Unpack`` to read them.
+The type must be exactly one of these: nobody could tell what a subclass would lose. A caller who
+knows more kinds passes a ``Pack`` that writes them and an ``Unpack`` that reads them.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ NOT_KEPT = "not kept"  # stands for a result that is too large; its value says s
 dump_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps would make one each time
 
 Pack = Callable[[Any], tuple[str, Any] | None]
-"""Returns kind and JSON of a value, None if it is none of its kinds.
+"""Returns the kind of a value and its JSON, None for a value of no kind that it knows.
 
-Instead of JSON it may return what the caller replaces by JSON before it is written.
+Instead of JSON it may return something that the caller replaces by JSON before it is written.
 """
 
 Unpack = Callable[[str, Any], Any]
@@ -111,9 +111,9 @@ def why_not_kept(result: Any) -> str | None:
 
 
 def in_order(items: Iterable[Any]) -> list[Any]:
-    """Return the items of a set in an order of their own, so that equal sets are written alike.
+    """Return the items of a set in a fixed order, so that equal sets are written alike.
 
-    What isn't JSON yet has no place in it; once it is, they are put in order again.
+    Items that aren't JSON yet have no place in that order; the caller sorts again once they are.
     """
     return sorted(items, key=lambda item: json.dumps(item, sort_keys=True, default=_no_place))
 
@@ -251,8 +251,8 @@ def _to_datetime(value: list[Any]) -> datetime:
 def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return the moment in the zone.
 
-    By what its clocks show, since there is no way over UTC at the ends of the calendar; unless the
-    zone has another offset by now.
+    The zone's clocks show it as it was written, since at the ends of the calendar there is no way
+    over UTC; unless the rules of the zone have changed since.
     """
     for fold in (0, 1):
         found = moment.replace(tzinfo=zone, fold=fold)

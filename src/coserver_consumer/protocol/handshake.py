@@ -1,8 +1,8 @@
 """What a consumer and a Zope say to each other to find out whether they belong together. Pure.
 
-The consumer asks with a number used once, which the answer's proof covers: so who answers has the
-same secret. Neither message is out of date by anybody's clock. The answer bears the database's
-time, by which the consumer makes its tokens.
+The consumer sends a number that it uses once, and the proof in the answer covers that number: so
+whoever answers has the same secret. No clock matters to either message. The answer bears the
+database's time, by which the consumer makes its tokens.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any
 
 from coserver_consumer.model.errors import Unsigned, ZopeUnavailable
@@ -30,7 +31,7 @@ OTHER_QUEUE = "it uses another queue's database than this consumer (setting data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a Zope is asked: whether its queue's database knows the consumer with this id."""
+    """What a Zope is asked: whether the database of its queue knows the consumer with this id."""
 
     nonce: str
     consumer: str | None
@@ -40,9 +41,9 @@ class Question:
 class Greeting:
     """What a Zope says of itself.
 
-    ``process`` names one start of one process; ``now`` is the database's time in seconds since the
-    epoch; ``knows`` whether the consumer that asks is in its queue's database, None if none was
-    named.
+    ``process`` names one start of one process. ``now`` is the database's time, in seconds since the
+    epoch. ``knows`` says whether the consumer that asks is in the database of this Zope's queue; it
+    is None if no consumer was named.
     """
 
     process: str
@@ -98,8 +99,8 @@ def _explain(reply: Reply) -> str:
     except ValueError:
         said = None
     if isinstance(said, dict) and isinstance(said.get("coserver"), str):
-        return DIFFERS if reply.status == 401 else said["coserver"][:300]  # noqa: PLR2004
-    if reply.status >= 500:  # noqa: PLR2004
+        return DIFFERS if reply.status == HTTPStatus.UNAUTHORIZED else said["coserver"][:300]
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"it answers {reply.status}; its log may say why"
     return NO_ADDON.format(status=reply.status)
 

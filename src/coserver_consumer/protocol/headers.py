@@ -1,6 +1,6 @@
 """The headers of a request that a job makes: which it may have, and how they are spelled. Pure.
 
-No message of here repeats a value: it may be a key.
+No error message repeats a header's value: it may be a key.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from coserver_consumer.model.errors import InvalidJob
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5: all but the tab
-# What only the consumer says to Zope: the connection is its own, and a job runs as its owner, in
-# the language that it was queued in.
+# Only the consumer sends these to Zope: the connection is its own, and a job runs as its owner, in
+# the language in which it was queued.
 RESERVED = frozenset(
     {
         "accept-language",

@@ -1,4 +1,4 @@
-"""The wire markers: what stands beside a job's request and its answer, and in neither's body."""
+"""The wire markers: what a consumer and Zope tell each other beside the body of a message."""
 
 # The key of a WSGI environment under which a consumer hands the job to a Zope of its own process.
 # What comes over a network is text, so no request from outside can bear a job.

@@ -14,7 +14,7 @@ from typing import Any
 from coserver_consumer.model.outcome import Completed, Failed
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Another try may find it otherwise: RFC 9110, RFC 8470 (425), RFC 6585 (429).
+# The next attempt may succeed: RFC 9110, RFC 8470 (425), RFC 6585 (429).
 PASSING = frozenset({408, 425, 429})
 MAX_RETRY_AFTER_S = 86_400.0  # one of years isn't heeded
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/xhtml")
@@ -37,12 +37,12 @@ class Reply:
 
     @property
     def is_text(self) -> bool:
-        """True if the body is for people or JSON, and so is worth keeping."""
+        """True if the body is worth keeping: people can read it, or it is JSON."""
         return self.content_type.startswith(TEXT_TYPES) or "+json" in self.content_type
 
     @property
     def text(self) -> str:
-        """The body as text; bytes that aren't, and NUL, which PostgreSQL can't hold, replaced."""
+        """The body as text, without bytes that are none and NUL, which PostgreSQL can't hold."""
         header = Message()
         header["content-type"] = self.content_type or "text/plain"
         charset = str(header.get_param("charset", "utf-8"))
@@ -53,16 +53,16 @@ class Reply:
         return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def judge_status(reply: Reply, *, request: str, limit: int) -> Completed | Failed:
+def judge_status(reply: Reply, *, name: str, limit: int) -> Completed | Failed:
     """Return what an answer means by its status; a redirect is no success.
 
-    ``request`` names the request to people; ``limit`` is the size of the result as JSON.
+    ``name`` is what people call the request; ``limit`` is the size of the result as JSON.
     """
     if HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
         return Completed(result=make_result(reply, limit=limit))
     is_passing = reply.status in PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return Failed(
-        error=_describe(reply, request),
+        error=_describe(reply, name),
         traceback=reply.text[:EXCERPT_CHARS] or None if reply.is_text else None,
         retry=is_passing,
         retry_after=find_retry_after(reply, now=time.time()) if is_passing else None,
@@ -100,12 +100,12 @@ def find_retry_after(reply: Reply, *, now: float) -> float | None:
     return min(max(wait, 0.0), MAX_RETRY_AFTER_S)
 
 
-def _describe(reply: Reply, request: str) -> str:
-    """Say the status, and the reason if the body is one line of plain text."""
+def _describe(reply: Reply, name: str) -> str:
+    """Return the status in words, with the reason if the body is one line of plain text."""
     try:
         phrase = f" {HTTPStatus(reply.status).phrase}"
     except ValueError:
         phrase = ""
     text = reply.text.strip() if reply.content_type.startswith("text/plain") else ""
     reason = f": {text}" if text and "\n" not in text and len(text) < EXCERPT_CHARS else ""
-    return f"{request} was answered {reply.status}{phrase}{reason}"
+    return f"{name} was answered {reply.status}{phrase}{reason}"

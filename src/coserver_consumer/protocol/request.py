@@ -73,7 +73,7 @@ def _check_head(target: str, headers: Mapping[str, str]) -> None:
 
 
 def _quote_query(query: str) -> str:
-    """Spell a query as it goes over the wire, since the token of the run names it to the letter."""
+    """Return a query as it goes over the wire: the run's token names it to the letter."""
     escaped = re.sub("%([0-9A-Fa-f]{2})?", lambda at: at[0].upper() if at[1] else "%25", query)
     return quote(escaped, safe=PATH_SAFE + "?%")
 
@@ -102,7 +102,7 @@ def _given_headers(headers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _headers_of(job: Job | NewJob) -> dict[str, str]:
-    """Return what the consumer says of the job; ``X-Task-...`` as collective.taskqueue did."""
+    """Return the headers that say which job it is; ``X-Task-...`` as collective.taskqueue did."""
     headers = {
         "User-Agent": USER_AGENT,
         "X-Task-Id": job.id,

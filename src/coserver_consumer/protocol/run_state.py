@@ -1,4 +1,4 @@
-"""What a Zope knows of the runs of a job, as it tells consumers that ask. Pure."""
+"""What a Zope process knows of the runs of jobs, and tells consumers that ask. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT_WORK = (RunState.AT_WORK, RunState.EARLIER)  # the job's next run has to wait
 class RunQuestion:
     """What became of these runs? With ``stop`` they, and earlier ones of their jobs, are to stop.
 
-    What was told to stop isn't let in any more if it comes later.
+    A run that was told to stop isn't let in any more if its request comes later.
     """
 
     keys: tuple[RunKey, ...]

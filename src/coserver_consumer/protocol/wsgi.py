@@ -1,4 +1,4 @@
-"""Asking a WSGI application (PEP 3333) in this process, as a web server does. Pure."""
+"""Asking a WSGI application (PEP 3333) in this process, as a web server would."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def make_environ(request: Request, *, server_url: str) -> Environ:
 def ask(application: Application, environ: Environ, *, max_body: int) -> Reply:
     """Return the answer, its body cut at ``max_body`` bytes.
 
-    An exception that the application lets out is a server's fault, status 500, with its traceback.
+    An exception that the application doesn't catch is answered as a web server would: status 500.
     """
-    said: dict[str, Any] = {}
+    head: dict[str, Any] = {}
 
     def start_response(status: str, headers: list[tuple[str, str]], _info: Any = None) -> None:
-        said["status"] = int(status.split(maxsplit=1)[0])
-        said["headers"] = {name.lower(): value for name, value in headers}
+        head["status"] = int(status.split(maxsplit=1)[0])
+        head["headers"] = {name.lower(): value for name, value in headers}
 
     try:
         body, is_cut = _read(application(environ, start_response), max_body)
     except Exception as error:  # noqa: BLE001  any fault of the application is its answer
         text = "".join(format_exception(error)).encode()
         return Reply(status=500, headers={"content-type": PLAIN_TEXT}, body=text[-max_body:])
-    return Reply(status=said["status"], headers=said["headers"], body=body, is_cut=is_cut)
+    return Reply(status=head["status"], headers=head["headers"], body=body, is_cut=is_cut)
 
 
 def _read(chunks: Iterable[bytes], most: int) -> tuple[bytes, bool]:

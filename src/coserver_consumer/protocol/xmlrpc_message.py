@@ -11,7 +11,7 @@ from xmlrpc.client import ResponseError, dumps, loads
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief, describe
 
-# The characters that the specification allows in the name of a method, and those of views' names.
+# The characters that the specification allows in the name of a method, and those of view names.
 METHOD_NAME = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 
 

@@ -45,8 +45,8 @@ class AllowList:
 def _is_strange(path: str) -> bool:
     """Return True if a server might read the path as one that leaves its folder.
 
-    It is looked at decoded as often as a server might do it. One that still changes then is
-    strange as well.
+    The path is decoded as often as a server might do it; one that still changes then is strange,
+    too.
     """
     for _ in range(MAX_DECODINGS):
         if any(_is_dots(step) for step in re.split(r"[/\\]", path)):
@@ -59,10 +59,10 @@ def _is_strange(path: str) -> bool:
 
 
 def _is_dots(step: str) -> bool:
-    """Return True if a step is ``..``, or may be once a server has dropped what it drops.
+    """Return True if a step is ``..``, or becomes that once a server has dropped a part of it.
 
-    That is what begins with a semicolon, a NUL, a question mark or a hash; and what isn't seen.
-    Windows takes more dots for two.
+    Servers drop what begins with a semicolon, a NUL, a question mark or a hash, and characters that
+    can't be seen. Windows takes more than two dots for two.
     """
     name = re.split(r"[;\0?#]", step, maxsplit=1)[0]
     seen = [at for at in name if at.isprintable() and not at.isspace()]

@@ -1,4 +1,4 @@
-"""The task ``call``: a Python function in Zope is called as the user who queued it."""
+"""The task ``call``: Zope calls a Python function, as the user who queued the job."""
 
 from __future__ import annotations
 

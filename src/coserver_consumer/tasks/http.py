@@ -1,4 +1,4 @@
-"""The task ``http``: a URL on the allow-list is called."""
+"""The task ``http``: the consumer calls a URL that is on the allow-list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 MAX_REDIRECTS = 5
 MIN_TIMEOUT_S = 0.001  # of a request after redirects that have taken all the time
 KEEPS_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: the others are followed by a GET
-# The headers that go along to another host: none of them is ever a key.
+# The headers that a redirect takes to another host: none of them is ever a key.
 HARMLESS_HEADERS = frozenset(
     {
         "accept",
@@ -41,7 +41,7 @@ HARMLESS_HEADERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class HttpRequest:
     """One request to be made."""
 
     method: str
@@ -72,26 +72,26 @@ class Http:
 
     def run(self, job: CurrentJob) -> Outcome:
         """Call the URL and return what its answer means."""
-        call = make_call(job.args, job.payload)
+        request = to_request(job.args, job.payload)
         end = time.monotonic() + (job.job.timeout or self._timeout)
         for _ in range(MAX_REDIRECTS + 1):
-            url = self._allowed.check(call.url)
-            request = f"{call.method} {url.scheme}://{url.netloc}{url.path or '/'}"
+            url = self._allowed.check(request.url)
+            name = f"{request.method} {url.scheme}://{url.netloc}{url.path or '/'}"
             reply = self._pool.ask(
-                call.method,
+                request.method,
                 url.url,
-                request=request,
-                headers=call.headers,
-                body=call.body,
+                name=name,
+                headers=request.headers,
+                body=request.body,
                 timeout=max(end - time.monotonic(), MIN_TIMEOUT_S),
             )
             if reply.status not in REDIRECTS or "location" not in reply.headers:
-                return judge_status(reply, request=request, limit=self._limit)
-            call = follow(call, url, reply)
-        return Failed(error=f"{request} led to more than {MAX_REDIRECTS} redirects.", retry=False)
+                return judge_status(reply, name=name, limit=self._limit)
+            request = follow(request, url, reply)
+        return Failed(error=f"{name} led to more than {MAX_REDIRECTS} redirects.", retry=False)
 
 
-def make_call(args: Mapping[str, Any], payload: bytes | None) -> Call:
+def to_request(args: Mapping[str, Any], payload: bytes | None) -> HttpRequest:
     """Return the request that a job's arguments describe; raise ``InvalidJob`` if they don't."""
     unknown = set(args) - ARGUMENTS
     if unknown:
@@ -108,24 +108,24 @@ def make_call(args: Mapping[str, Any], payload: bytes | None) -> Call:
     if params:
         url += ("&" if "?" in url else "?") + urlencode(params, doseq=True)
     body, content_type = _find_body(args, payload)
-    return Call(method=method, url=url, headers=content_type | _clean(headers), body=body)
+    return HttpRequest(method=method, url=url, headers=content_type | _clean(headers), body=body)
 
 
-def follow(call: Call, url: Url, reply: Reply) -> Call:
-    """Return the request that a redirect asks for; to another host only harmless headers go along.
+def follow(request: HttpRequest, url: Url, reply: Reply) -> HttpRequest:
+    """Return the request that a redirect asks for; only harmless headers go to another host.
 
-    What a server calls its key is up to it (X-Api-Key, Private-Token, ...).
+    Others may hold a key: each server has its own name for that (X-Api-Key, Private-Token, ...).
     """
     target = urljoin(url.url, reply.headers["location"])
     here, there = _origin(url.url), _origin(target)
     headers = {
         name: value
-        for name, value in call.headers.items()
+        for name, value in request.headers.items()
         if here == there or name.lower() in HARMLESS_HEADERS
     }
-    if reply.status in KEEPS_METHOD or call.method == "HEAD":
-        return replace(call, url=target, headers=headers)
-    return Call(method="GET", url=target, headers=_without_body(headers), body=None)
+    if reply.status in KEEPS_METHOD or request.method == "HEAD":
+        return replace(request, url=target, headers=headers)
+    return HttpRequest(method="GET", url=target, headers=_without_body(headers), body=None)
 
 
 def _find_body(

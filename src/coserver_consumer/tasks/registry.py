@@ -18,7 +18,7 @@ GROUP = "coserver.tasks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """The tasks by name. ``left_out``: those that the settings don't suffice for, and why."""
+    """The tasks by name; ``left_out`` are those for which a setting is missing, and why."""
 
     tasks: Mapping[str, Task]
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -44,17 +44,17 @@ class Registry:
             ) from None
 
     def policy(self, name: str) -> RetryPolicy:
-        """Return how the task of that name is retried, one that isn't known as any."""
+        """Return how the task of that name is retried; the default for a name that isn't known."""
         task = self.tasks.get(name)
         return PLAIN if task is None else task.retry
 
 
 def load_registry(context: TaskContext, found: Iterable[EntryPoint] | None = None) -> Registry:
-    """Load every plugin; raise ``InvalidTask`` naming the first that doesn't keep the contract.
+    """Load every plugin; raise ``InvalidTask`` for the first that doesn't keep the contract.
 
-    ``found`` are the entry points of all installed distributions unless given. A task that misses
-    a setting (it raises ``ConfigurationError`` when it is made) is left out: its jobs wait for a
-    consumer that has it.
+    ``found`` are the entry points of all installed distributions unless given. A task whose
+    setting is missing (it raises ``ConfigurationError`` when it is made) is left out: its jobs wait
+    for a consumer that has the setting.
     """
     plugins = list(entry_points(group=GROUP) if found is None else found)
     _check_names(plugins)
@@ -114,6 +114,6 @@ def _check_names(points: list[EntryPoint]) -> None:
 
 
 def _describe(point: EntryPoint) -> str:
-    """Name a plugin as somebody needs it who has to uninstall or mend it."""
+    """Return what names a plugin to somebody who has to uninstall or mend it."""
     distribution = f" of {point.dist.name} {point.dist.version}" if point.dist else ""
     return f"plugin {point.value}{distribution}"

@@ -1,4 +1,4 @@
-"""One task, whatever its plugin looks like: checked, and called in one way."""
+"""One task: checked, and called in one way, whatever its plugin looks like."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coserver_consumer.tasks.context import TaskContext
 class Task:
     """A task that is ready to run.
 
-    ``is_signed``: it runs only jobs that bear the signature of the secret's holder.
+    ``is_signed``: it runs only jobs that a holder of the secret has signed.
     ``runs_in_zope``: its jobs wait while no Zope can run them. ``retry``: when it is tried again.
     """
 

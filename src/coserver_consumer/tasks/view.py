@@ -1,4 +1,4 @@
-"""The task ``view``: something traversable in Zope is published as the user who queued it."""
+"""The task ``view``: Zope publishes what a path leads to, as the user who queued the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task ``xmlrpc``: a method of an object in Zope is called through Zope's XML-RPC."""
+"""The task ``xmlrpc``: Zope calls a method of an object through XML-RPC."""
 
 from __future__ import annotations
 

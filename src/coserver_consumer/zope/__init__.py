@@ -1,1 +1,1 @@
-"""How a consumer has Zope run a job over HTTP, and asks its services."""
+"""How a consumer reaches Zope: to have jobs run there, and to ask its services."""

@@ -1,8 +1,8 @@
 """Connections whose timeouts are deadlines.
 
-A timeout of a socket counts for each call that reads, so a server that sends a byte now and then
-keeps its client for ever. Here the time begins to count when the timeout is set: urllib3 does that
-before it connects and sends, and before it reads the answer, which has to be whole by then.
+A socket's timeout begins anew with each call that reads, so a server that sends a byte now and then
+keeps its client for ever. Here it begins when it is set: urllib3 sets it before it connects and
+sends, and again before it reads the answer, which has to be whole when the time is over.
 """
 
 from __future__ import annotations

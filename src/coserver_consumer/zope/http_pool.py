@@ -1,4 +1,4 @@
-"""HTTP with keep-alive by urllib3: one answer for one request, and faults as outcomes."""
+"""HTTP with connections that are kept open: one answer for one request, and faults as outcomes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CHUNK_BYTES = 65_536
 class NoConnection(EndAttempt):
     """No connection could be made, so nothing was sent; ``why`` doesn't name the address."""
 
-    def __init__(self, request: str, why: str) -> None:
-        super().__init__(Failed(error=f"{request}: {why}"))
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(Failed(error=f"{name}: {why}"))
         self.why = why
 
 
 class NoAnswer(EndAttempt):
-    """The request was sent, and no whole answer came: what it does may go on."""
+    """The request was sent, and no whole answer came: the server may still be working on it."""
 
-    def __init__(self, request: str, why: str) -> None:
-        super().__init__(Failed(error=f"{request}: {why}"))
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(Failed(error=f"{name}: {why}"))
 
 
 class HttpPool:
@@ -54,7 +54,7 @@ class HttpPool:
         method: str,
         url: str,
         *,
-        request: str,
+        name: str,
         headers: Mapping[str, str],
         body: bytes | None,
         timeout: float,
@@ -62,17 +62,17 @@ class HttpPool:
         """Send one request and return the answer, its body cut at ``max_body`` bytes.
 
         ``timeout`` seconds are for all of it, from the connection to the end of the answer.
-        ``request`` names the request to people. Ends the attempt, to be tried again, if there is
-        no whole answer within ``timeout`` seconds: raises ``NoConnection`` or ``NoAnswer``.
+        ``name`` is what people call the request. If there is no whole answer by then, the attempt
+        fails: raises ``NoConnection`` or ``NoAnswer``.
         """
         try:
             return self._ask(method, url, headers, body, timeout)
         except LocationValueError as error:
-            raise EndAttempt(Failed(error=f"{request}: {error}", retry=False)) from error
+            raise EndAttempt(Failed(error=f"{name}: {error}", retry=False)) from error
         except (NewConnectionError, ConnectTimeoutError) as error:
-            raise NoConnection(request, _explain(error, timeout)) from error
+            raise NoConnection(name, _explain(error, timeout)) from error
         except HTTPError as error:
-            raise NoAnswer(request, _explain(error, timeout)) from error
+            raise NoAnswer(name, _explain(error, timeout)) from error
 
     def _ask(
         self,

@@ -1,7 +1,7 @@
-"""The transport that has a Zope instance run a job: one signed request over HTTP.
+"""The transport that has a Zope instance run a job, by one signed request over HTTP.
 
-A request that was sent may be at work in Zope whatever becomes of its answer. So the attempt ends
-only when Zope says that it isn't at it any more, and until then the job is running to everybody.
+A request that was sent may be at work in Zope, whatever becomes of its answer. So the attempt ends
+only when Zope says that the run is not at work any more; until then everybody sees the job running.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class HttpTransport:
                 tried.add(url)
 
     def stop(self, keys: Collection[RunKey], *, within: float) -> None:
-        """Tell Zope to stop these runs, and wait until none is at work, at most so long."""
+        """Have Zope stop these runs; wait until none is at work, for ``within`` seconds at most."""
         end = time.monotonic() + within
         left = {url: list(keys) for url in self.instances.urls if keys}
         while left and time.monotonic() < end:
@@ -85,7 +85,7 @@ class HttpTransport:
         return self.services.greet(url, self.consumer)
 
     def _stop(self, url: str, keys: list[RunKey]) -> list[RunKey]:
-        """Return those that the instance is still at, none if it can't be asked."""
+        """Return those runs that are still at work in the instance, none if it can't be asked."""
         try:
             report = self._runs.ask(url, keys, stop=True)
         except ZopeUnavailable:
@@ -96,7 +96,7 @@ class HttpTransport:
     def _see_out_earlier(self, job: Job) -> None:
         """Wait until no instance is at an earlier run of the job.
 
-        A single instance needn't be asked: it doesn't begin the job while it is.
+        A single instance needn't be asked: it begins no run while an earlier one is at work there.
         """
         if job.run > 1 and len(self.instances.urls) > 1:
             for url in self.instances.urls:
@@ -138,14 +138,14 @@ class HttpTransport:
         return self._pool.ask(
             request.method,
             url + request.target,
-            request=name_request(job),
+            name=name_request(job),
             headers=request.headers,
             body=request.body,
             timeout=self._find_timeout(job),
         )
 
     def _heed(self, url: str, job: Job, outcome: Outcome) -> Outcome | None:
-        """Return the outcome that Zope has answered; None if what hindered it may be otherwise."""
+        """Return the outcome that Zope has answered; None if the job is to be sent again."""
         if not isinstance(outcome, NotTried):
             self.instances.note_answer(url)
             return outcome
@@ -181,10 +181,10 @@ class HttpTransport:
         return judge_unmarked(job, reply, state, site_hosts=find_site_hosts(job, [url]))
 
     def _see_out(self, url: str, job: Job, process: str | None, *, otherwise: Outcome) -> Outcome:
-        """Wait until the instance isn't at the run any more; return how the attempt has ended.
+        """Wait until the run isn't at work there any more; return how the attempt has ended.
 
-        ``process`` is the one that may be at it, None if that isn't known. ``otherwise`` is what
-        holds unless the instance knows better.
+        ``process`` is the one that the request went to, None if that isn't known. ``otherwise`` is
+        the outcome unless the instance knows better.
         """
         report = self._runs.see_out(url, job.key)
         if report is None:

@@ -1,4 +1,4 @@
-"""The Zope of a worker's own process: a plugin, since the consumer itself imports no Zope."""
+"""The Zope in a worker's own process: a plugin brings it, since the consumer imports no Zope."""
 
 from __future__ import annotations
 

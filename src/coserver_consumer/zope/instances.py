@@ -1,4 +1,4 @@
-"""The Zope instances that jobs are sent to: which of them are there, and how busy we keep them."""
+"""The Zope instances that jobs are sent to: which can run jobs, and how busy we keep them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Instance:
 
     under_way: int = 0
     trouble: str | None = None
-    since: float = 0.0
-    heard: float = -MAX_SILENCE_S
-    logged: float = -LOG_EVERY_S
-    is_told: bool = False
+    trouble_since: float = 0.0
+    answered_at: float = -MAX_SILENCE_S
+    logged_at: float = -LOG_EVERY_S
+    is_logged: bool = False
     process: str | None = None
 
 
 class Instances:
-    """Picks the instance with the fewest of our requests, of those that are there.
+    """Picks the instance that has the fewest of our requests, among those that can run jobs.
 
-    One that can't run jobs is left out until ``check`` finds that it can. ``changed`` is called
-    when one is left out or back.
+    An instance that can't is left out until ``check`` finds that it can. ``changed`` is called when
+    one is left out or comes back.
     """
 
     def __init__(self, urls: Sequence[str], greet: Greet) -> None:
@@ -65,7 +65,7 @@ class Instances:
     def least_busy(self, tried: Collection[str] = ()) -> Iterator[str | None]:
         """Yield the URL for a request, which counts for the time of the block.
 
-        None if all that are there were tried.
+        None if all that can run jobs were tried.
         """
         with self._lock:
             url = self._pick(tried)
@@ -92,7 +92,7 @@ class Instances:
         """Note that the instance has just answered as it should."""
         with self._lock:
             each = self._known[url]
-            each.heard = time.monotonic()
+            each.answered_at = time.monotonic()
             each.process = process or each.process
 
     def leave_out(self, url: str, why: str) -> None:
@@ -102,10 +102,10 @@ class Instances:
             each = self._known[url]
             is_news = each.trouble is None
             if is_news:
-                each.since, each.is_told = now, False
-            is_line = (is_news or each.trouble != why) and now - each.logged >= LOG_EVERY_S
+                each.trouble_since, each.is_logged = now, False
+            is_line = (is_news or each.trouble != why) and now - each.logged_at >= LOG_EVERY_S
             if is_line:
-                each.logged, each.is_told = now, True
+                each.logged_at, each.is_logged = now, True
             each.trouble = why
         if is_line:
             zope_logs.instance_away(url, why)
@@ -136,11 +136,11 @@ class Instances:
             return [
                 url
                 for url, each in self._known.items()
-                if each.trouble is not None or now - each.heard >= MAX_SILENCE_S
+                if each.trouble is not None or now - each.answered_at >= MAX_SILENCE_S
             ]
 
     def _is_busy(self, url: str) -> bool:
-        """Return True if it is no wonder that an instance is silent: it is at our jobs."""
+        """Return True if an instance may well be silent, since it works on our jobs."""
         with self._lock:
             each = self._known[url]
             return each.trouble is None and each.under_way > 0
@@ -149,21 +149,21 @@ class Instances:
         self.note_answer(url, greeting.process)
         with self._lock:
             each = self._known[url]
-            was_away, is_told = each.trouble is not None, each.is_told
-            each.trouble, each.is_told = None, False
-            seconds = time.monotonic() - each.since
-        if is_told:
+            was_away, is_logged = each.trouble is not None, each.is_logged
+            each.trouble, each.is_logged = None, False
+            seconds = time.monotonic() - each.trouble_since
+        if is_logged:
             zope_logs.instance_back(url, seconds)
         if was_away:
             self.changed()
 
     def _pick(self, tried: Collection[str]) -> str | None:
-        there = {
+        able = {
             url: each.under_way
             for url, each in self._known.items()
             if each.trouble is None and url not in tried
         }
-        if not there:
+        if not able:
             return None
-        fewest = min(there.values())
-        return random.choice([url for url, number in there.items() if number == fewest])
+        fewest = min(able.values())
+        return random.choice([url for url, number in able.items() if number == fewest])

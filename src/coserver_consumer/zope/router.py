@@ -1,4 +1,4 @@
-"""Zope as a consumer has it: each queue's jobs go over the transport that the settings name."""
+"""The way of jobs to Zope: each queue has the transport that the settings name for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coserver_consumer.zope.transport import Transport
 
 
 class Zope:
-    """The transports. To make one costs little: Zope is started by ``open``.
+    """Both transports behind one face. To make it costs little: ``open`` starts Zope.
 
     Raises ``ConfigurationError`` without a secret.
     """
@@ -44,24 +44,24 @@ class Zope:
         ``consumer`` is the id of a consumer that the queue's database knows.
         """
         self._http.consumer = consumer
-        if self._sent:
+        if self._http_queues:
             self._http.instances.check()
         if self._zodb is not None and self._zodb.check():
             self._changed()
 
     def find_troubles(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the queues whose jobs can't run in Zope now, and why, as a sentence."""
-        if self._sent and (why := self._http.instances.trouble):
-            yield self._sent, f"Zope can't run jobs: {why}."
+        if self._http_queues and (why := self._http.instances.trouble):
+            yield self._http_queues, f"Zope can't run jobs: {why}."
         if self._zodb is not None and (why := self._zodb.trouble):
-            yield self._own, why
+            yield self._own_queues, why
 
     def send(self, job: Job, request: Request) -> Outcome:
         """Have Zope run the job, by this request; return how the attempt has ended."""
         return self._find_transport(job.queue).send(job, request)
 
     def stop(self, keys: Collection[RunKey], *, within: float) -> None:
-        """Tell Zope instances to stop these runs; wait until none is at work, so long at most."""
+        """Have Zope stop these runs; wait until none is at work, for ``within`` seconds at most."""
         self._http.stop(keys, within=within)
 
     def ask(self, questions: Sequence[Question]) -> list[Decision]:
@@ -76,13 +76,13 @@ class Zope:
         return self._http
 
     @property
-    def _sent(self) -> tuple[str, ...]:
+    def _http_queues(self) -> tuple[str, ...]:
         """The queues whose jobs are sent to instances."""
         settings = self._settings
         return tuple(name for name in settings.queues if not settings.runs_in_process(name))
 
     @property
-    def _own(self) -> tuple[str, ...]:
+    def _own_queues(self) -> tuple[str, ...]:
         """The queues whose jobs run in a Zope of this process."""
         settings = self._settings
         return tuple(name for name in settings.queues if settings.runs_in_process(name))

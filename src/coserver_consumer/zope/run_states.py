@@ -27,9 +27,9 @@ class ZopeRuns:
         return self._services.ask(url, RUN_STATES, RunQuestion(keys=tuple(keys), stop=stop))
 
     def see_out(self, url: str, key: RunKey) -> RunReport | None:
-        """Tell a run and earlier ones of its job to stop, and wait until none is at work.
+        """Tell a run and earlier ones of its job to stop, and wait until none of them is at work.
 
-        Returns what the instance says then. None if it can't be asked: its process is gone, or it
+        Returns what the instance says then, None if it can't be asked: its process is gone, or it
         has been silent for too long.
         """
         silent_since = time.monotonic()

@@ -1,4 +1,4 @@
-"""Asking the services of Zope instances that answer to holders of the secret only."""
+"""Asking those services of Zope instances that answer only holders of the secret."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ A = TypeVar("A")
 
 
 class ZopeSilent(ZopeUnavailable):
-    """No answer came."""
+    """No answer came from it."""
 
 
 class ZopeGone(ZopeSilent):
@@ -55,7 +55,7 @@ class Services:
         self._ahead: float | None = None  # of our monotonic clock is the database's, in seconds
 
     def greet(self, url: str, consumer: str | None = None) -> Greeting:
-        """Return what the instance says of itself, which has proved to have the secret.
+        """Return what the instance says of itself, once it has proved to have the secret.
 
         ``consumer`` is an id that is in the queue's database.
         """

@@ -17,7 +17,7 @@ HTML = {"content-type": "text/html; charset=utf-8"}
 def conclude(status: int, body: bytes = b"", **headers: str):
     """Return the outcome of an answer."""
     reply = Reply(status=status, headers=HTML | headers, body=body)
-    return judge_status(reply, request="GET /a", limit=1000)
+    return judge_status(reply, name="GET /a", limit=1000)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])

@@ -12,7 +12,7 @@ from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.tasks.context import TaskContext
-from coserver_consumer.tasks.http import Http, make_call
+from coserver_consumer.tasks.http import Http, to_request
 from demo.ports import free_port
 from support.http_server import Answer, serve
 
@@ -245,12 +245,12 @@ def test_a_wrong_argument_is_named(call, args, named):
 def test_a_header_that_can_not_be_sent_is_not_repeated(headers):
     """Its value may be a key, and the error is kept with the job."""
     with pytest.raises(InvalidJob) as refused:
-        make_call({"url": "http://127.0.0.1/", "headers": headers}, None)
+        to_request({"url": "http://127.0.0.1/", "headers": headers}, None)
     assert "secret" not in str(refused.value)
 
 
 def test_a_header_may_be_any_text():
     """It goes over the wire as UTF-8."""
     headers = {"X-Title": "\u00e4 \U0001f600"}
-    call = make_call({"url": "http://127.0.0.1/", "headers": headers}, None)
-    assert call.headers["X-Title"].encode("latin-1").decode() == "\u00e4 \U0001f600"
+    request = to_request({"url": "http://127.0.0.1/", "headers": headers}, None)
+    assert request.headers["X-Title"].encode("latin-1").decode() == "\u00e4 \U0001f600"

@@ -32,7 +32,7 @@ def ask():
     pool = HttpPool(size=1, max_body=1_000_000)
 
     def ask(server, timeout):
-        return pool.ask("GET", server.url, request="GET /", headers={}, body=None, timeout=timeout)
+        return pool.ask("GET", server.url, name="GET /", headers={}, body=None, timeout=timeout)
 
     return ask
 

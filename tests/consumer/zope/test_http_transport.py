@@ -123,7 +123,7 @@ def test_no_more_of_an_answer_is_read_than_can_be_kept():
     """A server that never ends its answer must not fill the memory."""
     with serve(lambda _: Answer(body=b"x" * 100_000)) as server:
         reply = HttpPool(size=1, max_body=10).ask(
-            "GET", server.url, request="GET /", headers={}, body=None, timeout=5
+            "GET", server.url, name="GET /", headers={}, body=None, timeout=5
         )
     assert (reply.body, reply.is_cut) == (b"x" * 10, True)
 

@@ -60,7 +60,7 @@ def write(work: Callable[[Connection], T]) -> T:
 
 @contextmanager
 def naming_outages(engine: Engine) -> Iterator[None]:
-    """Raise ``StoreUnavailable`` for what the database says about itself."""
+    """Raise ``StoreUnavailable`` for an error by which the database says that it is unavailable."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -87,7 +87,7 @@ def _adopt(engine: Engine) -> Engine:
 
 
 def _timeouts(commit_timeout: float) -> store.Timeouts:
-    """Return short ones: the vote on jobs waits while it holds the ZODB's commit lock."""
+    """Return short ones: the vote on jobs waits for the database and has the ZODB's commit lock."""
     return store.Timeouts(
         connect=min(MAX_CONNECT_TIMEOUT_S, commit_timeout),
         lock=min(MAX_LOCK_TIMEOUT_S, commit_timeout),

@@ -1,4 +1,4 @@
-"""The engine that z3c.saconfig may have, from ``<db:engine name="coserver" .../>``."""
+"""The engine that z3c.saconfig may have registered, by ``<db:engine name="coserver" .../>``."""
 
 from __future__ import annotations
 

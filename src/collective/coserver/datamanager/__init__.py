@@ -7,8 +7,9 @@ transaction in the ZODB must be there before the ZODB begins. ``First`` sorts be
 
 Without a ZODB connection among the transaction's resources the row is written as ready in
 ``Last``'s vote: one statement that is atomic alone. With one it is written as staged in the vote
-and made ready in ``tpc_finish``, when the ZODB has finished. What a process leaves staged because
-it died in between is told apart by the mark: the ZODB has it if and only if it committed.
+and made ready in ``tpc_finish``, when the ZODB has finished. If a process
+dies in between, the mark tells what becomes of the rows that it left staged: the ZODB has the mark
+if and only if the transaction committed.
 
 The same pair ends the job whose work the transaction is (its ``Effect``): finishing in the vote,
 completed when the ZODB has finished.
@@ -30,7 +31,7 @@ from coserver_consumer.model.errors import AddError
 from coserver_consumer.model.new_job import NewJob
 
 OPEN = ("Active", "Doomed")
-LOST = (
+TOO_LATE = (
     "a job would be lost. Queue it in the view, in a before-commit hook or in a subscriber of "
     "IPubBeforeCommit, or in a transaction of its own, which is begun and committed there."
 )
@@ -75,12 +76,12 @@ def _require_open(current: ITransaction) -> None:
     if current.status not in OPEN:
         raise AddError(
             f"No job can be queued now: the transaction is already {current.status.lower()}. "
-            f"In an after-commit hook or while data managers vote, {LOST}"
+            f"In an after-commit hook or while data managers vote, {TOO_LATE}"
         )
-    if afterwards.loses(current):
+    if afterwards.is_too_late_for(current):
         raise AddError(
             "No job can be queued now: the request's transaction has ended, or is about to be "
-            f"aborted. In a subscriber of IPubSuccess, IPubFailure or IPubBeforeAbort, {LOST}"
+            f"aborted. In a subscriber of IPubSuccess, IPubFailure or IPubBeforeAbort, {TOO_LATE}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether the current request's transaction is behind us: nobody commits what comes afterwards."""
+"""Whether the current request's transaction has ended: nobody commits what comes afterwards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from transaction.interfaces import ITransaction
 
 
 class Afterwards(threading.local):
-    """What this thread's request has come to.
+    """Whether this thread's request has ended its transaction.
 
-    A transaction that is found then was made by asking for the current one, and the publisher
-    throws it away; unless somebody has begun it, of which the transaction manager tells.
+    A transaction that is current afterwards was made by asking for the current one, and the
+    publisher throws it away; unless somebody has begun it, which the transaction manager tells.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class Afterwards(threading.local):
         self._is_now = True
 
     def end(self) -> None:
-        """Say that the thread has done with that request."""
+        """Say that the thread is done with that request."""
         self._begun = None
         self._is_now = False
 
-    def loses(self, current: ITransaction) -> bool:
+    def is_too_late_for(self, current: ITransaction) -> bool:
         """Return True if nobody will commit this transaction."""
         return self._is_now and current is not self._begun
 

@@ -1,4 +1,4 @@
-"""What one transaction tells the store: the jobs it queues, and the job whose effect it is."""
+"""What one transaction writes to the store: the jobs it queues, and the job whose effect it is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ZODB.Connection import Connection as ZODBConnection
 
 from collective.coserver.database.engine import get_engine, naming_outages, write
 from collective.coserver.database.settings import get_settings
-from collective.coserver.datamanager.draft import Draft, settle
+from collective.coserver.datamanager.draft import Draft, finalize
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.listeners import tell_committed
-from collective.coserver.evidence.mark import mark
+from collective.coserver.evidence.mark import mark_transaction
 from collective.coserver.evidence.zodb import find_connection, last_tid
 from coserver_consumer import store
 from coserver_consumer.model.errors import InvalidJob
@@ -48,7 +48,7 @@ class Batch:
 
     @property
     def is_empty(self) -> bool:
-        """True if there is nothing to tell."""
+        """True if there is nothing to write."""
         return not self.jobs and self.effect is None
 
     def add(self, jobs: Sequence[NewJob]) -> None:
@@ -76,7 +76,7 @@ class Batch:
 
         Nobody changes content any more, so jobs about content learn where it is.
         """
-        self.jobs[:] = map(settle, self.jobs)
+        self.jobs[:] = map(finalize, self.jobs)
         completes = self.effect is not None and self.effect.decide()
         self._zodb = find_connection(current)
         if self._zodb is not None:
@@ -88,7 +88,7 @@ class Batch:
     def vote(self) -> None:
         """Write all in one SQL transaction; an error is the whole transaction's.
 
-        Nobody votes after us, so without a ZODB to wait for this is the end of it.
+        Nobody votes after us: without a ZODB to wait for, the transaction is committed by this.
         """
         self._has_voted = True
         if self._zodb is None:
@@ -96,8 +96,8 @@ class Batch:
             self._confirm()
         else:
             base = {"base_tid": last_tid(self._zodb)}
-            told = {key: found | base for key, found in self._evidence.items()}
-            self._write(lambda connection: self._stage(connection, told))
+            evidence = {key: found | base for key, found in self._evidence.items()}
+            self._write(lambda connection: self._stage(connection, evidence))
 
     def finish(self) -> None:
         """Let what was staged happen, now that the ZODB has committed."""
@@ -130,10 +130,10 @@ class Batch:
         A view that sets an error status is committed as well, and its job is tried again.
         """
         if self.jobs:
-            self._evidence[Mark.BATCH] = mark(current, connection, Mark.BATCH, self.id)
+            self._evidence[Mark.BATCH] = mark_transaction(current, connection, Mark.BATCH, self.id)
         if self.effect is not None and completes:
             value = run_mark(*self.effect.key)
-            self._evidence[Mark.RUN] = mark(current, connection, Mark.RUN, value)
+            self._evidence[Mark.RUN] = mark_transaction(current, connection, Mark.RUN, value)
 
     def _write_at_once(self, connection: Connection) -> None:
         """Write all at once; the ended job's unique key is free for the jobs that it queues."""

@@ -1,4 +1,4 @@
-"""A job about content, which is written anew when its transaction commits.
+"""A job about content, whose description is renewed when its transaction commits.
 
 Until then the content may be renamed, moved, or given the UID that it had elsewhere: Plone adds
 what ``plone.api.content.create`` makes under a temporary id, and renames it in the same
@@ -40,7 +40,7 @@ def draft(job: NewJob, rewrite: Callable[[NewJob], NewJob]) -> Draft:
     return Draft(**_fields(job), rewrite=rewrite)
 
 
-def settle(job: NewJob) -> NewJob:
+def finalize(job: NewJob) -> NewJob:
     """Return the job as it is to be written, signed; raise ``InvalidJob`` if it can't be."""
     if not isinstance(job, Draft):
         return job

@@ -1,4 +1,4 @@
-"""The end of a job as a part of the transaction that is its work: it happens exactly once."""
+"""The end of a job as a part of the transaction that does its work: it happens exactly once."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class First:
     def tpc_begin(self, current: ITransaction) -> None:
         """Mark the transaction and check out an SQL connection.
 
-        An error waits for ``commit``: transaction has all managers abort then, and the ZODB's
-        can't abort what they haven't begun, and log that at length.
+        An error is kept until ``commit``: raised here, it would have the ZODB's managers abort what
+        they haven't begun, which they log at length.
         """
         try:
             if not self.batch.is_empty:

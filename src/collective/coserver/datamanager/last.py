@@ -17,7 +17,7 @@ logger = logging.getLogger("collective.coserver")
 
 @implementer(ISavepointDataManager)
 class Last:
-    """Tells the store in the vote and, if the ZODB takes part, again when that has finished."""
+    """Writes to the store in the vote and, if the ZODB takes part, after that has finished."""
 
     transaction_manager = None
 
@@ -43,12 +43,12 @@ class Last:
         """Do nothing yet."""
 
     def tpc_vote(self, current: ITransaction) -> None:
-        """Write what there is to tell; an error is the whole transaction's."""
+        """Write to the store; an error fails the whole transaction."""
         if not self.batch.is_empty:
             self.batch.vote()
 
     def tpc_finish(self, current: ITransaction) -> None:
-        """Let it happen. It never raises: the ZODB has committed, and the resolver is there."""
+        """Write that the ZODB has committed. Never raises: the resolver does the rest."""
         with self._logging_errors():
             if not self.batch.is_empty:
                 self.batch.finish()
@@ -59,8 +59,8 @@ class Last:
     def tpc_abort(self, current: ITransaction) -> None:
         """Give back the connection and touch no row.
 
-        Before our vote there is none. After it the ZODB may have committed all the same:
-        transaction calls this on everybody when anybody's ``tpc_finish`` fails.
+        Before our vote there is no row. After it the ZODB may have committed all the same:
+        transaction calls this on every manager when the ``tpc_finish`` of any of them fails.
         """
         self.batch.close()
 
@@ -70,5 +70,6 @@ class Last:
             yield
         except Exception:
             with suppress(Exception):  # a handler of others may raise, too
-                told = "Batch %s has committed; the resolver does the rest."
-                logger.exception(told, self.batch.id)
+                logger.exception(
+                    "Batch %s has committed; the resolver does the rest.", self.batch.id
+                )

@@ -1,4 +1,4 @@
-"""The way back to how many jobs there were."""
+"""The way back to the jobs that a transaction had at a savepoint."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Zope inside a worker process."""
+"""Zope in the process that runs the jobs."""

@@ -1,6 +1,6 @@
 """The transport that runs jobs in a Zope of this process, which opens the ZODB itself.
 
-A plugin of the consumer; it imports Zope once it is asked to start it.
+It is a plugin of the consumer, and imports Zope when it is asked to start it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ZodbTransport:
         self.trouble: str | None = None  # why no job can run here now, as a sentence
 
     def open(self) -> None:
-        """Start Zope, which takes about ten seconds with Plone; a second call is nothing.
+        """Start Zope, which takes about ten seconds with Plone; a second call does nothing.
 
         Raises ``ConfigurationError`` for a zope.conf that can't be used, ``ZopeUnavailable``
         while its ZODB can't be opened, and ``StartAgain`` if another Zope filled an empty ZODB
@@ -153,7 +153,7 @@ def _explain(error: Exception, zope_conf: Path) -> CoserverError:
 
 
 def _fit_pools(threads: int) -> None:
-    """Keep one connection for each thread and one for the resolver, and so their caches."""
+    """Keep a connection, and so its cache, for each thread and for the resolver."""
     import Zope2
 
     for database in Zope2.DB.databases.values():
@@ -161,7 +161,7 @@ def _fit_pools(threads: int) -> None:
 
 
 def _clear_thread() -> None:
-    """Leave nothing of a request in the thread; the publisher leaves the user and the site."""
+    """Leave nothing of a request in the thread: the publisher leaves the user and the site."""
     import transaction
     from AccessControl.SecurityManagement import noSecurityManager
     from zope.component.hooks import setSite

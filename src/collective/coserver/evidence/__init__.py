@@ -1,8 +1,8 @@
-"""How it is found again that a certain transaction committed, in the ZODB.
+"""How the ZODB tells whether a certain transaction has committed.
 
-A transaction that tells the queue something in its vote is marked before the ZODB begins. If its
-process dies before it can say that it has committed, the mark tells: it is there if and only if
-the transaction is. ``mark`` sets the mark, ``answer`` looks for it.
+A transaction that writes to the queue in its vote is marked before the ZODB begins. If its process
+dies before it can say that it has committed, the mark tells: it is there if and only if the
+transaction is. ``mark_transaction`` sets the mark, ``answer`` looks for it.
 
 Most storages keep a transaction's metadata, and the mark is a line of it
 (``transaction_metadata``). RelStorage keeps none when it is history-free and has no usable
@@ -51,9 +51,9 @@ def answer(questions: Iterable[Question], databases: Mapping[str, DB]) -> list[D
 
 
 def tend(databases: Mapping[str, DB]) -> None:
-    """Make good again what a pack has spoiled; call it now and then.
+    """Renew the evidence that a pack has removed; call it now and then.
 
-    Until then a transaction whose process dies may be called lost though it could be told.
+    Until it is renewed, the fate of a transaction whose process dies may stay unknown.
     Raises ``EvidenceUnavailable``.
     """
     for name, db in databases.items():

@@ -1,7 +1,7 @@
-"""What a ZODB has of the time since it was last known to agree with the queue.
+"""What the ZODB has from the time since it was last known to agree with the queue.
 
 One of the two may have been restored from a backup meanwhile. An older ZODB lacks transactions
-whose jobs the queue has; an older queue knows nothing of runs whose effects the ZODB has.
+whose jobs are in the queue; an older queue knows nothing of runs whose effects are in the ZODB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ZODB.utils import p64, u64
 
 from collective.coserver.evidence import marker_objects
 from collective.coserver.evidence.storage_kind import keeps_history, unwrap
-from collective.coserver.evidence.transaction_metadata import is_intact, marks
+from collective.coserver.evidence.transaction_metadata import is_intact, read_marks
 from collective.coserver.evidence.zodb import last_tid
 from coserver_consumer.model.indoubt import Fate, Mark, Question, read_run_mark
 from coserver_consumer.model.job import RunKey
@@ -41,12 +41,12 @@ class Comparison(Protocol):
     def has(self, tid: int) -> bool:
         """Return True if the ZODB has the transaction, or it doesn't matter."""
 
-    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
-        """Return those of the transactions that the ZODB has lost."""
+    def find_missing(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Return those of the transactions that the ZODB ought to have and hasn't."""
 
 
 def last_transaction(db: DB) -> int:
-    """Return the last transaction's id as a number, whatever this client has heard of yet."""
+    """Return the last transaction's id as a number, also if this client hasn't heard of it yet."""
     storage = unwrap(db.storage)
     if hasattr(storage, "ping"):
         storage.ping()
@@ -60,9 +60,10 @@ def compare(db: DB, since: int) -> Comparison:
 
 
 class History:
-    """The transactions of a storage that keeps them: each is there, unless a pack has taken it.
+    """The transactions of a storage that keeps them: each is there, unless a pack has removed it.
 
-    A pack to a time behind ``since`` has marked all that it left, and what is missing says nothing.
+    A pack to a time after ``since`` leaves a sign on all that it keeps; then it says nothing that a
+    transaction is missing.
     """
 
     def __init__(self, db: DB, since: int) -> None:
@@ -79,14 +80,14 @@ class History:
         self.base = since if found is None or self._is_packed else found
 
     def has(self, tid: int) -> bool:
-        """Return True if it is there, perhaps since just now; a pack may have taken it."""
+        """Return True if it is there, also if it came just now, or a pack may have removed it."""
         if self._is_packed or tid <= self.base or tid in self._tids:
             return True
         self._walk()
         return tid in self._tids
 
-    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
-        """Return those that aren't there, also at a second look: some come just now."""
+    def find_missing(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Return those that aren't there at a second look either: some may come at this moment."""
         if self._is_packed or not any(map(self._lacks, origins)):
             return []
         self._walk()
@@ -101,7 +102,7 @@ class History:
             self._end = u64(record.tid)
             self._tids.add(self._end)
             self._is_packed = self._is_packed or not is_intact(record)
-            for mark, value in marks(record):
+            for mark, value in read_marks(record):
                 match mark:
                     case Mark.BATCH:
                         self._batches.add(value)
@@ -111,14 +112,14 @@ class History:
                         assert_never(mark)
 
 
-def _find_before(storage: Any, lost: int) -> int | None:
-    """Return the last transaction before one that isn't there, None if a pack has taken it.
+def _find_before(storage: Any, missing: int) -> int | None:
+    """Return the last transaction before one that isn't there, None if a pack has removed it.
 
-    A pack leaves a sign on whatever it leaves of the time before.
+    A pack leaves a sign on whatever it keeps of the time before.
     """
-    for start in [*(_earlier(lost, span) for span in LOOK_BACK_S), None]:
+    for start in [*(_earlier(missing, span) for span in LOOK_BACK_S), None]:
         record = None
-        for record in storage.iterator(start, p64(lost)):  # noqa: B007  the last one is wanted
+        for record in storage.iterator(start, p64(missing)):  # noqa: B007  the last one is wanted
             pass
         if record is not None:
             return u64(record.tid) if is_intact(record) else None
@@ -132,7 +133,7 @@ def _earlier(tid: int, seconds: float) -> bytes:
 
 
 class Markers:
-    """The marks of a storage that keeps only objects: each is there, unless a pack has taken it."""
+    """The marks in a storage that keeps only objects: all, unless a pack has removed some."""
 
     def __init__(self, db: DB, since: int) -> None:
         self.last = last_transaction(db)
@@ -147,7 +148,7 @@ class Markers:
         """Return True: no marker is looked for behind a transaction."""
         return True
 
-    def find_lost(self, origins: Sequence[Origin]) -> list[Origin]:
+    def find_missing(self, origins: Sequence[Origin]) -> list[Origin]:
         """Return those whose markers aren't there and weren't packed away either.
 
         Once a job has voted, its row says where the mark of that run is, and nothing of its
@@ -161,8 +162,8 @@ class Markers:
             if origin.evidence.get("mark") == Mark.BATCH
         }
         decisions = marker_objects.decide_finished(self._db, list(asked.values()))
-        lost = {each.value for each in decisions if each.fate is Fate.ABORTED}
-        return [origin for origin in origins if origin.batch in lost]
+        missing = {each.value for each in decisions if each.fate is Fate.ABORTED}
+        return [origin for origin in origins if origin.batch in missing]
 
 
 def _find_changed(connection: Connection, since: int) -> Iterator[int]:

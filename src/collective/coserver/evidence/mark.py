@@ -1,4 +1,4 @@
-"""Marking a transaction so that it can be found later."""
+"""Marking a transaction, so that it can be found later."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from collective.coserver.evidence.storage_kind import keeps_metadata
 from coserver_consumer.model.indoubt import Mark
 
 
-def mark(current: ITransaction, connection: Connection, mark: Mark, value: str) -> dict[str, Any]:
-    """Mark the transaction; return the beginning of its evidence.
+def mark_transaction(
+    current: ITransaction, connection: Connection, mark: Mark, value: str
+) -> dict[str, Any]:
+    """Mark the transaction; return the first part of its evidence.
 
-    Call it before the storages begin (``tpc_begin``): they take the metadata along there.
+    Call it before the storages begin (``tpc_begin``), since they copy the metadata there.
     """
     current.setExtendedInfo(mark.value, value)
     database = connection.db()

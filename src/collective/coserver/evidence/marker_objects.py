@@ -1,4 +1,4 @@
-"""Marks as objects, for storages that keep no metadata: RelStorage.
+"""Marks as objects, for RelStorage, which keeps no metadata.
 
 Three small objects, all plain ``PersistentMapping``s so that a database outlives the add-on:
 

@@ -1,4 +1,4 @@
-"""What kind of storage it is, under its wrappers."""
+"""What kind a storage is, beneath its wrappers."""
 
 from __future__ import annotations
 

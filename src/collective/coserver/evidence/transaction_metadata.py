@@ -25,12 +25,12 @@ def decide(db: DB, questions: list[Question]) -> list[Decision]:
     for record in db.storage.iterator(p64(min(_base(question) for question in questions))):
         if is_intact(record):
             intact.add(u64(record.tid))
-        for mark, value in marks(record):
+        for mark, value in read_marks(record):
             tids[mark, value] = u64(record.tid)
     return [_decide(question, tids, intact) for question in questions]
 
 
-def marks(record: Any) -> Iterator[tuple[Mark, str]]:
+def read_marks(record: Any) -> Iterator[tuple[Mark, str]]:
     """Yield the marks of a transaction; what others have put beside them is theirs."""
     for mark in Mark:
         value = record.extension.get(mark.value)

@@ -1,4 +1,4 @@
-"""What the jobs' data managers ask the ZODB."""
+"""What the jobs' data managers ask the ZODB: its connection, and its last transaction."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whose job it is, and where it comes from."""
+"""Whose job it is, where it comes from, and which job a request runs."""

@@ -28,11 +28,11 @@ class Forbidden(CrossSiteRequest, zExceptions.Forbidden):
 
 
 def refuse_cross_site() -> None:
-    """Raise ``CrossSiteRequest`` if another site may have a visitor's rights used to queue a job.
+    """Raise ``CrossSiteRequest`` if another site may be using a visitor's rights to queue a job.
 
-    plone.protect looks at what is written to the ZODB, which a job isn't. A request passes without
-    a token if nobody's rights are borrowed by it: a visitor's who isn't logged in, a job's, one
-    with a key that browsers don't send unasked. So does one whose view says that it needs no
+    plone.protect looks at what is written to the ZODB, where no job is. A request passes without a
+    token if it borrows nobody's rights: if its visitor isn't logged in, if it is a job's, if it
+    bears a key that browsers don't send unasked. So does one whose view says that it needs no
     protection.
     """
     request = find_sent_request()
@@ -52,8 +52,9 @@ def refuse_cross_site() -> None:
 def comes_from_elsewhere(request: Any) -> bool:
     """Return True unless the request comes from this site, from its visitor or from a program.
 
-    Browsers say so in Sec-Fetch-Site where the connection is safe; otherwise in Origin, or in
-    Referer, which another site can suppress. Who says nothing and is no browser is a program.
+    Browsers say so in Sec-Fetch-Site if the connection is secure, otherwise in Origin, or in
+    Referer, which another site can suppress. A client that says nothing and is no browser is a
+    program.
     """
     said = request.getHeader("Sec-Fetch-Site")
     if said in ("same-origin", "none", "cross-site"):
@@ -86,7 +87,7 @@ def _has_key(request: Any) -> bool:
 
 
 def _has_token(request: Any, user: Any) -> bool:
-    """Return True if the request bears its user's token, whatever name the code has borrowed."""
+    """Return True if the request bears its user's token, whatever user the code acts as."""
     before = getSecurityManager()
     newSecurityManager(request, user)
     try:

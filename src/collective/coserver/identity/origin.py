@@ -1,4 +1,4 @@
-"""Where a job comes from: what of the queuing request its own request is given back."""
+"""Where a job comes from: what its own request takes over from the one that queued it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coserver_consumer.protocol.request import HIDDEN, public_host
 def to_origin(owner: Owner, *, site: Any, request: Any) -> dict[str, Any]:
     """Return the origin as JSON: user folder, language, virtual host and skin.
 
-    Where nobody has sent a request, in a script, the job's links begin with the setting
+    In a script, where nobody has sent a request, the job's links begin with the setting
     ``public_url``, or with the address at which its consumer reaches Zope.
     """
     return {
@@ -52,5 +52,5 @@ def _find_public_host(site: Any) -> dict[str, Any]:
 
 
 def _prefix(request: Any) -> list[str]:
-    """Return the path elements that the visitor sees before the virtual root, as VHM was told."""
+    """Return the path elements that the visitor sees before the virtual root."""
     return [unquote(name) for name in request.getVirtualRoot().split("/") if name]

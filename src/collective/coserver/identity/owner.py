@@ -1,4 +1,4 @@
-"""Whom a job belongs to: the user as whom it runs."""
+"""To whom a job belongs: the user as whom it runs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ ANONYMOUS = Owner()
 def current_owner() -> Owner:
     """Return whose the jobs are that are queued now; raise ``InvalidJob`` for one without a folder.
 
-    That is the user whom the current request has logged in, whatever name the code has borrowed
-    meanwhile. Where nobody has sent a request, in a script, it is the user who is logged in.
+    That is the user whom the current request has logged in, whatever user the code acts as. In a
+    script, where nobody has sent a request, it is the user who is logged in.
     """
     user = find_user()
     return ANONYMOUS if user is None else owner_of(user)
@@ -39,7 +39,7 @@ def current_owner() -> Owner:
 def find_user() -> Any:
     """Return the user of ``current_owner``, None for Anonymous and for users in no user folder.
 
-    Those are the system, the emergency user, and whatever code makes up to take more rights.
+    The latter are the system, the emergency user, and users that code makes up to have more rights.
     """
     request = find_sent_request()
     if request is None:
@@ -69,9 +69,9 @@ def owner_of(user: Any) -> Owner:
 
 
 def _find_user_of_script() -> Any:
-    """Return who is logged in; for an ``UnrestrictedUser`` the real user of its name.
+    """Return who is logged in; for an ``UnrestrictedUser`` the real user of the same name.
 
-    A script has all rights, so it may name whom it likes; its jobs get those of a real user only.
+    A script has all rights, so it may name whom it likes; its jobs have those of a real user only.
     """
     user = getSecurityManager().getUser()
     if isinstance(aq_base(user), UnrestrictedUser):
@@ -91,7 +91,7 @@ def _namesakes(user: Any) -> Iterator[Any]:
 
 
 def _folder_above(folder: Any) -> Any:
-    """Return the user folder of the place above the one that ``folder`` is for."""
+    """Return the user folder of the place above that of ``folder``."""
     above = aq_parent(aq_parent(aq_inner(folder)))
     found = getattr(above, "acl_users", None)
     return None if found is None or aq_base(found) is aq_base(folder) else found

@@ -1,4 +1,4 @@
-"""Where an object of the site is: by its path, and by its UID if it isn't there."""
+"""Where an object of the site is: at its path, or where its UID is found."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from coserver_consumer.model.errors import InvalidJob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An object that a job is about; ``path`` is where it was when the job was queued, if it was.
+    """An object that a job is about; ``path`` is where it was when the job was queued, if anywhere.
 
-    ``below`` is the way on from it to something that is contained there and has no UID.
-    ``find`` asks for its place when the transaction commits.
+    ``below`` is the way on to something that the object contains and that has no UID. ``find``
+    returns the object's place when the transaction commits.
     """
 
     target: Any
@@ -32,7 +32,7 @@ class Subject:
     def find(self) -> str:
         """Return where the object is now; raise ``InvalidJob`` if it never had a place.
 
-        What was deleted meanwhile keeps its last one: its job fails since its content is gone.
+        What was deleted meanwhile keeps its last place: its job fails, since its content is gone.
         """
         path = locate(self.target) or self.path
         if path is None:
@@ -61,9 +61,9 @@ def note(target: Any, *, below: str = "") -> Subject:
 def locate(target: Any) -> str | None:
     """Return the physical path at which the object is now, None if it has no place yet.
 
-    An object knows the container that it was got from, and not that it was moved since; and one
-    that is being made may know none. The object at the path must be this one. What can't be
-    looked up, as a comment that is reached by ``++conversation++``, is believed.
+    An object knows the container from which it was taken, but not that it was moved since, and one
+    that is being made may know none: so the object at its path must be this one. The path of an
+    object that can't be looked up, such as a comment below ``++conversation++``, is believed.
     """
     steps = target.getPhysicalPath()
     is_rooted = _is_rooted(target, steps)
@@ -90,10 +90,10 @@ def find_path(uid: str | None, site: Any) -> str | None:
 
 
 def find_paths(root: Any, uid: str | None, path: str, *, site: Any) -> Iterator[str]:
-    """Yield where the content may be that was at the path: there, or where a catalog has it.
+    """Yield where content may be that was at the path: there, or where a catalog has it.
 
-    That is the catalog of the site that the path leads through, which is the content's own
-    whichever was the current one, and that of ``site``.
+    The catalogs are that of the site through which the path leads, which is the content's own
+    whichever site was current, and that of ``site``.
     """
     yield path
     for asked in (find_site_on(root, path), site):
@@ -102,11 +102,11 @@ def find_paths(root: Any, uid: str | None, path: str, *, site: Any) -> Iterator[
 
 
 def find_subject(path: str) -> tuple[Subject, int] | None:
-    """Return what a path is about, and the number of steps to it; None if about no object.
+    """Return what a path is about, and the number of steps to it; None if it is about no object.
 
-    That is the last object on the path that has a UID, or else the object that the containers on
-    it lead to. A site isn't looked for as an object. ``path`` is from Zope's root, without a query;
-    it may be quoted.
+    That is the last object on the path that has a UID, or else the object to which the containers
+    on the path lead; a site is none. ``path`` begins at Zope's root and has no query; it may be
+    quoted.
     """
     root = find_root()
     steps = [unquote(step) for step in path.split("/")[1:]]
@@ -126,12 +126,12 @@ def is_content(target: Any) -> bool:
 
 
 def is_followed(target: Any) -> bool:
-    """True if a job says of the object that it is about it: a site and Zope's root are places."""
+    """True if a job can be about the object: a site and Zope's root are only places."""
     return not IPloneSiteRoot.providedBy(target) and not IApplication.providedBy(target)
 
 
 def _is_rooted(target: Any, steps: Steps) -> bool:
-    """True if the path leads from Zope's root; one without names is that of an object without."""
+    """True if the path begins at Zope's root; an object without a name has one without names."""
     if IApplication.providedBy(target):
         return True
     return len(steps) > 1 and not steps[0] and all(steps[1:])

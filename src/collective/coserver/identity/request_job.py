@@ -14,10 +14,10 @@ KEY = "coserver.admitted"
 
 @dataclass(slots=True, eq=False)
 class Admitted:
-    """What the WSGI environment holds of the job; it isn't to be seen where that is shown.
+    """What stands in the WSGI environment about the job; it is hidden where that is shown.
 
-    ``ending`` is how the job's own code has ended the attempt, ``returned`` what its function has
-    come to: whatever becomes of the request and its response.
+    ``ending`` is how the job's own code has ended the attempt, ``returned`` is what its function
+    has come to; both hold whatever becomes of the request and its response.
     """
 
     job: Job = field(repr=False)
@@ -26,13 +26,13 @@ class Admitted:
 
 
 def set_job(request: Any, job: Job) -> None:
-    """Note that the request runs the job, of which its environment shows nothing from now on."""
+    """Note that the request runs the job; from now on its environment shows nothing of the job."""
     request.environ.pop(IN_PROCESS, None)
     request.environ[KEY] = Admitted(job)
 
 
 def get_job(request: Any) -> Job | None:
-    """Return the job that the request runs, None for everybody else's requests."""
+    """Return the job that the request runs, None for all other requests."""
     found = find_admitted(request)
     return None if found is None else found.job
 

@@ -1,4 +1,4 @@
-"""Who may have a job run again: who could have queued it."""
+"""Who may have a job run again: those who could have queued it."""
 
 from __future__ import annotations
 

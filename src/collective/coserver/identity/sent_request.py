@@ -11,7 +11,7 @@ def is_sent(request: Any) -> bool:
     """True for a request that came through a web server, or was published as if it had.
 
     ``zconsole``, ``instance run`` and test layers make up a request (``makerequest``): its
-    environment lacks what PEP 3333 demands of a web server's.
+    environment lacks what PEP 3333 demands of a web server.
     """
     return request is not None and "wsgi.url_scheme" in getattr(request, "environ", ())
 

@@ -17,10 +17,10 @@ Steps = Sequence[str]
 
 
 def find_root(target: Any = None) -> Any:
-    """Return the root that the object is below, or else the one that this thread's code sees.
+    """Return the root above the object, or else the one that this thread's code sees.
 
-    That is found by the current request, the current site or a connection that the thread has
-    open, as a script has. None where no ZODB is open.
+    The latter is found by the current request, the current site, or a connection that the thread
+    has open, as in a script. None where no ZODB is open.
     """
     request = getRequest()
     parents = [] if request is None else request.get("PARENTS") or []
@@ -48,7 +48,7 @@ def find_site_on(root: Any, path: str) -> Any:
 
 
 def walk(start: Any, steps: Steps) -> Iterator[Any]:
-    """Yield the objects on the way, each one that the one before contains."""
+    """Yield the objects on the way; each contains the next one."""
     place = start
     for step in steps:
         get = getattr(aq_base(place), "_getOb", None)

@@ -16,8 +16,8 @@ FOUND = "_v_coserver_found"  # on a user, who lives as long as a request
 def require_login(user: Any) -> Owner:
     """Return the user as the owner of a job; None is Anonymous.
 
-    Raises ``InvalidJob`` for one whom a job couldn't log in, or whom it couldn't tell from one that
-    was deleted meanwhile.
+    Raises ``InvalidJob`` for a user whom a job couldn't log in, or couldn't tell from one that was
+    deleted meanwhile.
     """
     if user is None:
         return ANONYMOUS

@@ -24,8 +24,8 @@ INTERFACES = (IExtractionPlugin, IAuthenticationPlugin)
 class JobOwnerPlugin(BasePlugin):
     """Authenticates by the job that was noted on the request, never by what the request says.
 
-    It challenges nobody and knows no users: it finds the job's owner among those of its user
-    folder, so that who is gone from there isn't logged in.
+    It challenges nobody and knows no users: it finds the job's owner among the users of its folder,
+    so nobody who is gone from there is logged in.
     """
 
     meta_type = "Coserver Job Owner Plugin"

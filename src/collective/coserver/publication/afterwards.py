@@ -1,4 +1,4 @@
-"""The publisher has done with a request's transaction, or is about to."""
+"""The publisher is done with a request's transaction: a job that is queued now would be lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collective.coserver.datamanager.afterwards import afterwards
 def note_end(event: IPubEvent) -> None:
     """Have jobs refused that come too late.
 
-    This subscribes to every event of the publisher, since those who subscribe to what is more
-    general are called first: before anybody who would queue a job in ``IPubSuccess``.
+    This subscribes to every event of the publisher: subscribers of the most general interface are
+    called first, and so before anybody who would queue a job in ``IPubSuccess``.
     """
     if IPubEnd.providedBy(event) or IPubBeforeAbort.providedBy(event):
         afterwards.start()

@@ -1,8 +1,8 @@
-"""Whether the queue and the ZODB are of the same time, asked before this Zope runs jobs.
+"""Whether the queue and the ZODB belong to the same time; this Zope asks before it runs jobs.
 
-Either may be restored from an older backup than the other's. Then jobs would run against a ZODB
-that never had their request, or a second time. What a restore does to a job is told by
-``coserver_consumer.store.finish.agreement``.
+Either may be restored from an older backup than the other. Then jobs would run against a ZODB that
+never had their request, or a second time. ``coserver_consumer.store.finish.agreement`` says what a
+restore does to a job.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ logger = logging.getLogger("collective.coserver")
 
 CHECK_EVERY_S = 60.0
 
-LOST = (
+MISSING = (
     "%s jobs are held: their requests aren't in the ZODB '%s', which seems to be an older one than "
     "the queue's. They run if the resolver finds them; the first is %s."
 )
@@ -40,14 +40,14 @@ DONE = (
 
 
 class Disagreement(Exception):
-    """The two are being compared, or have just been found to be of different times."""
+    """The two are being compared, or were just found to belong to different times."""
 
 
 class Agreement:
-    """What this process knows of it, for each database of the ZODB.
+    """How far each database of the ZODB is known to agree with the queue, in this process.
 
-    The two are compared when it begins to run jobs, and again when either turns out to be older
-    than it was. In between, the queue is told once a minute how far they agree.
+    They are compared when the process begins to run jobs, and again when either turns out to be
+    older than it was. In between, the queue is told once a minute how far they agree.
     """
 
     def __init__(self) -> None:
@@ -56,13 +56,13 @@ class Agreement:
         self._until: WeakKeyDictionary[DB, float] = WeakKeyDictionary()
 
     def check(self, databases: Mapping[str, DB]) -> None:
-        """Return if they agree; raise ``Disagreement`` for a job that has to wait."""
+        """Raise ``Disagreement`` unless they agree; the job has to wait then."""
         late = [db for db in databases.values() if self._is_late(db)]
         if not late:
             return
         if not self._lock.acquire(blocking=False):
             if all(db in self._known for db in late):
-                return  # somebody tells the queue just now
+                return  # another thread is telling the queue
             raise Disagreement("Zope is comparing its ZODB with the queue; the job runs then.")
         try:
             for db in late:
@@ -138,11 +138,11 @@ def _compare(db: DB) -> tuple[int, int]:
 def _apply(connection: Connection, name: str, found: Comparison) -> int:
     """Write what follows from a comparison; return how many jobs that changed."""
     moved = finish.rebase(connection, name, found.has, base=found.base)
-    lost = finish.restage_lost(connection, name, found.find_lost, base=found.base)
+    missing = finish.restage_lost(connection, name, found.find_missing, base=found.base)
     done = finish.complete_found(connection, found.runs)
     finish.agree(connection, name, found.last)
-    if lost:
-        logger.warning(LOST, len(lost), name, lost[0])
+    if missing:
+        logger.warning(MISSING, len(missing), name, missing[0])
     if done:
         logger.warning(DONE, len(done), name, done[0])
-    return moved + len(lost) + len(done)
+    return moved + len(missing) + len(done)

@@ -1,4 +1,4 @@
-"""``@@coserver-call``: calls the function that the request's job names."""
+"""``@@coserver-call``, which calls the function that the request's job names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Call(BrowserView):
     """Only a job's request finds it. An error aborts the transaction and fails the attempt."""
 
     def __call__(self) -> str:
-        """Answer with the outcome, in words for the consumer."""
+        """Answer with the outcome as a message."""
         admitted = find_admitted(self.request)
         if admitted is None or admitted.job.task != CALL:
             refuse(self.request, NotAdmitted("This request's job isn't the call of a function."))

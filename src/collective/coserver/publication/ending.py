@@ -1,4 +1,4 @@
-"""A job's own code ends the attempt: by what it raises, whatever becomes of that."""
+"""A job's own code ends its attempt: it raises, and that holds even where code catches it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The last word on a job's request that would end without one.
+"""The answer to a job's request that would end without one.
 
-The publisher answers exceptions. What isn't an ``Exception``, such as SystemExit, goes past it and
-past the web server, which would leave the consumer waiting for an answer.
+The publisher answers every ``Exception``. Others, such as SystemExit, pass it and the web server,
+which would leave the consumer waiting for an answer.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from collective.coserver.publication.run import find_run, was_completed
 def answer_exit(event: Any) -> None:
     """Answer for a job that has ended its attempt, or whose code wanted to end its thread.
 
-    Its transaction is aborted by then. It is a subscriber for the class, which is called after
-    those for the interface: what it raises takes the place of what ended the request.
+    Its transaction is aborted by then. This is a subscriber for the class, which is called after
+    those for the interface: what it raises replaces what ended the request.
     """
     request = event.request
     job, run = get_job(request), find_run(request)

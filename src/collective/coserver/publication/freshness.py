@@ -13,15 +13,15 @@ from coserver_consumer.model.job import Job
 
 
 class Behind(Exception):
-    """The ZODB isn't known to have the job's transaction, and it runs no job that it hasn't."""
+    """This Zope doesn't know of the transaction that queued the job, so the job has to wait."""
 
 
 def catch_up(job: Job) -> None:
     """Have the request see its producer's transaction, or raise ``Behind``.
 
     A ZEO client hears of other clients' transactions a moment later; after a ``ping`` it knows
-    all that the server knew. The publisher has begun before, with what was known then: so it
-    begins again. Other storages need none of it.
+    all that the server knew. The publisher's transaction began before that and sees the older
+    state, so another one is begun. Other storages need none of this.
     """
     _check_agreement()
     evidence = job.evidence if isinstance(job.evidence, dict) else {}

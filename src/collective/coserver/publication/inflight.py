@@ -1,7 +1,7 @@
-"""The runs that this process is at: no job has two at once here, and a consumer can ask.
+"""The runs that are at work in this process: no job has two at once, and a consumer can ask.
 
-A run is at work from when its request is let in until that request has ended, after its commit or
-its abort.
+A run is at work from the moment its request is let in until that request has ended, after its
+commit or its abort.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _started = new_id()
 
 
 def name_process() -> str:
-    """Return what names this start of this process, also if it was forked."""
+    """Return a name for this start of this process; a fork has another one."""
     return f"{_started}:{os.getpid()}"
 
 
@@ -32,7 +32,7 @@ class AtWork(Exception):
 
 
 class OutOfDate(Exception):
-    """The run was at work here before, is so now, or was told to stop."""
+    """The run was let in here before, or was told to stop."""
 
 
 class InFlightRuns:
@@ -55,7 +55,7 @@ class InFlightRuns:
             self._at_work[key.job_id] = key.run
 
     def _check(self, key: RunKey) -> None:
-        """Raise an error; an earlier run is told to stop, since its consumer has left it."""
+        """Raise an error if the run mustn't begin; tell an earlier one, then, to stop."""
         run = self._at_work.get(key.job_id)
         if run is not None and run < key.run:
             self._stop(RunKey(key.job_id, run))

@@ -1,7 +1,7 @@
-"""A job's request by PUT, PATCH or DELETE: Zope takes such a one for a WebDAV client's.
+"""A job's request by PUT, PATCH or DELETE, which Zope takes for one of a WebDAV client.
 
-For those it finds neither views nor anything that is acquired. A job calls views, by whichever
-method; what is acquired is kept from the methods that Zope's objects have for WebDAV.
+For a WebDAV client Zope finds neither views nor anything that is acquired. A job calls views, by
+whichever method. Acquired objects are kept from the methods that Zope has for WebDAV.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ def calls_webdav(request: Any) -> bool:
 
 
 def is_acquired(found: Any) -> bool:
-    """True if the object was come to by another place than that which contains it."""
+    """True if the path led to the object by another place than the one that contains it."""
     return aq_base(aq_parent(found)) is not aq_base(aq_parent(aq_inner(found)))

@@ -1,4 +1,4 @@
-"""The content of a job is run where it is now, and nothing else at the place where it was."""
+"""A job about content runs where that content is now, and never on what has taken its place."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HOSTED = "/VirtualHostBase/"
 
 
 def lead_to_content(request: Any, job: Job) -> None:
-    """Have the request look for the job's content before it is traversed.
+    """Have the request look for the job's content when it is traversed: the ZODB is open then.
 
-    That is when the ZODB is open. The signed arguments name the content, so the way to it is the
-    owner's, as it was when the job was queued; who may do what there is checked as ever.
+    The signed arguments name the content, so its owner has chosen the way there, as when the job
+    was queued; who may do what there is checked as ever.
     """
     content = job.args.get("content") if isinstance(job.args, dict) else None
     if content:

@@ -10,7 +10,7 @@ from zExceptions import HTTPException
 
 from collective.coserver.database.settings import get_settings
 from coserver_consumer.model.job import Job
-from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Snoozed
+from coserver_consumer.model.outcome import Cancelled, Failed, NotTried, Obstacle, Snoozed
 from coserver_consumer.protocol.outcome_message import MEDIA_TYPE, dump_outcome
 
 logger = logging.getLogger("collective.coserver")
@@ -37,6 +37,13 @@ class NotAdmitted(Refused):
 
     def __init__(self, reason: str) -> None:
         super().__init__(401, Failed(error=reason, retry=False))
+
+
+class Hindered(Refused):
+    """The job can't be tried here and now; that costs no attempt."""
+
+    def __init__(self, status: int, obstacle: Obstacle, why: str) -> None:
+        super().__init__(status, NotTried(obstacle=obstacle, reason=why))
 
 
 def refuse(request: Any, refusal: Refused) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The view of a job's request is found and its user is known: check the user, restore the rest."""
+"""Once the view and the user of a job's request are known: check the user, restore the rest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from collective.coserver.identity.request_job import get_job
 from collective.coserver.identity.site import find_site
 from collective.coserver.publication.refusal import NotAdmitted, refuse
 from coserver_consumer.model.job import Job
+from coserver_consumer.protocol.answer import name_owner
 
 
 @adapter(IPubAfterTraversal)
 def prepare_job(event: IPubAfterTraversal) -> None:
-    """Hold a job's request to its owner, then restore what it was queued with.
+    """Refuse a job's request that doesn't run as its owner, then restore what it was queued with.
 
     That is the virtual host, the language and the skin.
     """
@@ -36,16 +37,15 @@ def prepare_job(event: IPubAfterTraversal) -> None:
 def require_owner(job: Job, request: Any) -> None:
     """Refuse a request that runs as anybody but the job's owner.
 
-    A deleted or locked user isn't authenticated, and a public view would be run as Anonymous.
+    A deleted or locked user isn't authenticated, and a public view would run as Anonymous.
     """
-    owner = owner_of_job(job)
-    if owner_of(getSecurityManager().getUser()) != owner:
-        name = f"'{owner.id}' of {owner.folder}" if owner.id else "Anonymous"
+    if owner_of(getSecurityManager().getUser()) != owner_of_job(job):
         refuse(
             request,
             NotAdmitted(
-                f"The job's owner, {name}, can't be logged in here: the user is gone or locked, "
-                "the path is outside of the user folder, or the add-on isn't installed there."
+                f"The job's owner, {name_owner(job)}, can't be logged in here: the user is gone or "
+                "locked, the path is outside of the user folder, or the add-on isn't installed "
+                "there."
             ),
         )
 

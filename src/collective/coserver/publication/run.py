@@ -1,4 +1,4 @@
-"""The request of a job from when it is let in to when it has ended: its run is at work so long."""
+"""The run of a job is at work from the moment its request is let in until that has ended."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NAME = "_coserver_run"
 
 
 class RunRequest:
-    """What is noted of a request with which a run has begun; a clone of the request has none."""
+    """What is noted of a request that has begun a run; of its clones nothing is noted."""
 
     def __init__(self, key: RunKey) -> None:
         self.key = key
-        self.is_called = False  # the job's view
-        self.begins_anew = False  # since it met a conflict
+        self.is_called = False  # the job's view is, or was
+        self.begins_anew = False  # the request does, since it met a conflict
         self.handled = sys.exception()  # what the publisher's caller was handling already
 
 

@@ -48,7 +48,7 @@ def read_settings(options: Mapping[str, str], base: Path) -> dict[str, str]:
 
 
 def refuse_secrets(part: str, options: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Raise ``UserError`` if an option has what is nobody else's business.
+    """Raise ``UserError`` if an option has a secret in it.
 
     Buildout writes all options to .installed.cfg and the environment to the script, and every user
     of the machine can read both.

@@ -1,1 +1,1 @@
-"""What Zope says when it starts."""
+"""What Zope says at its start."""

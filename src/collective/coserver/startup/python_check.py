@@ -1,4 +1,4 @@
-"""What Zope says when it starts."""
+"""Zope says at its start what is wrong with its Python."""
 
 from __future__ import annotations
 

@@ -16,5 +16,5 @@ class Listing(BrowserView):
     """
 
     def __call__(self) -> str:
-        """Answer with the tasks of this process; 401 without a good token."""
+        """Answer with the functions that are tasks in this process; 401 without a good token."""
         return serve(self.request, FUNCTIONS, lambda _: registry.names())

@@ -23,7 +23,7 @@ from coserver_consumer.store import manage
 class Handshake(BrowserView):
     """``POST /@@coserver-handshake``; see ``coserver_consumer.protocol.handshake``.
 
-    Anybody may call it, but only who proves to have the secret is told more than that.
+    Anybody may call it, but learns nothing more without a proof of having the secret.
     """
 
     def __call__(self) -> str:
@@ -56,7 +56,7 @@ class Handshake(BrowserView):
 
 
 def find_hindrance() -> str | None:
-    """Return why no job can run here now, by the ZODB."""
+    """Return what of the ZODB keeps jobs from running here now, None if nothing does."""
     if name := find_disconnected():
         return f"Zope there can't reach the ZEO server of its database {name}"
     try:

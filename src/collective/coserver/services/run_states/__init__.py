@@ -1,1 +1,1 @@
-"""What became of runs, and their end if a consumer asks for it."""
+"""What became of runs; a consumer can have them stopped."""
