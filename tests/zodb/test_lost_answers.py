@@ -79,7 +79,7 @@ def test_a_request_happens_twice_if_zeos_answer_is_lost(
         with pytest.raises(TransientError):  # ZPublisher does such requests again
             served.result()
         threads.submit(serve).result()
-        assert count() == 2
+        wait_for(lambda: count() == 2, what="the other client to hear of it")
         recover_all(Jobs(engine), near)
         assert list_states(engine) == [State.READY, State.READY]
 

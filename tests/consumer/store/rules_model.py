@@ -21,7 +21,10 @@ FREE = (State.DROPPED, State.CANCELLED)  # such an end lets go of a key that is 
 
 @dataclass(slots=True, eq=False)
 class Known:
-    """A job: as it was added, and as it must be now. ``waits``: the parents it waits for."""
+    """A job: as it was added, and as it must be now. ``waits``: the parents it waits for.
+
+    ``merged_into``: the job that does its work.
+    """
 
     new: NewJob
     state: State
@@ -33,6 +36,7 @@ class Known:
     rescues: int = 0
     consumer: str | None = None
     is_to_stop: bool = False
+    merged_into: str | None = None
 
     @property
     def key(self) -> RunKey:
@@ -74,9 +78,8 @@ class Model:
         instead = {job.id: job_id for job, job_id in zip(jobs, made, strict=True)}
         added = [job for job in jobs if self._is_added(job, instead[job.id])]
         for job in added:
-            self._wait(
-                self.jobs[job.id], {instead.get(parent, parent) for parent in job.options.after}
-            )
+            parents = {instead.get(parent, parent) for parent in job.options.after}
+            self._wait(self.jobs[job.id], parents)
         for job in added:
             self._go(self.jobs[job.id])
 
@@ -97,6 +100,7 @@ class Model:
         staged = self._of_batch(batch, State.STAGED)
         for job, holder in self._duplicates(staged).items():
             self._replace(job, holder)
+            job.merged_into = holder
             self.end(job, State.CANCELLED)
         for job in self._of_batch(batch, State.STAGED):
             job.state = State.BLOCKED
@@ -238,6 +242,7 @@ class Model:
         job = self.jobs[job_id]
         if job.state is not State.SCHEDULED:
             job.attempt, job.rescues, job.is_to_stop, job.waits = 0, 0, False, set()
+            job.merged_into = None
         job.state = State.READY
 
     def holder(self, key: str) -> str | None:
@@ -309,8 +314,13 @@ class Model:
         return {job_id}.union(*above)
 
     def _wait(self, job: Known, parents: set[str]) -> None:
-        job.waits = parents
+        job.waits = {self._follow(parent) for parent in parents}
         self._forget_ended(job)
+
+    def _follow(self, job_id: str) -> str:
+        """Return the job that does the work of one, mostly itself."""
+        holder = self.jobs[job_id].merged_into
+        return job_id if holder is None else self._follow(holder)
 
     def _forget_ended(self, job: Known) -> None:
         for parent in sorted(job.waits):

@@ -110,7 +110,7 @@ QUESTIONS = {
             "what runs": claim.count_running,
         },
     ),
-    "jobs of another queue": (ELSEWHERE, {"a snapshot": read_snapshot, "a claim": claim}),
+    "jobs of another queue": (ELSEWHERE, {"a snapshot": read_snapshot, "a claim": claim_jobs}),
     "jobs that are due later": (
         LATER,
         {"a snapshot": read_snapshot, "what is due": maintain.make_due_ready},
