@@ -116,9 +116,15 @@ def break_log(job):
     logging.getLogger().addHandler(_Broken())
 
 
-def close_errors(job):
-    """Close standard error, as code does that makes itself a daemon."""
-    sys.stderr.close()
+def close_errors(job, how="close"):
+    """Close standard error or lead it elsewhere, as code does that makes itself a daemon."""
+    match how:
+        case "close":
+            sys.stderr.close()
+        case "close its file":
+            os.close(sys.stderr.fileno())
+        case "replace its file":
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def close_files(job, seconds=0):

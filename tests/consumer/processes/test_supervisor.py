@@ -240,6 +240,20 @@ def test_a_log_that_cannot_be_written_stops_no_job(start_consumer, client, jobs,
     )
 
 
+@pytest.mark.parametrize("how", ["close", "close its file", "replace its file"])
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_the_log_goes_on_when_a_job_has_closed_standard_error(
+    start_consumer, client, jobs, how, processes
+):
+    """Each line is where it would have been."""
+    consumer = start_consumer(COSERVER_PROCESSES=processes, **FOR_EVER)
+    for task, args in (("test.close_errors", {"how": how}), ("test.echo", {})):
+        job_id = client.add(task, args)
+        jobs.wait_completed(job_id)
+        wait_for(lambda job_id=job_id: f"Job {job_id} " in consumer.output(), what="its line")
+    assert consumer.stop() == 0
+
+
 def has(pid, mask, name):
     """Return True if that mask of a process, SigBlk or SigCgt, has the signal."""
     try:
