@@ -18,6 +18,7 @@ from collective.coserver.datamanager.batch import Batch
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
 from coserver_consumer import store
+from coserver_consumer.store import claim
 
 POINTS: dict[str, tuple[Any, str]] = {
     "First.tpc_begin": (First, "tpc_begin"),
@@ -29,7 +30,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "ZODB tpc_finish": (Connection, "tpc_finish"),
     "Last.tpc_finish": (Last, "tpc_finish"),
     "SQL of the finish": (Batch, "_release"),
-    "claim": (store, "claim"),
+    "claim": (claim, "claim"),
     "claim and commit": (store, "write"),
     "one-phase vote": (SessionDataManager, "tpc_vote"),
     "one-phase finish": (SessionDataManager, "tpc_finish"),
@@ -61,6 +62,7 @@ def at(step: str, nth: int, act: Callable[[], None]) -> None:
     when, _, name = step.partition(" ")
     owner, method = POINTS[name]
     original, count = getattr(owner, method), _count_down(nth, act)
+    assert callable(original), f"{method} is no step: {original}"
 
     @functools.wraps(original)
     def stepped(*arguments: Any, **named: Any) -> Any:
