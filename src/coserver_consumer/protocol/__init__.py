@@ -1,1 +1,1 @@
-"""What a consumer and Zope say to each other, as pure values and functions."""
+"""What a consumer and Zope say to each other, and what it means; no connection is opened here."""

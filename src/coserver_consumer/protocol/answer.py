@@ -1,4 +1,4 @@
-"""What the answer to a job's request means. Pure.
+"""What the answer to a job's request means.
 
 ``judge`` is Zope's word on its own response, as the job's transaction is about to commit. What it
 comes to goes into the answer: a wire marker if the commit completes the job, an outcome message for

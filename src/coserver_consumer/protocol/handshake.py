@@ -1,4 +1,4 @@
-"""What a consumer and a Zope say to each other to find out whether they belong together. Pure.
+"""What a consumer and a Zope say to each other to find out whether they belong together.
 
 The consumer sends a number that it uses once, and the proof in the answer covers that number: so
 whoever answers has the same secret. No clock matters to either message. The answer bears the

@@ -1,4 +1,4 @@
-"""What an HTTP answer means for the attempt that asked. Pure."""
+"""What an HTTP answer means for the attempt that asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures of jobs, by the secret that Zope and its consumers share. Pure.
+"""Signatures of jobs, by the secret that Zope and its consumers share.
 
 A signature (HMAC-SHA256) says: a holder of the secret queued this job for this user, to be run at
 this time and to be tried so often. It covers id, task, arguments, payload, owner, site, origin and

@@ -1,4 +1,4 @@
-"""Tokens by which a consumer proves to Zope what it does, by the secret that both share. Pure.
+"""Tokens by which a consumer proves to Zope what it does, by the secret that both share.
 
 A token (JWT, RFC 7519; HS256) of a run says: a consumer runs this attempt now, by this request. A
 seal is one for a message to a service of Zope.

@@ -29,8 +29,8 @@ def use_settings(settings: Settings) -> None:
 def get_settings() -> Settings:
     """Return the settings of this process, read once; raise ``ConfigurationError``.
 
-    What zope.conf says outweighs the environment. An engine that z3c.saconfig has outweighs
-    ``database``.
+    What zope.conf says outweighs the environment. An engine that z3c.saconfig has registered
+    outweighs the setting ``database``.
     """
     if _given:
         return _given[0]

@@ -31,8 +31,8 @@ def require_rerun(job: Job) -> None:
 def states_to_retry(job: Job, *, is_manager: bool) -> frozenset[State]:
     """Return the states in which a person may have the job run again.
 
-    A view asks for its permission whenever it runs. A function doesn't: the code that queued it
-    has, so who may not manage jobs can't have one run once more.
+    A view checks its permission whenever it runs. A function doesn't: the code that queued it has
+    done so. So only those who may manage jobs can have an ended function run once more.
     """
     is_checked = job.task != "call"
     return OFFERED if is_manager or is_checked else frozenset({State.SCHEDULED})

@@ -1,1 +1,1 @@
-"""The user of a job's request."""
+"""How a job's request is logged in as the job's owner."""

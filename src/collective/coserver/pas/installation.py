@@ -48,7 +48,7 @@ def has_plugin(users: Any) -> bool:
 
 
 def add_plugin(users: Any) -> None:
-    """Add the plugin where it isn't, before the others: those don't know what to make of it."""
+    """Add the plugin, unless it is there, before the others, which don't know a job's request."""
     if has_plugin(users):
         return
     users._setObject(PLUGIN_ID, JobOwnerPlugin(PLUGIN_ID, "Jobs run as their owner"))  # noqa: SLF001

@@ -23,8 +23,8 @@ class CurrentJob:
     """The running job; false in a request that runs none.
 
     There ``progress``, ``log`` and ``check_cancelled`` do nothing, so that the function of a task
-    can be called as any other. What ends an attempt does so by an exception, and holds also where
-    that is caught.
+    can be called like any other. What ends an attempt raises an exception; the attempt has ended
+    even where code catches that.
     """
 
     def __bool__(self) -> bool:
@@ -48,18 +48,19 @@ class CurrentJob:
     def progress(self, fraction: float, text: str | None = None) -> None:
         """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.
 
-        It is seen at once, not with the commit. Ends the attempt if it isn't the current one.
+        It is seen at once, not with the commit. Ends the attempt if the job has another one by now.
         Raises ``InvalidJob`` for what is no number, or no text.
         """
-        told = read_progress(fraction, text)
+        progress = read_progress(fraction, text)
         job = self._find_wanted()
-        if job and not write(lambda connection: manage.report(connection, job.key, *told)):
+        if job and not write(lambda connection: manage.report(connection, job.key, *progress)):
             self._stop("its consumer lost the lease")
 
     def log(self, line: str) -> None:
         """Keep a line with the job, for whoever looks at it: at once, not with the commit.
 
-        Ends the attempt if it isn't the current one. Raises ``InvalidJob`` for what is no text.
+        Ends the attempt if the job has another one by now. Raises ``InvalidJob`` for what is no
+        text.
         """
         text = read_line(line)
         job = self._find_wanted()
@@ -67,9 +68,9 @@ class CurrentJob:
             self._stop("its consumer lost the lease")
 
     def check_cancelled(self) -> None:
-        """End the attempt here, and abort its transaction, if somebody cancelled the job.
+        """End the attempt here, and abort its transaction, if somebody has cancelled the job.
 
-        Or if its time is over. To be called now and then by what takes long.
+        The same if its time is over. Call this now and then in what takes long.
         """
         job = self._find_wanted()
         if job is None:
@@ -93,9 +94,10 @@ class CurrentJob:
         end_attempt(getRequest(), Snoozed(delay=read_snooze(seconds)))
 
     def _find_wanted(self) -> Job | None:
-        """Return the job, None if there is none; end the attempt if its consumer wants it to.
+        """Return the job, None if there is none.
 
-        Or if it was ended before, by code that went on.
+        Ends the attempt if its consumer doesn't want it any more, or if code has ended it before
+        and gone on.
         """
         refuse_ended(getRequest())
         job = get_job(getRequest())
@@ -104,7 +106,7 @@ class CurrentJob:
         return job
 
     def _stop(self, reason: str) -> NoReturn:
-        """End it; the consumer writes a stopped job as cancelled, a lost one not at all."""
+        """End the attempt; a consumer writes a stopped job as cancelled, a lost one not at all."""
         end_attempt(getRequest(), Failed(error=f"Job {self.id} stops: {reason}."))
 
     @property

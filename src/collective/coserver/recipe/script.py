@@ -16,8 +16,8 @@ BY_SHELL = """\
 def make_startable(script: Path, python: str) -> None:
     """Let a shell start a script whose first line the system can't read.
 
-    It ends the name of a program at a space. What follows is a text to Python and a command to the
-    shell, as pip writes it.
+    The system takes a space for the end of a program's name. What is written instead, as by pip, is
+    a text to Python and a command to the shell.
     """
     first, _, rest = script.read_text().partition("\n")
     if first.startswith("#!") and (" " in python or len(first.encode()) > MAX_FIRST_LINE_BYTES):

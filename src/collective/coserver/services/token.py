@@ -1,4 +1,4 @@
-"""The token by which a consumer proves who it is."""
+"""The token by which a request proves that it comes from a consumer."""
 
 from __future__ import annotations
 
