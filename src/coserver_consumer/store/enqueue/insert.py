@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -52,14 +52,20 @@ def refuse_ended(connection: Connection, job_ids: Sequence[str]) -> None:
 
 def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows in as few statements as the database allows."""
+    if not rows:
+        return
     if len(rows) == 1:
         connection.execute(INSERT, rows[0])
-    elif find_family(connection) is Family.POSTGRESQL:
-        for start in range(0, len(rows), MAX_ROWS):
-            page = [_spell(row) for row in rows[start : start + MAX_ROWS]]
-            _insert_as_json(tuple(page[0])).execute(connection, rows=json.dumps(page))
-    elif rows:
-        connection.execute(INSERT, rows)
+        return
+    match family := find_family(connection):
+        case Family.SQLITE | Family.MYSQL:
+            connection.execute(INSERT, rows)
+        case Family.POSTGRESQL:
+            for start in range(0, len(rows), MAX_ROWS):
+                page = [_spell(row) for row in rows[start : start + MAX_ROWS]]
+                _insert_as_json(tuple(page[0])).execute(connection, rows=json.dumps(page))
+        case _:
+            assert_never(family)
 
 
 def _spell(row: dict[str, Any]) -> dict[str, Any]:

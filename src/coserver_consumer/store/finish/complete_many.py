@@ -51,8 +51,13 @@ def _move(
 ) -> int:
     """Return how many rows were moved; on PostgreSQL ``move`` deletes them too."""
     moved = move.execute(connection, **values)
-    if find_family(connection) is Family.SQLITE:
-        delete.execute(connection, **values)
+    match family := find_family(connection):
+        case Family.POSTGRESQL:
+            pass
+        case Family.SQLITE | Family.MYSQL:
+            delete.execute(connection, **values)
+        case _:
+            assert_never(family)
     return moved.rowcount
 
 

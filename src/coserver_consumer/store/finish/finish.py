@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -43,16 +43,24 @@ def _complete_many(
     connection: Connection, given: dict[RunKey, Ending], max_result: int
 ) -> set[RunKey]:
     """Write what is most endings, where one statement or two do it; return those."""
-    if find_family(connection) is Family.MYSQL:
-        return set()
     results = {
         key: ending.result for key, ending in given.items() if ending.state is State.COMPLETED
     }
-    if not results:
+    if not results or not _can_complete_many(find_family(connection)):
         return set()
     if complete_childless(connection, results, max_result=max_result):
         return set(results)
     return _find_ended(connection, set(results))
+
+
+def _can_complete_many(family: Family) -> bool:
+    match family:
+        case Family.SQLITE | Family.POSTGRESQL:
+            return True
+        case Family.MYSQL:
+            return False
+        case _:
+            assert_never(family)
 
 
 def _end_any(connection: Connection, given: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
