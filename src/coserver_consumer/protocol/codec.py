@@ -89,13 +89,18 @@ def _is_own(kind: Any) -> bool:
 
 def cap_result(result: Any, limit: int) -> Any:
     """Return the result, or a note in its place unless it is JSON of up to ``limit`` characters."""
-    if result is None:
-        return None
+    return None if result is None else json.loads(dump_result(result, limit))
+
+
+def dump_result(result: Any, limit: int) -> str:
+    """Return the JSON of what ``cap_result`` returns."""
     try:
-        size = len(dump_json(result))
+        text = dump_json(result)
     except (TypeError, ValueError) as error:
-        return not_kept(f"it isn't JSON: {error}")
-    return result if size <= limit else not_kept(f"it has {size} characters, {limit} are kept")
+        return dump_json(not_kept(f"it isn't JSON: {error}"))
+    if len(text) <= limit:
+        return text
+    return dump_json(not_kept(f"it has {len(text)} characters, {limit} are kept"))
 
 
 def not_kept(why: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
 from coserver_consumer.model.job import RunKey, State
-from coserver_consumer.protocol.codec import cap_result, dump_json
+from coserver_consumer.protocol.codec import dump_json, dump_result
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.finish.moving import (
@@ -39,7 +39,7 @@ def complete_childless(
         alike = {"ids": [job_id for job_id, _ in results], "run": runs.pop()}
         return _move(connection, _move_alike, _delete_alike, alike) == len(results)
     attempts = {
-        job_id: [run, None if result is None else dump_json(cap_result(result, max_result))]
+        job_id: [run, None if result is None else dump_result(result, max_result)]
         for (job_id, run), result in results.items()
     }
     each = {"attempts": dump_json(attempts)}
