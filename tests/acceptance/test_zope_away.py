@@ -108,7 +108,7 @@ def test_the_resolver_says_once_that_it_has_to_wait(
             before = proxy.asked.count(EVIDENCE)
             job_id = stage_as_if_dead(jobs, committed, queue)
             wait_for(lambda: proxy.asked.count(EVIDENCE) - before >= TRIES, what="its tries")
-        wait_for(lambda: jobs.get(job_id).state is State.READY, what="a verdict")
+        wait_for(lambda: jobs.get(job_id).state is State.READY, what="a decision")
     [line] = [line for line in complaints(consumer) if "requests that died" in line]
     assert said in line
 

@@ -130,7 +130,7 @@ def parents(connection: Connection, job_id: str, *, limit: int = 100) -> list[Pa
 def repoint(connection: Connection, job_id: str, holder_id: str) -> None:
     """Let what waits for a job wait for the one that does the same work, or has done it.
 
-    That one, and what it waits for itself, go on waiting for the job.
+    That one, and what it waits for itself, still wait for the job: else there would be a cycle.
     """
     waiting = _find_children(connection, job_id)
     if not waiting:

@@ -31,8 +31,7 @@ def cancel(
     """Cancel a job and return its state: cancelled, or running if its consumer was asked to stop.
 
     With ``kill`` the consumer doesn't wait until a running job heeds that, but ends the process
-    that runs it. A job of which nobody knows whether it is to run (unknown) is thereby decided
-    not to.
+    that runs it. A job in the state unknown is thereby decided not to run.
     Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
     """
     state = _lock(connection, job_id)
