@@ -37,6 +37,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
     return Scheduling(config, log)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse an id with an address in it: processes that share out tests must agree on their ids."""
+    if " at 0x" in item.nodeid:
+        raise pytest.UsageError(f"The id of a test differs in each process: {item.nodeid}")
+
+
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables, one of each kind asked for."""

@@ -93,6 +93,11 @@ def test_a_call_is_a_job_with_the_options_of_its_task(site: Any) -> None:
     signing.verify(job, SECRET)
 
 
+def test_a_task_shows_its_name() -> None:
+    """As in a traceback or a debugger."""
+    assert repr(functions.rename) == "<Task tests.plone.functions.rename>"
+
+
 def test_options_are_those_of_one_call(site: Any) -> None:
     """Added to those of the task, which stay as they are."""
     changed = functions.rename.options(delay=60, priority=10, unique="rename", title=None)

@@ -33,7 +33,7 @@ class TaskOptions(Options, total=False):
     run_as: str | None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Task(Generic[P, R]):
     """A function with the options of its jobs. To call it is to call the function, here and now."""
 
@@ -46,6 +46,9 @@ class Task(Generic[P, R]):
         if self.run_as is not None and not (isinstance(self.run_as, str) and self.run_as):
             raise InvalidJob(f"run_as is {brief(self.run_as)}, wanted 'system' or a user's id.")
         update_wrapper(self, self.function)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function; nothing is queued."""
