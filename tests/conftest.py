@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Refuse an id with an address in it: processes that share out tests must agree on their ids."""
+    """Refuse an id with an address in it: those who share out tests must agree on their ids."""
     if " at 0x" in item.nodeid:
         raise pytest.UsageError(f"The id of a test differs in each process: {item.nodeid}")
 
