@@ -271,7 +271,10 @@ def test_a_line_is_text(value: Any) -> None:
     ("call", "reason"),
     [
         (lambda: queue.chain([1]), r"^1 is no job that can be queued; wanted what job\(...\)"),
-        (lambda: queue.chain([functions.echo]), r"Task\(.* is no job that can be queued"),
+        (
+            lambda: queue.chain([functions.echo]),
+            r"^<Task tests.plone.functions.echo> is no job that can be queued",
+        ),
         (lambda: queue.chain(5), "^Jobs are given as a list, such as .*, not as 5"),
         (lambda: queue.chain(queue.job(PATH)), "^Jobs are given as a list"),
         (lambda: queue.group("x"), "^Jobs are given as a list"),
