@@ -510,8 +510,12 @@ def test_a_delayed_job_becomes_scheduled(jobs: Jobs, zodb: ZODB.DB) -> None:
 
 
 def test_a_job_that_was_never_committed_is_not_found(jobs: Jobs) -> None:
-    """Neither to look at nor to cancel."""
+    """Nor can one that isn't committed yet be cancelled; the transaction that queued it sees it."""
     job_id = queue.add(PATH)
-    for door in (queue.get, queue.cancel, queue.retry):
+    assert queue.get(job_id).state is State.STAGED
+    for door in (queue.cancel, queue.retry):
         with pytest.raises(JobNotFound):
             door(job_id)
+    transaction.abort()
+    with pytest.raises(JobNotFound):
+        queue.get(job_id)
