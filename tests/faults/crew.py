@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from multiprocessing import connection, forkserver, get_context
 from typing import Self
 
+import psutil
+
 from faults.child import Life, Orders, live
 
 LONGEST = 60.0  # seconds that all children may go on without one coming to its end
@@ -48,6 +50,11 @@ class Child:
     def pid(self) -> int:
         """Its process id."""
         return self.process.pid or 0
+
+    @property
+    def stands_still(self) -> bool:
+        """True while SIGSTOP keeps it where it is."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     @property
     def signs(self) -> list[int]:
