@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -180,7 +180,7 @@ def test_jobs_are_back_at_once_whatever_a_job_ends_its_process_with(
 
 
 WRITES_A_LINE_AND_FORKS = """
-import os, select, sys, threading
+import os, select, threading
 from coserver_consumer.runtime.logs import consumer_logs, log_output
 from coserver_consumer.processes.forks import guard_children
 
@@ -192,25 +192,28 @@ while select.select([], [2], [], 0)[1]:
 os.write(1, b"now")
 pid = os.fork()
 if not pid:
-    sys.stderr.write("the child was here")
-    sys.stderr.flush()
+    consumer_logs.threads(["the child was here"])
     os._exit(0)
 os.waitpid(pid, 0)
 """
 
 
 def test_no_child_is_forked_in_the_middle_of_a_log_line():
-    """Standard error would be locked in it, by a thread that it hasn't got."""
+    """The log would be locked in it, by a thread that it hasn't got."""
     program = [sys.executable, "-c", WRITES_A_LINE_AND_FORKS]
     buffered, pipe = os.environ | {"PYTHONUNBUFFERED": ""}, subprocess.PIPE
     with subprocess.Popen(program, stdout=pipe, stderr=pipe, env=buffered) as process:
         try:
             assert process.stdout.read(3) == b"now"
-            time.sleep(
-                0.5
-            )  # it must not fork until somebody reads; there is nothing to see of that
+            wait_for(lambda: has_forked_or_waits(process.pid), what="the fork")
             _, said = process.communicate(timeout=PATIENCE)
         finally:
             kill_with_children(process.pid)
     assert b"the child was here" in said
     assert process.returncode == 0
+
+
+def has_forked_or_waits(pid: int) -> bool:
+    """Return True once the process has a child, or its main thread has fallen asleep before it."""
+    state = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(") ")[2][0]
+    return state == "S" or bool(psutil.Process(pid).children())

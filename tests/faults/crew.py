@@ -14,8 +14,8 @@ from typing import Self
 import psutil
 
 from faults.child import Life, Orders, live
+from support.waiting import PATIENCE
 
-LONGEST = 60.0  # seconds that all children may go on without one coming to its end
 CONTEXT = get_context("forkserver")
 MODULES = [
     "faults.child",
@@ -65,7 +65,7 @@ class Child:
     @property
     def left(self) -> float:
         """How many seconds it has to live, as far as its parent knows."""
-        return LONGEST if self._due is None else max(0, self._due - time.monotonic())
+        return PATIENCE if self._due is None else max(0, self._due - time.monotonic())
 
     @property
     def was_killed(self) -> bool:
@@ -123,7 +123,7 @@ class Crew:
 
     def wait(self) -> None:
         """Return when at least one of the children has come to its end."""
-        end = time.monotonic() + LONGEST
+        end = time.monotonic() + PATIENCE
         while not self._bury_dead():
             assert time.monotonic() < end, "The children live on and on."
             signs = [sign for child in self.children for sign in child.signs]

@@ -40,3 +40,12 @@ def register(
         late = sa.update(tables.consumer).where(consumer.id == info.id)
         connection.execute(late.values(heartbeat_at=heard))
     return info.id
+
+
+def let_be_silent(engine: Engine, name: str, *, seconds: float) -> None:
+    """Have a consumer of this name, which isn't there any more, been heard of so much earlier."""
+    consumer = tables.consumer.c
+    heard = consumer.heartbeat_at - round(seconds * store.SECOND)
+    with engine.begin() as connection:
+        late = sa.update(tables.consumer).where(consumer.name == name)
+        connection.execute(late.values(heartbeat_at=heard))

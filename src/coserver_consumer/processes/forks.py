@@ -31,7 +31,7 @@ def guard_children(*descriptors: int) -> None:
     Signals do to it what they do to any program: ``multiprocessing`` ends its children by SIGTERM.
     A signal is blocked until the child has seen to that: the handler that it would find before is
     this process's, and the signal would be lost. No child is forked while a line of the log is
-    being written: standard error would be locked in it for ever. The log's own locks are free in
+    being written: the log's file would be locked in it for ever. The log's own locks are free in
     the child.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows
