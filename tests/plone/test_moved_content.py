@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -533,3 +534,25 @@ def test_arguments_and_results_of_several_sites_are_found(
     for current in (site, other, None):
         with in_site(current):
             assert queue.result(job_id)[0] == (site.renamed, other.renamed)
+
+
+@pytest.mark.parametrize(("name", "state"), [("page", COMPLETED), ("renamed", FAILED)])
+def test_a_path_is_taken_as_it_is_where_nobody_can_look_it_up(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, name: str, state: State
+) -> None:
+    """A thread of one's own has no site, no request and no ZODB; the job is about no content."""
+
+    def add() -> str:
+        job_id = queue.add("/plone/page/@@test-write?title=written")
+        transaction.commit()
+        return job_id
+
+    with ThreadPoolExecutor() as threads:
+        job = queue.get(threads.submit(add).result())
+    assert (job.site, "content" in job.args) == (None, False)
+    if name != "page":
+        api.content.rename(page, name)
+    ended = run_one(coserver_jobs)
+    assert (ended.state, ended.attempt) == (state, 1)
+    assert state is COMPLETED or "404 Not Found: " in ended.error
+    assert (site[name].title == "written") is (state is COMPLETED)
