@@ -25,6 +25,7 @@ from support.jobs import Jobs
 from support.line import Line
 from support.private_postgresql import private_postgresql
 from support.storages import open_db
+from support.waiting import wait_for
 
 SERVED = [kind for kind in DATABASES if kind != "sqlite"]  # a file has no server to stand still
 Freeze = Callable[[], AbstractContextManager[None]]
@@ -143,9 +144,14 @@ def test_a_queue_that_stands_still_fails_the_request_and_holds_nobody(
             transaction.commit()
         transaction.abort()
         others[0].result(60)
-    resolve(engine, db)  # the server may have done, when it went on, what nobody waited for
     jobs = Jobs(engine)
-    assert not jobs.exists(job_id) or jobs.get(job_id).state is State.DROPPED
+
+    def is_undone() -> bool:
+        """Resolve: the server may do, now that it goes on, what nobody waited for."""
+        resolve(engine, db)
+        return not jobs.exists(job_id) or jobs.get(job_id).state is State.DROPPED
+
+    wait_for(is_undone, what="the job to be dropped")
 
 
 @pytest.mark.skipif(not SERVED, reason="No database with a server is among those asked for")
