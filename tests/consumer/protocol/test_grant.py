@@ -110,6 +110,7 @@ def test_a_view_is_granted_to_the_letter(path):
         ("/Plone/newspaper/a", False),
         ("/Plone/news/../secret", False),
         ("/Plone/news/%2e%2e/secret", False),
+        ("/Plone/news/%252e%252e/secret", False),
         ("/Plone/news/VirtualHostRoot/a", False),
         ("/Plone/news/_vh_a/b", False),
     ],
