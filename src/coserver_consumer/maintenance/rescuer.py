@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
+from coserver_consumer.model.job import Job
 from coserver_consumer.model.lifecycle import conclude, overran
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.runtime.database import Database
@@ -107,14 +108,14 @@ def rescue_from(
 ) -> None:
     """Take the jobs of these consumers back at once: their supervisor has seen them end.
 
-    A job that was past its timeout is what the process was killed for: its attempt has failed.
-    ``policy`` returns that of the task with a name.
+    A job that was past its timeout is what the process was killed for: its attempt has failed. One
+    that somebody has cancelled ends as cancelled. ``policy`` returns that of the task with a name.
     """
 
     def work(connection: Connection) -> maintain.Rescue:
         now = manage.now(connection)
         held = [job for each in consumer_ids for job in manage.find_leased(connection, each)]
-        late = [job for job in held if job.deadline_at is not None and job.deadline_at < now]
+        late = [job for job in held if job.cancel_at is None and _is_late(job, now)]
         endings = [
             conclude(job, overran(job), backoff=settings.backoff, policy=policy(job.task))
             for job in late
@@ -123,6 +124,11 @@ def rescue_from(
         return maintain.rescue_from(connection, consumer_ids, max_rescues=settings.max_rescues)
 
     _log(database.write(work))
+
+
+def _is_late(job: Job, now: int) -> bool:
+    """Return True if the job has outrun its timeout."""
+    return job.timeout is not None and job.deadline_at is not None and job.deadline_at < now
 
 
 def _log(rescue: maintain.Rescue) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from coserver_consumer.maintenance.rescuer import rescue_from
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.processes.parts import Parts
+from coserver_consumer.runtime.logs import recovery_logs
 
 
 class DeadConsumers:
@@ -17,7 +18,10 @@ class DeadConsumers:
         self._ids: list[str] = []
 
     def rescue(self, consumer_ids: Sequence[str] = ()) -> None:
-        """Take back the jobs of these, and of others for whom the database was away before."""
+        """Take back the jobs of these, and of others for whom the database was away before.
+
+        What can't be taken back so is left to the rescuer, when its leases have run out.
+        """
         self._ids += consumer_ids
         if not self._ids:
             return
@@ -26,5 +30,7 @@ class DeadConsumers:
             rescue_from(parts.database, parts.settings, self._ids, policy=parts.registry.policy)
         except StoreUnavailable:
             return
+        except Exception as error:  # noqa: BLE001  the next process would stumble over it as well
+            recovery_logs.rescue_failed(self._ids, error)
         self._ids.clear()
         parts.worker.wake()

@@ -216,6 +216,7 @@ class Supervisor:
             case GiveUp(exit_code=code):
                 self._exit_code = code
                 del self._slots[child.slot]
+                self._stop(Command(kind=CommandKind.STOP, reason="the first process has ended"))
             case Restart(failures=failures, backoff=backoff):
                 self._slots[child.slot] = _back_off(left, child, ended, failures, backoff)
             case KeepHolder(failures=failures, backoff=backoff):

@@ -38,7 +38,7 @@ class ClaimerState(Enum):
 
 
 class Claimer:
-    """Takes from the queues what the threads can run. Each tick makes one transaction at most."""
+    """Takes from the queues what the threads can run. Each tick makes one claim at most."""
 
     def __init__(
         self,

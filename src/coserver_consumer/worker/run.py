@@ -20,7 +20,7 @@ class Phase(Enum):
 class Stop(IntEnum):
     """Why a run is to end before it has done its work; the greater of two reasons counts."""
 
-    CANCELLED = auto()  # somebody has cancelled the job, or it isn't ours any more
+    CANCELLED = auto()  # somebody has cancelled the job, or its database says that it isn't ours
     LOST = auto()  # its consumer had been given up, so most likely somebody else has the job
     SHUTDOWN = auto()  # this process ends, which is no fault of the job
     KILLED = auto()  # the job was cancelled by somebody who won't wait until it heeds that

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from coserver_consumer.model.exception_text import describe, format_traceback
-from coserver_consumer.model.job import State
+from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import Ending, cancel, conclude, overran, release
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.model.retry import Backoff, RetryPolicy
@@ -16,11 +16,13 @@ def conclude_attempt(run: Run, ending: Ending) -> Ending:
     """Return how a run ends whose attempt has ended like this.
 
     Nobody has cancelled a lost job: if it is ours even so, it is run again. Nor is it a job's fault
-    that its process ends.
+    that its process ends. An attempt of a killed job that fails was broken off for that.
     """
     match run.stop:
-        case None | Stop.CANCELLED | Stop.KILLED:
+        case None | Stop.CANCELLED:
             return ending
+        case Stop.KILLED:
+            return _cancel_killed(run.job) if ending.state is State.FAILED else ending
         case Stop.LOST:
             return release(run.job) if ending.state is State.CANCELLED else ending
         case Stop.SHUTDOWN:
@@ -32,8 +34,12 @@ def conclude_attempt(run: Run, ending: Ending) -> Ending:
 def conclude_hanging(run: Run, *, backoff: Backoff, policy: RetryPolicy) -> Ending:
     """Return how a run ends that its process is killed for; ``policy`` is the task's."""
     if run.stop is Stop.KILLED:
-        return cancel(run.job, "cancelled; the process that ran it was killed")
+        return _cancel_killed(run.job)
     return conclude(run.job, overran(run.job), backoff=backoff, policy=policy)
+
+
+def _cancel_killed(job: Job) -> Ending:
+    return cancel(job, "cancelled; the process that ran it was killed")
 
 
 def explain_break(error: BaseException | None) -> Failed:

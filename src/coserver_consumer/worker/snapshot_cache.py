@@ -28,7 +28,7 @@ class SnapshotCache:
         self.is_exhausted = False  # a claim got less than it wanted: most likely nothing is left
 
     def read(self, connection: Connection) -> Snapshot:
-        """Return what waits now."""
+        """Return what waits now; the cursors follow what it has found."""
         info, began = self._registration.info, time.monotonic()
         self._last = claim.read_snapshot(
             connection,

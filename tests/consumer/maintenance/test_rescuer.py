@@ -111,3 +111,23 @@ def test_a_late_job_of_a_dead_process_has_the_attempts_of_its_task(engine, polic
     policies = {"test": RetryPolicy(max_attempts=policy)}
     rescue_from(bench.database, SETTINGS, [bench.registration.id], policy=policies.__getitem__)
     assert bench.state(job_id) is state
+
+
+@pytest.mark.parametrize("max_attempts", [1, 5])
+@pytest.mark.parametrize("timeout", [None, 600])
+def test_a_killed_job_of_a_dead_process_is_cancelled(engine, timeout, max_attempts):
+    """It hasn't outrun a timeout, which it may not even have."""
+    bench = Bench(engine)
+    [job_id] = bench.add(timeout=timeout, max_attempts=max_attempts)
+    bench.write(
+        claim.claim,
+        consumer=bench.registration.id,
+        queues=["default"],
+        tasks=["test"],
+        limit=1,
+    )
+    bench.write(manage.cancel, job_id, kill=True)
+    rescue_from(bench.database, SETTINGS, [bench.registration.id])
+    job = bench.write(manage.get, job_id)
+    assert job.state is State.CANCELLED
+    assert "timeout" not in job.error

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 import pytest
+import sqlalchemy as sa
 
+from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.processes.control import Report, ReportKind
+from coserver_consumer.processes.exit_codes import FAILED
+from coserver_consumer.processes.supervisor import Received, Supervisor
 from coserver_consumer.settings.settings import Settings, is_number
+from coserver_consumer.store.schema import tables
 from support.waiting import PATIENCE, wait_for
 
 FOR_EVER = {"COSERVER_DEAD_AFTER": "600", "COSERVER_HEARTBEAT_EVERY": "0.2"}
@@ -69,6 +77,19 @@ def test_the_jobs_of_a_killed_process_are_given_back_at_once(
     assert jobs.wait_completed(job_id).attempt == 1
     wait_for(lambda: count_ready(consumer) == int(processes) + 1, what="a new process")
     assert f"(pid {pid}) ended by itself with signal 9" in consumer.output()
+
+
+def test_a_killed_job_whose_process_dies_first_is_cancelled(start_consumer, client, jobs, gate):
+    """It has no timeout that it could have outrun; the next process takes it back, and lives."""
+    consumer = start_consumer(COSERVER_KILL_AFTER="600", **FOR_EVER)
+    wait_for(lambda: count_ready(consumer) == 1, what="the process")
+    job_id = hold(client, gate)
+    client.cancel(job_id, kill=True)
+    [worker] = workers(consumer)
+    worker.kill()
+    assert jobs.wait_ended(job_id).state is State.CANCELLED
+    wait_for(lambda: count_ready(consumer) == 2, what="a new process")
+    assert "Traceback" not in consumer.output()
 
 
 def test_a_job_that_hangs_fails_and_its_neighbours_run_again(start_consumer, client, jobs, gate):
@@ -403,3 +424,22 @@ def test_a_plugin_cannot_say_that_its_ending_is_written(start_consumer, client, 
     """Its job would stay running for ever."""
     start_consumer(**FOR_EVER)
     assert jobs.wait_completed(client.add("test.claim_written")).result == "done"
+
+
+def test_a_consumer_that_gives_up_ends_its_other_processes(database_url, logging_as_before):
+    """The first process ends before it is ready, and a successor has been started already."""
+    settings, events = Settings(database=database_url), SimpleQueue()
+    supervisor = Supervisor(settings, lambda: settings, events)
+    engine = store.open_engine(database_url)
+    with ThreadPoolExecutor(1) as threads:
+        with engine.begin() as connection:
+            connection.execute(sa.delete(tables.audit))  # no other can write and become ready
+            ended = threads.submit(supervisor.run)
+            [first] = wait_for(lambda: list(supervisor._workers), what="the first process")
+            events.put(Received(first, Report(kind=ReportKind.WORN, detail="of its memory")))
+            wait_for(lambda: len(list(supervisor._workers)) == 2, what="its successor")
+            os.kill(first.pid, signal.SIGKILL)
+            wait_for(lambda: not psutil.pid_exists(first.pid), what="its end")
+        assert ended.result(timeout=PATIENCE) == FAILED
+    assert not list(supervisor._workers)
+    engine.dispose()

@@ -17,11 +17,20 @@ ENDINGS = {
     "failed": lambda job: fail(job, Failed(error="wrong")),
     "cancelled": lambda job: cancel(job, "cancelled"),
 }
-AS_IT_ENDED = {
-    "completed": State.COMPLETED,
-    "written": State.COMPLETED,
-    "failed": State.FAILED,
-    "cancelled": State.CANCELLED,
+# What becomes of each kind of ending; the last attempt failed, and none of them is tried again.
+BECOMES = {
+    None: {"completed": "completed", "written": "completed", "failed": "failed"},
+    Stop.CANCELLED: {"completed": "completed", "written": "completed", "failed": "failed"},
+    Stop.LOST: {"completed": "completed", "written": "completed", "failed": "failed"},
+    Stop.SHUTDOWN: {"completed": "ready", "written": "completed", "failed": "ready"},
+    Stop.KILLED: {"completed": "completed", "written": "completed", "failed": "cancelled"},
+}
+CANCELLED_BECOMES = {
+    None: "cancelled",
+    Stop.CANCELLED: "cancelled",
+    Stop.LOST: "ready",
+    Stop.SHUTDOWN: "ready",
+    Stop.KILLED: "cancelled",
 }
 
 
@@ -37,11 +46,16 @@ def run(make_job) -> Run:
 def test_what_becomes_of_a_run_that_was_to_stop(run, stop, how):
     """It ends as its attempt has, unless another one may have the job, or its process ends."""
     run.stop = stop
-    is_released = (stop is Stop.LOST and how == "cancelled") or (
-        stop is Stop.SHUTDOWN and how != "written"
-    )
-    ending = conclude_attempt(run, ENDINGS[how](run.job))
-    assert ending.state is (State.READY if is_released else AS_IT_ENDED[how])
+    state = CANCELLED_BECOMES[stop] if how == "cancelled" else BECOMES[stop][how]
+    assert conclude_attempt(run, ENDINGS[how](run.job)).state == state
+
+
+@pytest.mark.parametrize("reasons", [(Stop.KILLED, Stop.SHUTDOWN), (Stop.SHUTDOWN, Stop.KILLED)])
+def test_a_killed_job_is_cancelled_though_its_process_ends_as_well(run, reasons):
+    """Zope ends its attempt as failed since its consumer doesn't wait any more: we did that."""
+    for reason in reasons:
+        run.ask_to_stop(reason)
+    assert conclude_attempt(run, ENDINGS["failed"](run.job)).state is State.CANCELLED
 
 
 @pytest.mark.parametrize(("stop", "state"), [(Stop.KILLED, State.CANCELLED), (None, State.FAILED)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coserver_consumer.model.job import Job
-from coserver_consumer.model.outcome import Completed, Failed, Snoozed
+from coserver_consumer.model.outcome import Cancelled, Completed, Failed, Snoozed
 from coserver_consumer.protocol.markers import IN_PROCESS
 
 KEY = "coserver.admitted"
@@ -21,7 +21,7 @@ class Admitted:
     """
 
     job: Job = field(repr=False)
-    ending: Failed | Snoozed | None = field(default=None, repr=False)
+    ending: Failed | Snoozed | Cancelled | None = field(default=None, repr=False)
     returned: Completed | None = field(default=None, repr=False)
 
 

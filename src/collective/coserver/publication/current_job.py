@@ -13,7 +13,7 @@ from collective.coserver.publication.inflight import runs
 from coserver_consumer.model.errors import JobNotFound
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.options import read_snooze
-from coserver_consumer.model.outcome import Failed, Snoozed
+from coserver_consumer.model.outcome import Cancelled, Failed, Snoozed
 from coserver_consumer.model.report import read_line, read_progress
 from coserver_consumer.model.value_types import Span
 from coserver_consumer.store import manage
@@ -79,7 +79,7 @@ class CurrentJob:
         if running is None:
             self._stop("its consumer lost the lease")
         if running.job.cancel_at is not None:
-            self._stop("somebody cancelled it")
+            end_attempt(getRequest(), Cancelled(reason="somebody cancelled it"))
         if running.is_late:
             self._stop(f"it took longer than its timeout of {job.timeout:g} s")
 
@@ -106,7 +106,7 @@ class CurrentJob:
         return job
 
     def _stop(self, reason: str) -> NoReturn:
-        """End the attempt; a consumer writes a stopped job as cancelled, a lost one not at all."""
+        """End the attempt as failed; the consumer, which may have asked for it, judges that."""
         end_attempt(getRequest(), Failed(error=f"Job {self.id} stops: {reason}."))
 
     @property

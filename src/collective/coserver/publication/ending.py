@@ -9,12 +9,12 @@ from transaction.interfaces import ITransaction
 
 from collective.coserver.identity.request_job import find_admitted
 from collective.coserver.publication.refusal import Refused, refuse
-from coserver_consumer.model.outcome import Failed, Snoozed
+from coserver_consumer.model.outcome import Cancelled, Failed, Snoozed
 
 ENDED_STATUS = 503
 
 
-def end_attempt(request: Any, outcome: Failed | Snoozed) -> NoReturn:
+def end_attempt(request: Any, outcome: Failed | Snoozed | Cancelled) -> NoReturn:
     """End the attempt of the request's job here; nothing of it is committed.
 
     Code that goes on after every error goes on after this one, too. So the ending is noted: it

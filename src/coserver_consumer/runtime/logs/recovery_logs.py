@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from coserver_consumer.model.exception_text import format_traceback, words
 from coserver_consumer.model.indoubt import Decision, Mark
 from coserver_consumer.model.job import RunKey
 from coserver_consumer.runtime.logs.log import log
@@ -16,6 +19,16 @@ def rescued(key: RunKey) -> None:
 def poisoned(key: RunKey) -> None:
     """A job was rescued once too often and has failed."""
     log.error("Job %s failed: its consumers died while they ran it (run %s)", *key)
+
+
+def rescue_failed(consumer_ids: Iterable[str], error: Exception) -> None:
+    """Jobs of dead consumers couldn't be taken back at once."""
+    log.error(
+        "Jobs of the dead consumers %s wait until their leases have run out: %s\n%s",
+        ", ".join(consumer_ids),
+        shorten(words(error)),
+        format_traceback(error),
+    )
 
 
 def consumer_removed(consumer_id: str) -> None:

@@ -175,8 +175,11 @@ def _transaction(engine: Engine, *, in_one: bool) -> Iterator[Connection]:
 
 
 def _driver_message(address: sa.URL, missing: ModuleNotFoundError) -> str:
-    extra = _family_of(address).value
-    how = f"pip install 'collective.coserver[{extra}]'"
+    family = _family_of(address)
+    if family is Family.SQLITE:  # Python's own needs no package
+        how = "install its package, or begin the address with sqlite:"
+    else:
+        how = f"pip install 'collective.coserver[{family.value}]'"
     return f"The driver for {address.drivername} isn't installed ({missing.name}); {how}."
 
 

@@ -23,6 +23,8 @@ from coserver_consumer.store.finish.results import MAX_RESULT_CHARS
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.fragments import is_state
 
+NOT_ON_MARIADB = "On MariaDB attempts are ended one kind after another."
+
 _COMPLETED: sa.ColumnElement[str] = sa.literal_column(f"'{State.COMPLETED.value}'")
 
 
@@ -54,8 +56,10 @@ def _move(
     match family := find_family(connection):
         case Family.POSTGRESQL:
             pass
-        case Family.SQLITE | Family.MYSQL:
+        case Family.SQLITE:
             delete.execute(connection, **values)
+        case Family.MYSQL:
+            raise NotImplementedError(NOT_ON_MARIADB)
         case _:
             assert_never(family)
     return moved.rowcount
@@ -87,7 +91,7 @@ def _move_each(family: Family) -> sa.Executable:
         case Family.POSTGRESQL:
             return _move_on_postgresql()
         case Family.MYSQL:
-            raise NotImplementedError("On MariaDB attempts are ended one kind after another.")
+            raise NotImplementedError(NOT_ON_MARIADB)
         case _:
             assert_never(family)
 

@@ -107,7 +107,7 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
 
 
 def _lock(connection: Connection, job_id: str) -> State:
-    """Return the job's state, its row lock if it is live."""
+    """Return the job's state, its row locked if it is live."""
     if is_id(job_id):
         query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
         state = lock(connection, query).scalar()
