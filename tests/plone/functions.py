@@ -141,6 +141,13 @@ def look_carefully(context: Any, then: str) -> str:
 
 
 @task
+def fail_cancelled(context: Any) -> None:
+    """Fail after somebody has cancelled the job, without a look at that."""
+    queue.cancel(current_job.id)
+    raise LookupError("too late")
+
+
+@task
 def rest_in_hook(context: Any) -> str:
     """Snooze while the transaction is about to commit."""
     context.title = "half done"

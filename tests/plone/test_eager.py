@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from collective.coserver.datamanager import listeners
 from collective.coserver.datamanager.listeners import leave, listen
 from collective.coserver.inline.eager import EagerConsumer
 from collective.coserver.inline.start import start_eager
-from coserver_consumer import store
+from coserver_consumer import Client, store
 from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.store import claim, maintain, manage
 from support.jobs import Jobs
@@ -42,6 +43,7 @@ def _eager(site: Any, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.INFO, logger=LOGGER)
     consumer = EagerConsumer()
     listen(consumer.notify)
+    consumer.start()
     yield
     leave(consumer.notify)
     consumer.stop()
@@ -184,25 +186,75 @@ def test_what_a_process_left_unfinished_runs_again(site: Any, jobs: Jobs) -> Non
     )
     assert claimed.id == lost
     consumer = EagerConsumer()
-    consumer.notify([])
+    consumer.start()
     wait_until(lost, State.COMPLETED)
     consumer.stop()
 
 
-@pytest.mark.parametrize("said", ["true", "false"])
-def test_zope_says_at_its_start_that_it_is_eager(
-    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, said: str
-) -> None:
-    """And that this isn't for production."""
-    environment.setenv("COSERVER_DATABASE", "sqlite:///nowhere.sqlite")
-    environment.setenv("COSERVER_EAGER", said)
+@contextmanager
+def starting_zope() -> Iterator[list[Any]]:
+    """Do what Zope does at its start; give the block the consumers that this began."""
     get_settings.cache_clear()
     before = tuple(listeners._listeners)
     start_eager(DatabaseOpenedWithRoot(None))
     begun = [each for each in listeners._listeners if each not in before]
+    yield [each.__self__ for each in begun]
     for each in begun:
         leave(each)
-    assert len(begun) == (said == "true")
+        each.__self__.stop()
+
+
+def test_what_is_ready_at_zope_s_start_runs(site: Any, environment: pytest.MonkeyPatch) -> None:
+    """Whether anything is queued in this process or not: somebody may have retried it."""
+    environment.setenv("COSERVER_EAGER", "true")
+    delayed = functions.echo.options(delay=3600).delay()
+    ready = functions.echo.delay()
+    transaction.commit()
+    with starting_zope():
+        wait_until(ready, State.COMPLETED)
+        queue.retry(delayed)
+        wait_until(delayed, State.COMPLETED)
+
+
+@pytest.mark.usefixtures("_eager")
+def test_a_cancelled_job_is_told_as_cancelled(
+    site: Any, jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it is in the queue, though attempts were left; somebody wanted that."""
+    cancelled = functions.fail_cancelled.delay(site)
+    heeded = functions.look_carefully.delay(site, "return")
+    transaction.commit()
+    for job_id in (cancelled, heeded):
+        wait_until(job_id, State.CANCELLED)
+        told = wait_for_line(caplog, f"Job {job_id} ")
+        assert "ran eagerly: cancelled in " in told
+        assert "Traceback" not in told
+    assert "ERROR" not in {each.levelname for each in caplog.records if "eagerly" in each.message}
+
+
+@pytest.mark.usefixtures("_eager")
+def test_what_zope_can_not_run_is_left_to_a_consumer(
+    site: Any, jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which is said once of each task."""
+    left = [Client(jobs.engine).add("http", {"url": "https://nowhere.example"}) for _ in "ab"]
+    for _ in "ab":
+        ran = functions.echo.delay()
+        transaction.commit()
+        wait_until(ran, State.COMPLETED)
+    wait_for_line(caplog, "Setting 'eager' is on, but Zope runs no jobs of the task 'http'")
+    assert {queue.get(job_id).state for job_id in left} == {State.READY}
+    assert caplog.text.count("runs no jobs of the task") == 1
+
+
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_zope_says_at_its_start_that_it_is_eager(
+    jobs: Jobs, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    """And that this isn't for production."""
+    environment.setenv("COSERVER_EAGER", said)
+    with starting_zope() as consumers:
+        assert len(consumers) == (said == "true")
     assert ("not for production" in caplog.text) is (said == "true")
 
 

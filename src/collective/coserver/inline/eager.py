@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator, Sequence
-from threading import Lock
 
 import transaction
 from sqlalchemy import Connection
@@ -24,31 +23,30 @@ LOOK_EVERY_S = 1.0  # for jobs that somebody runs again, or that another program
 
 
 class EagerConsumer:
-    """Runs what is ready, one job after another, from the first commit that it is told of."""
+    """Runs what is ready, one job after another, whoever has queued it."""
 
     def __init__(self) -> None:
         self._loop = Loop("eager", every=LOOK_EVERY_S, tick=self._tick)
-        self._starting = Lock()
-        self._is_started = self._is_stopped = False
+        self._is_stopped = False
         self._runner: InlineRunner | None = None
         self._served: dict[str, str] = {}
+        self._left: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to look for jobs, in another thread."""
+        self._loop.start()
+        atexit.register(self.stop)
 
     def notify(self, jobs: Sequence[NewJob]) -> None:
-        """Run what is ready, soon and in another thread: these jobs were committed."""
-        with self._starting:
-            if not self._is_started:
-                self._is_started = True
-                self._loop.start()
-                atexit.register(self.stop)
+        """Run what is ready, soon and in that thread: these jobs were committed."""
         self._loop.wake()
 
     def stop(self) -> None:
         """Begin no further job; wait for the one that runs, for the time of ``grace`` at most."""
         self._is_stopped = True
-        if self._is_started:
-            atexit.unregister(self.stop)
-            self._loop.stop()
-            self._loop.join(get_settings().grace)
+        atexit.unregister(self.stop)
+        self._loop.stop()
+        self._loop.join(get_settings().grace)
 
     def _tick(self) -> None:
         self._leave_to_consumers()
@@ -56,6 +54,7 @@ class EagerConsumer:
         while not self._is_stopped and (ended := runner.run_next(but=self._served)):
             transaction.abort()  # leave nothing of it in the thread
             logs.ran(ended)
+        self._tell_left(runner)
 
     def _begin(self) -> InlineRunner:
         """Return the runner; at first have what an earlier process left unfinished run again."""
@@ -71,6 +70,12 @@ class EagerConsumer:
             if queue not in self._served:
                 logs.is_served(queue, name)
         self._served = served
+
+    def _tell_left(self, runner: InlineRunner) -> None:
+        """Say once of each task whose jobs Zope can't run that they wait for a consumer."""
+        for task in sorted(runner.find_foreign(but=self._served) - self._left):
+            logs.is_foreign(task)
+            self._left.add(task)
 
 
 def _find_served(connection: Connection) -> Iterator[tuple[str, str]]:

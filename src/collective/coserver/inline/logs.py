@@ -32,11 +32,21 @@ def is_served(queue: str, consumer: str) -> None:
     )
 
 
+def is_foreign(task: str) -> None:
+    """Jobs wait that Zope can't run."""
+    logger.warning(
+        "Setting 'eager' is on, but Zope runs no jobs of the task '%s': they stay in the queue "
+        "until a consumer serves it, which runs without this setting.",
+        task,
+    )
+
+
 def ran(ended: EndedRun) -> None:
     """An attempt has ended; one that failed is told with its traceback."""
     job, ending = ended.job, ended.ending
-    level = logging.ERROR if ending.error is not None else logging.INFO
-    traceback = f"\n{ending.traceback}" if ending.traceback else ""
+    has_failed = ending.error is not None and ending.state is not State.CANCELLED
+    level = logging.ERROR if has_failed else logging.INFO
+    traceback = f"\n{ending.traceback}" if has_failed and ending.traceback else ""
     logger.log(
         level,
         "Job %s '%s' ran eagerly: %s in %.1f s%s%s",

@@ -11,8 +11,8 @@ from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline.tasks import TASKS
 from coserver_consumer.model.current_job import CurrentJob
-from coserver_consumer.model.job import Job, new_id
-from coserver_consumer.model.lifecycle import WAITING
+from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.lifecycle import WAITING, Ending
 from coserver_consumer.store import claim, finish, manage
 from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.worker.executor import Executor
@@ -38,10 +38,15 @@ class InlineRunner:
         )
         return found[::-1]
 
-    def run_next(self, *, but: Collection[str] = ()) -> EndedRun | None:
-        """Run the next job, but of these queues, and write how that ended; None if none is ready.
+    def find_foreign(self, *, but: Collection[str] = ()) -> set[str]:
+        """Return the tasks of ready jobs, but of these queues, that Zope doesn't run."""
+        ready = [job for job in self.waiting() if job.state is State.READY]
+        return {job.task for job in ready if job.queue not in but and job.task not in TASKS}
 
-        It is run whatever it requires of a consumer.
+    def run_next(self, *, but: Collection[str] = ()) -> EndedRun | None:
+        """Run the next job, but of these queues; return as what it has ended in the store.
+
+        None if none is ready. It is run whatever it requires of a consumer.
         """
         job = self._claim(but)
         return None if job is None else self._attempt(job)
@@ -66,8 +71,17 @@ class InlineRunner:
         begun = time.monotonic()
         current = CurrentJob(job=job, report=_ignore, is_cancelled=lambda: False)
         ending = self._executor.attempt(current)
-        engine.write(lambda connection: finish.end_attempts(connection, [ending]))
-        return EndedRun(job, ending, time.monotonic() - begun)
+        written = engine.write(lambda connection: _write(connection, ending))
+        return EndedRun(job, written, time.monotonic() - begun)
+
+
+def _write(connection: Connection, ending: Ending) -> Ending:
+    """Write how an attempt ended; return it with what has become of the job.
+
+    Somebody may have cancelled it meanwhile, which goes before a further attempt.
+    """
+    finish.end_attempts(connection, [ending])
+    return ending._replace(state=manage.get(connection, ending.key.job_id).state)
 
 
 def _ignore(fraction: float, text: str | None) -> None:

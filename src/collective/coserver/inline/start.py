@@ -21,4 +21,6 @@ def start_eager(event: IDatabaseOpenedWithRoot) -> None:
         return
     if is_eager:
         logs.is_eager()
-        listen(EagerConsumer().notify)
+        consumer = EagerConsumer()
+        listen(consumer.notify)
+        consumer.start()
