@@ -16,6 +16,7 @@ from coserver_consumer.cli.group import fail_unwritten
 from coserver_consumer.cli.job_options import find_given, job_options
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
+from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.producer.client import Client
 from coserver_consumer.store import manage
 from coserver_consumer.tasks.registry import installed_names, is_signed
@@ -124,8 +125,8 @@ def check_task(engine: Engine, task: str, dead_after: float) -> None:
     known = sorted({*living, *installed_names()})
     if task not in known:
         raise UnknownTask(
-            f"No task is called '{task}'; known to living consumers or installed here are: "
-            f"{', '.join(known)}. If a consumer that will run knows it, say --unknown-task-ok."
+            f"No task is called '{brief_text(task)}'; known to living consumers or installed here "
+            f"are: {', '.join(known)}. If a consumer that will run knows it, say --unknown-task-ok."
         )
 
 

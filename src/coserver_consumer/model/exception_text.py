@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
-from coserver_consumer.model.texts import make_line
+from coserver_consumer.model.texts import cut, make_visible
 
 MAX_TEXT_CHARS = 10_000  # of what an exception says; the tables take less
 BRIEF_CHARS = 60  # of a value in a message
@@ -41,8 +41,8 @@ def brief(value: object) -> str:
 
 
 def brief_text(text: str) -> str:
-    """Return a text as a message of one line has it, cut to ``BRIEF_CHARS``."""
-    return make_line(text, BRIEF_CHARS)
+    """Return a text as a message of one line shows it, cut to ``BRIEF_CHARS``; it hides nothing."""
+    return cut(make_visible(text), BRIEF_CHARS)
 
 
 def format_traceback(error: BaseException, *, start: TracebackType | None = None) -> str:

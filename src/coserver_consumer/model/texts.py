@@ -38,6 +38,11 @@ def make_line(text: str, limit: int | None = None) -> str:
     return line if limit is None else cut(line, limit)
 
 
+def make_visible(text: str) -> str:
+    r"""Return the text as one line that hides nothing: what can't be seen is escaped, as ``\n``."""
+    return "".join(at if at.isprintable() else ascii(at)[1:-1] for at in text)
+
+
 def make_lines(text: str, indent: str = "") -> str:
     """Return the text without control characters but line breaks, behind which ``indent`` comes."""
     first, *others = re.split("\r\n|\n", text)

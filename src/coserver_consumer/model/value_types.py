@@ -12,16 +12,15 @@ from operator import index
 from typing import Any, Protocol
 
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.exception_text import brief, brief_text
 from coserver_consumer.model.job import is_id
-from coserver_consumer.model.texts import is_storable, make_line
+from coserver_consumer.model.texts import is_storable
 
 DAY_S = 86_400.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 # Microseconds since the epoch, 2001-09-09 to the year 9999: what the tables take.
 EARLIEST_US, LATEST_US = 10**15, 253_402_300_799_999_999
-EXCERPT_CHARS = 40  # of a text that is too long, in a message
 
 Span = float | timedelta
 """A span of time as callers may give it: a number of seconds, or a ``timedelta``."""
@@ -208,8 +207,7 @@ def check_text(name: str, text: str, *, longest: int) -> None:
     """Raise ``InvalidJob`` for a text that a database would refuse, or cut, less clearly."""
     if len(text) > longest:
         raise InvalidJob(
-            f"{name} has {len(text)} characters; the limit is {longest}: "
-            f"{make_line(text, EXCERPT_CHARS)}"
+            f"{name} has {len(text)} characters; the limit is {longest}: {brief_text(text)}"
         )
     if not is_storable(text):
         what = "NUL" if "\0" in text else "lone surrogate"

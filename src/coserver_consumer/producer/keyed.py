@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.texts import make_line
 from coserver_consumer.protocol.codec import encode
 from coserver_consumer.protocol.key import Key, sign
 
@@ -24,9 +26,13 @@ def sign_if_in_zope(job: NewJob, key: Key) -> NewJob:
         return job
     if job.task == "call":
         job = replace(job, args=write_call(job.args))
+    return sign(replace(job, options=job.options.change(title=find_title(job))), key)
+
+
+def find_title(job: NewJob) -> str:
+    """Return the title that was said, or else what the job is for."""
     named = job.args.get("function") or job.args.get("path") or job.task
-    options = job.options.change(title=job.title or str(named)[:MAX_TITLE_CHARS])
-    return sign(replace(job, options=options), key)
+    return job.title or make_line(str(named), MAX_TITLE_CHARS)
 
 
 def write_call(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,6 +43,9 @@ def write_call(said: Mapping[str, Any]) -> dict[str, Any]:
     args, kwargs = said.get("args", ()), said.get("kwargs", {})
     if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
         raise InvalidJob("The arguments of a call are 'args', a list, and 'kwargs', a mapping.")
+    for name in kwargs:
+        if not isinstance(name, str):
+            raise InvalidJob(f"kwargs has the key {brief(name)}; keys must be text.")
     return {
         **said,
         "args": encode(list(args), name="args"),

@@ -24,6 +24,7 @@ from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.retry import PLAIN
 from coserver_consumer.protocol.grant import Grant, find_refusal
+from coserver_consumer.protocol.json_values import require_json
 from coserver_consumer.protocol.signing import DAY_S, SECOND_US, SIGNED_DAYS, code_of, find_due
 
 MARK = "coserver-key-1"  # what the text of a key begins with
@@ -83,10 +84,12 @@ def seal_grant(grant: Grant, secret: str) -> str:
 
 
 def sign(job: NewJob, key: Key, *, now: float | None = None) -> NewJob:
-    """Return the job as one of the key's user, signed; raise ``InvalidJob`` if it isn't granted.
+    """Return the job as one of the key's user, signed.
 
-    ``now`` is the time since the epoch in seconds, that of this machine unless given.
+    ``now`` is the time since the epoch in seconds, that of this machine unless given. Raises
+    ``InvalidJob`` if it isn't granted, and for arguments that JSON would change.
     """
+    require_json(job)
     grant = key.grant
     owned = replace(job, owner=grant.owner, site=grant.site, origin=dict(grant.origin))
     if refusal := find_refusal(grant, owned):

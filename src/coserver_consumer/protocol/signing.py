@@ -20,6 +20,7 @@ from coserver_consumer.model.errors import ConfigurationError, Unsigned
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.retry import PLAIN
+from coserver_consumer.protocol.json_values import require_json
 
 VERSION = "v2"
 SIGNATURE = re.compile(rf"{VERSION}:([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII)
@@ -31,8 +32,10 @@ SECOND_US = 1_000_000
 def sign(job: NewJob, secret: str, *, now: float | None = None) -> NewJob:
     """Return the job with its signature, which says when it is due and how often it may be tried.
 
-    ``now`` is the time since the epoch in seconds, that of this machine unless given.
+    ``now`` is the time since the epoch in seconds, that of this machine unless given. Raises
+    ``InvalidJob`` for arguments that JSON would change: what is stored wouldn't fit.
     """
+    require_json(job)
     due = find_due(job, time.time() if now is None else now)
     return replace(
         job, signature=_seal_job(job, secret, due=due, attempts=job.options.max_attempts)

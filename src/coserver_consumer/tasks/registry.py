@@ -9,6 +9,7 @@ from typing import Any
 
 from coserver_consumer.model import exception_text
 from coserver_consumer.model.errors import ConfigurationError, InvalidTask, UnknownTask
+from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.model.retry import PLAIN, RetryPolicy
 from coserver_consumer.tasks.context import TaskContext
 from coserver_consumer.tasks.task import Task, make_task
@@ -40,7 +41,7 @@ class Registry:
         except KeyError:
             known = ", ".join(self.names) or "none"
             raise UnknownTask(
-                f"No task is called '{name}'; this consumer knows: {known}."
+                f"No task is called '{brief_text(name)}'; this consumer knows: {known}."
             ) from None
 
     def policy(self, name: str) -> RetryPolicy:

@@ -17,9 +17,9 @@ from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.options import NAMES, JobOptions, Options, read_options
 from coserver_consumer.model.value_types import Key, Names, Text
 from coserver_consumer.producer.client import ClientOptions
+from coserver_consumer.protocol.json_values import MAX_DEPTH
 from coserver_consumer.retry import PLAIN
 from coserver_consumer.store import manage
-from coserver_consumer.store.enqueue.validation import MAX_DEPTH
 from coserver_consumer.store.schema import tables
 from support.every_option import NOON, is_tried_again, read_back, say_all
 

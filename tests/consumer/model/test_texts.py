@@ -38,6 +38,15 @@ def test_a_line_is_one_line(text):
     line.encode("utf-8")
 
 
+@given(ANYTHING)
+def test_a_visible_text_hides_nothing(text):
+    """What was wrong in it can be seen in a message; a text that could be seen is as it was."""
+    shown = texts.make_visible(text)
+    assert shown.isprintable()
+    assert shown == text or not text.isprintable()
+    assert texts.make_visible("/Plone\n/a \xa0\0\udcff") == r"/Plone\n/a \xa0\x00\udcff"
+
+
 def test_a_lone_surrogate_is_kept_as_its_escape():
     """It tells which byte of a file's name it was."""
     assert texts.make_storable("caf\udce9.txt\0") == "caf\\udce9.txt\N{REPLACEMENT CHARACTER}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, date, datetime
 
@@ -75,6 +76,33 @@ def test_what_the_key_doesnt_allow_isnt_queued(program, task, args):
     """The program is told at once, not by a job that fails."""
     with pytest.raises(InvalidJob):
         program.add(task, args)
+
+
+HOLDS_ITSELF: dict[str, object] = {}
+HOLDS_ITSELF["a"] = HOLDS_ITSELF
+
+
+NOT_JSON = [
+    ("call", {"args": [{1: "a"}]}, r"args[0] has the key 1; keys must be text"),
+    ("call", {"kwargs": {1: "a", "b": 2}}, "kwargs has the key 1; keys must be text"),
+    ("call", {"function": object()}, "args['function'] is of type builtins.object"),
+    ("call", {"content": {10: 1, 9: 1}}, "args['content'] has the key 10, and keys are text"),
+    ("view", {"params": {1: "a"}}, "args['params'] has the key 1, and keys are text"),
+    ("view", {"params": {"a": [date(2030, 1, 2)]}}, "args['params']['a'][0] is of type"),
+    ("view", {"params": {"a": float("nan")}}, "args['params']['a'] is nan"),
+    ("view", {"params": HOLDS_ITSELF}, "nested more than 100 deep"),
+    ("view", {"params": {"a": 10**5000}}, "more than 4,000 digits"),
+    ("view", {"path": "/Plone/\udcff"}, r"doesn't allow view:/Plone/\udcff"),
+    ("view", {"path": "/Plone/\n@@import"}, r"doesn't allow view:/Plone/\n@@import"),
+]
+
+
+def test_what_isnt_json_is_refused_where_it_is(program):
+    """And not by an error of Python's, nor by a signature that never fits; no title is at fault."""
+    known = {"call": {"function": "my.addon.tasks.sync"}, "view": {"path": "/Plone/@@import"}}
+    for task, args, said in NOT_JSON:
+        with pytest.raises(InvalidJob, match=re.escape(said)):
+            program.add(task, known[task] | args)
 
 
 def test_what_isnt_a_key_is_refused_at_once(database_url):

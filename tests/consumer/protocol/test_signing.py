@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from coserver_consumer.errors import Unsigned
+from coserver_consumer.errors import InvalidJob, Unsigned
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.signing import (
@@ -46,6 +46,13 @@ def make_claimed(make_job, job):
 def test_a_signed_job_is_verified(signed):
     """Nothing was changed on its way through the database."""
     verify(signed, SECRET)
+
+
+def test_what_json_would_change_isnt_signed():
+    """The signature wouldn't fit what is stored, and the job would fail when it runs."""
+    args = {"path": "/Plone/@@import", "params": {2: "a", 10: "b"}}
+    with pytest.raises(InvalidJob, match=r"args\['params'\] has the key 2, and keys are text"):
+        sign(replace(JOB, args=args), SECRET)
 
 
 @pytest.mark.parametrize(

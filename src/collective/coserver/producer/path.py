@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.texts import make_visible
 
 # Steps that would change where the virtual host's address leads.
 TRICKS = re.compile(r"\.\.?|VirtualHostBase|VirtualHostRoot|_vh_.*")
@@ -61,18 +62,18 @@ def _split(text: str) -> tuple[str, str]:
     path, _, query = text.partition("?")
     if not path or HOST.match(path):
         raise InvalidJob(
-            f"'{text}' isn't a path from Zope's root, such as /Plone/news/@@view. "
+            f"'{make_visible(text)}' isn't a path from Zope's root, such as /Plone/news/@@view. "
             "Pass '/'.join(context.getPhysicalPath()), or the object and view=."
         )
     if SLASH.search(path):
         raise InvalidJob(
-            f"'{path}' has a quoted slash, which Zope would take for the end of a step. "
-            "Pass what people typed as a parameter, not in the path."
+            f"'{make_visible(path)}' has a quoted slash, which Zope would take for the end "
+            "of a step. Pass what people typed as a parameter, not in the path."
         )
     try:
         return unquote(path, errors="strict"), query
     except UnicodeDecodeError:
-        raise InvalidJob(f"'{path}' isn't quoted UTF-8.") from None
+        raise InvalidJob(f"'{make_visible(path)}' isn't quoted UTF-8.") from None
 
 
 def _split_view(view: Any) -> tuple[str, str]:
@@ -96,7 +97,9 @@ def _path_of(target: Any) -> str:
 def _check(steps: list[str], target: Any) -> None:
     for step in steps:
         if TRICKS.fullmatch(step):
-            raise InvalidJob(f"'{target}' can't be a job's path, because of '{step}' in it.")
+            raise InvalidJob(
+                f"'{make_visible(str(target))}' can't be a job's path, because of '{step}' in it."
+            )
         if "\0" in step:
             raise InvalidJob(f"{target!r} can't be a job's path: it has a NUL character.")
 

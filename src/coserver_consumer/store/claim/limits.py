@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob, UnknownLimit
+from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.model.job import MAX_COUNT
-from coserver_consumer.model.texts import is_storable, make_line
+from coserver_consumer.model.texts import is_storable
 from coserver_consumer.model.value_types import WholeNumber
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
@@ -71,7 +72,7 @@ def set_limit(connection: Connection, name: str, max_running: int | None) -> Non
     """Set a limit, for a key or for all keys that begin with what stands before a ``*``."""
     if not 0 < len(name) <= NAME_MAX_LENGTH or "*" in name[:-1] or not is_storable(name):
         raise InvalidJob(
-            f"'{make_line(name, NAME_MAX_LENGTH)}' can't name a limit: it is a key, or the "
+            f"'{brief_text(name)}' can't name a limit: it is a key, or the "
             f"beginning of keys and a '*', of up to {NAME_MAX_LENGTH} characters."
         )
     if max_running is not None:
@@ -88,7 +89,8 @@ def remove_limit(connection: Connection, name: str) -> None:
         set_limit(connection, name, DEFAULT_MAX_RUNNING)
         return
     if not _has_limit(connection, name):
-        raise UnknownLimit(f"No limit is called '{name}'; `coserver limits list` shows them.")
+        said = brief_text(name)
+        raise UnknownLimit(f"No limit is called '{said}'; `coserver limits list` shows them.")
     connection.execute(sa.delete(tables.limit).where(tables.limit.c.name == name))
 
 

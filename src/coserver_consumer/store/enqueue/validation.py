@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.value_types import check_text
 from coserver_consumer.protocol.codec import dump_json
+from coserver_consumer.protocol.json_values import require_json
 from coserver_consumer.store.schema import tables
 
 MAX_PAYLOAD_BYTES = 1_048_576
 MAX_BYTES_PER_CHAR = 12  # of JSON, for a character as Python shows it: an emoji
-MAX_DEPTH = 100  # lists and mappings in each other
 MAX_CHARS = {
     name: tables.job.c[name].type.length  # type: ignore[attr-defined]
     for name in ("task", "owner", "site")
@@ -38,44 +36,12 @@ def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None
 
 
 def check_size(job: NewJob | Job, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
-    """Raise ``InvalidJob`` if arguments and payload together have more bytes than that."""
-    size = len(_to_json(job)) + len(job.payload or b"")
+    """Raise ``InvalidJob`` if arguments and payload have more bytes than that, or aren't JSON."""
+    require_json(job)
+    size = len(dump_json([job.args, job.origin])) + len(job.payload or b"")
     if size > max_payload:
         raise InvalidJob(
             f"The arguments and payload of job '{job.title or job.task}' have {size} bytes; the "
             f"limit is {max_payload}, the setting max_payload. Pass the path or UID of what holds "
             "the data instead."
         )
-
-
-def _to_json(job: NewJob | Job) -> str:
-    try:
-        text = dump_json([job.args, job.origin])
-    except (TypeError, ValueError) as error:
-        raise InvalidJob(
-            f"The arguments of job '{job.title or job.task}' aren't JSON: {error}. "
-            "Pass text, numbers, true, false, null, lists and mappings of these."
-        ) from error
-    except RecursionError:
-        raise _too_deep(job) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(job.args) > MAX_DEPTH:
-        raise _too_deep(job)
-    return text
-
-
-def _too_deep(job: NewJob | Job) -> InvalidJob:
-    return InvalidJob(
-        f"The arguments of job '{job.title or job.task}' are nested more than {MAX_DEPTH} deep. "
-        "Pass them flatter, or as text."
-    )
-
-
-def _depth(value: Any) -> int:
-    """Return how many lists and mappings are in each other."""
-    depth, level = 0, [value]
-    while level := [each for each in level if isinstance(each, dict | list | tuple)]:
-        depth += 1
-        level = [
-            item for each in level for item in (each.values() if isinstance(each, dict) else each)
-        ]
-    return depth

@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.model.job import MAX_COUNT, is_id
 from coserver_consumer.model.queue_name import (
-    MAX_QUEUE_NAME_CHARS,
     RULE,
     can_name_queue,
     unknown_queue,
 )
-from coserver_consumer.model.texts import make_line
 from coserver_consumer.model.unavailable import Unavailable, from_json
 from coserver_consumer.model.value_types import Seconds, WholeNumber
 from coserver_consumer.store.manage.audit import audit
@@ -69,7 +68,7 @@ def add_queue(connection: Connection, name: str) -> None:
 def check_name(name: str) -> None:
     """Raise ``InvalidJob`` unless a queue can be called so."""
     if not can_name_queue(name):
-        raise InvalidJob(f"'{make_line(name, MAX_QUEUE_NAME_CHARS)}' can't name a queue: {RULE}.")
+        raise InvalidJob(f"'{brief_text(name)}' can't name a queue: {RULE}.")
 
 
 def add_queues(connection: Connection, names: Iterable[str]) -> None:
