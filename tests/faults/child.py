@@ -6,8 +6,10 @@ its own.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +39,8 @@ SECRET = "what the processes of a test share, and more"
 
 # What a server that dies makes of a commit. A conflict is none of these.
 TROUBLE = (POSError, psycopg2.Error, SQLAlchemyError, StoreError, Behind, ConnectionError)
+
+LOG = "children.log"  # in the scenario's directory
 
 TWICE = "already has the same oid"  # ZODB's words
 
@@ -95,7 +99,7 @@ class Life:
 
 def live(main: Callable[[Life], None], orders: Orders, ready: Connection) -> None:
     """Be a child: open the databases, say that it is ready, and do ``main`` until death."""
-    _redirect(orders.directory / "children.log")
+    _redirect(orders.directory / LOG)
     os.environ["COSERVER_DATABASE"] = orders.database
     os.environ["COSERVER_SECRET"] = SECRET
     life = Life(orders)
@@ -119,8 +123,9 @@ def commit() -> None:
 
 
 def _redirect(log: Path) -> None:
-    """Write what would go to the terminal into a file."""
+    """Write what would go to the terminal into a file, and the stacks of all threads at SIGUSR1."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, sys.stdout.fileno())
     os.dup2(file, sys.stderr.fileno())
+    faulthandler.register(signal.SIGUSR1)
     logging.basicConfig(level=logging.WARNING, format="%(process)s %(name)s %(message)s")

@@ -13,7 +13,7 @@ from typing import Self
 
 import psutil
 
-from faults.child import Life, Orders, live
+from faults.child import LOG, Life, Orders, live
 from support.waiting import PATIENCE
 
 CONTEXT = get_context("forkserver")
@@ -104,7 +104,7 @@ class Child:
         self._ready.close()
 
     def _log(self) -> str:
-        return (self.orders.directory / "children.log").read_text()[-4000:]
+        return (self.orders.directory / LOG).read_text()[-4000:]
 
 
 class Crew:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import faulthandler
 import math
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import active_children
 from pathlib import Path
 from random import Random
 
@@ -18,7 +21,7 @@ from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store import enqueue, finish, manage
 from faults import steps
-from faults.child import Life, Orders
+from faults.child import LOG, Life, Orders
 from faults.consumer import consume, counting
 from faults.crew import Child, Crew, at_most
 from faults.dooms import Doom, random_doom
@@ -31,7 +34,8 @@ from support.waiting import wait_for
 KILLS = int(os.environ.get("COSERVER_FAULTS_KILLS", "300"))  # in all, on all databases
 WIDTH = 3  # children at a time
 STOCK = 25  # jobs that wait for consumers, at least
-PATIENCE = 120  # seconds
+AHEAD_S = 120  # of the present: what has just begun is in doubt as well
+LOG_END = 20_000  # characters of what children have logged, where a scenario stands still
 
 
 def part(kills: int) -> int:
@@ -118,11 +122,19 @@ class Ordeal:
 
     def wait_ended(self) -> None:
         """Return when no job is live any more."""
-        wait_for(lambda: not self.count_live(), what="all jobs to end", within=PATIENCE)
+        self.wait_for(lambda: not self.count_live(), what="all jobs to end")
 
     def wait_resolved(self) -> None:
         """Return when there is nothing left to ask the ZODB about."""
-        wait_for(self._is_resolved, what="nothing to resolve", within=PATIENCE)
+        self.wait_for(self._is_resolved, what="nothing to resolve")
+
+    def wait_for(self, look: Callable[[], bool], *, what: str) -> None:
+        """Return when ``look`` gives True; if it never does, say what jobs and children are at."""
+        try:
+            wait_for(look, what=what)
+        except AssertionError as error:
+            counts = store.read(self.engine, manage.counts)
+            raise AssertionError(f"{error} {counts}\n{self._listen()}") from None
 
     def count_live(self) -> int:
         """Return how many jobs haven't ended."""
@@ -131,9 +143,19 @@ class Ordeal:
 
     def _is_resolved(self) -> bool:
         def find(connection: Connection) -> bool:
-            return not finish.find_in_doubt(connection, older_than=-PATIENCE)
+            return not finish.find_in_doubt(connection, older_than=-AHEAD_S)
 
         return store.read(self.engine, find)
+
+    def _listen(self) -> str:
+        """Return the end of what the children have logged, and where they and this process are."""
+        for child in active_children():
+            os.kill(child.pid or 0, signal.SIGUSR1)
+        time.sleep(1)  # a child that is stopped never answers
+        with (self.directory / LOG).open("a+") as log:
+            faulthandler.dump_traceback(log)
+            log.seek(0)
+            return log.read()[-LOG_END:]
 
     def _restock(self, crew: Crew) -> None:
         if self.count_live() < STOCK:

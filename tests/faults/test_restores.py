@@ -14,28 +14,26 @@ from faults.places import STRONGEST
 from faults.storages import COUNTERS, read
 from faults.tally import Row, Tally, read_rows
 from support.backups import back_up_queue
-from support.waiting import wait_for
 
 
 @pytest.fixture
 def ordeal(zeo_server, open_queue, tmp_path) -> Ordeal:
-    """A ZEO server whose file can be replaced, and a queue with a backlog."""
-    ordeal = Ordeal(
+    """A ZEO server whose file can be replaced, and a queue."""
+    return Ordeal(
         name="restores",
         storage=zeo_server[1],
         engine=open_queue(STRONGEST),
         directory=tmp_path,
         kinds="plain",
     )
-    ordeal.add([counting(children=1) for _ in range(2 * part(30))])
-    return ordeal
 
 
 def work(ordeal: Ordeal, number: int) -> None:
-    """Have so many jobs done, and kill whoever did them in the middle of it."""
+    """Have so many jobs done, or some more, and kill whoever did them in the middle of it."""
+    ordeal.add([counting(children=1) for _ in range(2 * number)])
     done = len(completed(ordeal)) + number
     with ordeal.kept(), ordeal.consumers():
-        wait_for(lambda: len(completed(ordeal)) >= done, what="some jobs", within=120)
+        ordeal.wait_for(lambda: len(completed(ordeal)) >= done, what="some jobs")
 
 
 def completed(ordeal: Ordeal) -> dict[str, Row]:
@@ -58,7 +56,11 @@ def write(ordeal: Ordeal) -> None:
 
 
 def finish(ordeal: Ordeal, name: str, before: set[str]) -> Tally:
-    """Let consumers end all jobs; count what is wrong with those that weren't completed before."""
+    """Let consumers end all jobs, and some new ones.
+
+    Count what is wrong with those that weren't completed before.
+    """
+    ordeal.add([counting(children=1) for _ in range(part(20))])
     with ordeal.kept(), ordeal.consumers():
         seconds = took(ordeal.wait_ended)
     found, rows = counters(ordeal), read_rows(ordeal.engine)
