@@ -26,8 +26,8 @@ from coserver_consumer.cli.output import (
 from coserver_consumer.cli.timeline import Moment, make_timeline
 from coserver_consumer.model.job import Job
 from coserver_consumer.producer.client import Client
-from coserver_consumer.store import manage
-from coserver_consumer.store.manage import AttemptError, Line
+from coserver_consumer.store import finish, manage
+from coserver_consumer.store.manage import AttemptError
 
 COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
 
@@ -134,13 +134,14 @@ def show_job(context: click.Context, *, job_id: str, as_json: bool) -> None:
       coserver jobs show 01980cf2-53a1-7000-8000-0123456789ab --json
     """
 
-    def work(connection: Connection) -> tuple[Job, list[AttemptError], list[Line]]:
+    def work(connection: Connection) -> tuple[Job, list[AttemptError], list[Moment]]:
         job = manage.get(connection, manage.find_id(connection, job_id))
-        return job, manage.attempts(connection, job.id), manage.lines(connection, job.id)
+        attempts, lines = manage.attempts(connection, job.id), manage.lines(connection, job.id)
+        canceller = finish.find_canceller(connection, job.id) if job.cancel_at else None
+        return job, attempts, make_timeline(job, attempts, lines, canceller=canceller)
 
     with find_access(context).open() as engine:
-        job, attempts, lines = store.read(engine, work)
-    timeline = make_timeline(job, attempts, lines)
+        job, attempts, timeline = store.read(engine, work)
     if as_json:
         _write_as_json(job, attempts, timeline)
     else:

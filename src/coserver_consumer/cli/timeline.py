@@ -24,11 +24,16 @@ class Moment:
 
 
 def make_timeline(
-    job: Job, attempts: Sequence[AttemptError], lines: Sequence[Line] = ()
+    job: Job,
+    attempts: Sequence[AttemptError],
+    lines: Sequence[Line] = (),
+    *,
+    canceller: str | None = None,
 ) -> list[Moment]:
     """Return what is known of a job's life, the first moment first.
 
-    ``attempts`` are those that failed; ``lines`` are what the job has logged.
+    ``attempts`` are those that failed; ``lines`` are what the job has logged; ``canceller`` is who
+    has asked it to stop.
     """
     moments = [Moment(at=job.created_at, what=f"created, for queue {job.queue}")]
     moments += [
@@ -39,7 +44,8 @@ def make_timeline(
     if job.started_at is not None:
         moments.append(Moment(at=job.started_at, what=_describe_start(job, attempts)))
     if job.cancel_at is not None:
-        moments.append(Moment(at=job.cancel_at, what="asked to stop"))
+        by = f" by {canceller}" if canceller else ""
+        moments.append(Moment(at=job.cancel_at, what=f"asked to stop{by}"))
     if job.ended_at is not None:
         moments.append(Moment(at=job.ended_at, what=_describe_end(job)))
     elif job.state is State.SCHEDULED:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.queue_name import unknown_queue
-from coserver_consumer.store import SECOND, claim, enqueue, manage
+from coserver_consumer.store import SECOND, claim, enqueue, finish, manage
 from coserver_consumer.store.manage import Consumer
 
 DEAD_AFTER_S = 45.0
@@ -158,8 +158,15 @@ def _running(asked: Question) -> str:
     names = {each.id: each.name for each in manage.consumers(connection)}
     where = names.get(job.consumer or "", "a consumer that is gone")
     since = _duration((manage.now(connection) - (job.started_at or 0)) / SECOND)
-    stops = ", and was asked to stop" if job.cancel_at is not None else ""
-    return f"It is running on {where} for {since}, attempt {job.attempt}{stops}."
+    return f"It is running on {where} for {since}, attempt {job.attempt}{_asked_to_stop(asked)}."
+
+
+def _asked_to_stop(asked: Question) -> str:
+    """Return the end of the sentence about a job that somebody has cancelled."""
+    if asked.job.cancel_at is None:
+        return ""
+    who = finish.find_canceller(asked.connection, asked.job.id)
+    return f", and was asked to stop{f' by {who}' if who else ''}"
 
 
 def _ended(asked: Question) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, assert_never
 
 from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.model.outcome import (
+    CANCELLED,
     Cancelled,
     Completed,
     Failed,
@@ -134,11 +135,29 @@ def conclude(
             assert_never(outcome)
 
 
-def heed_cancel(ending: Ending, *, asked: bool) -> Ending:
-    """Return the ending; a job that was asked to stop doesn't come back but is cancelled."""
-    if asked and ending.state.is_live:
-        return ending._replace(state=State.CANCELLED, error=ending.error or "cancelled")
-    return ending
+def describe_cancel(by: str | None) -> str:
+    """Return how the error of a job begins that somebody has cancelled."""
+    return f"{CANCELLED} by {by}" if by else CANCELLED
+
+
+def heed_cancel(ending: Ending, *, asked: str | None) -> Ending:
+    """Return how a job ends that somebody has asked to stop: as cancelled, unless it is completed.
+
+    Nobody wants it run again, nor looked into because its attempt failed. ``asked`` is what
+    ``describe_cancel`` says, None if nobody has asked.
+    """
+    if asked is None or ending.state is State.COMPLETED:
+        return ending
+    return Ending(key=ending.key, state=State.CANCELLED, error=asked + _add_reason(ending))
+
+
+def _add_reason(ending: Ending) -> str:
+    """Return what a cancelled job's error says of its attempt's own end."""
+    if ending.error is None or ending.error == CANCELLED:
+        return ""
+    if ending.state is State.CANCELLED:
+        return f"; {ending.error}"
+    return f"; its attempt had failed: {ending.error}"
 
 
 def _after_failure(

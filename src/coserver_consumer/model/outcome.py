@@ -9,6 +9,8 @@ from typing import Any
 
 from coserver_consumer.model.exception_text import describe, format_traceback
 
+CANCELLED = "cancelled"  # the reason if none other is known
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
@@ -58,7 +60,7 @@ class Snoozed:
 class Cancelled:
     """The attempt was stopped on request."""
 
-    reason: str = "cancelled"
+    reason: str = CANCELLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.job import Job, RunKey
-from coserver_consumer.model.lifecycle import release
+from coserver_consumer.model.lifecycle import Ending, release
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.runtime.registration import Registration
@@ -23,14 +23,15 @@ from coserver_consumer.worker.snapshot_cache import SnapshotCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What one transaction did: the endings that were ours, and the jobs that were claimed.
+    """What one transaction did: the jobs that it claimed, and how the attempts ended.
 
+    ``acknowledged`` are those that were ours, each with what the store has made of it.
     ``unstarted`` are the claimed jobs whose start is to be written when a thread begins them.
     ``orphans`` were claimed before, and nobody runs them; they have been given back.
     ``duplicates`` were rows with the ids of jobs that have ended; they have been removed.
     """
 
-    acknowledged: set[RunKey]
+    acknowledged: Mapping[RunKey, Ending]
     claimed: Sequence[Job] = ()
     unstarted: set[RunKey] = field(default_factory=set)
     orphans: Sequence[Job] = ()
@@ -102,9 +103,9 @@ class AckAndFetch:
 
     def _acknowledge(
         self, connection: Connection, ended: Sequence[EndedRun], orphans: Sequence[Job]
-    ) -> set[RunKey]:
+    ) -> dict[RunKey, Ending]:
         """Write the endings that the database doesn't have; return those that were ours."""
-        written = {each.ending.key for each in ended if each.ending.is_written}
+        written = {each.ending.key: each.ending for each in ended if each.ending.is_written}
         unwritten = [each.ending for each in ended if not each.ending.is_written]
         endings = unwritten + [release(job) for job in orphans]
         return written | finish.end_attempts(connection, endings, max_result=self._max_result)

@@ -189,8 +189,8 @@ class Claimer:
 def _log(ended: Sequence[EndedRun], receipt: Receipt) -> None:
     """Say what became of endings, and what else was put right."""
     for each in ended:
-        if each.ending.key in receipt.acknowledged:
-            job_logs.ended(each.job, each.ending, each.seconds)
+        if written := receipt.acknowledged.get(each.ending.key):
+            job_logs.ended(each.job, written, each.seconds)
         else:
             job_logs.lease_lost(each.ending.key)
     job_logs.orphans_released(receipt.orphans)

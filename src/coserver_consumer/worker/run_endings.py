@@ -39,7 +39,7 @@ def conclude_hanging(run: Run, *, backoff: Backoff, policy: RetryPolicy) -> Endi
 
 
 def _cancel_killed(job: Job) -> Ending:
-    return cancel(job, "cancelled; the process that ran it was killed")
+    return cancel(job, "the process that ran it was killed")
 
 
 def explain_break(error: BaseException | None) -> Failed:

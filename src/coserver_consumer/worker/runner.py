@@ -7,6 +7,7 @@ from collections.abc import Callable
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.lifecycle import Ending, cancel, conclude
+from coserver_consumer.model.outcome import CANCELLED
 from coserver_consumer.model.retry import Backoff
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
@@ -70,7 +71,7 @@ class Runner:
     def _perform(self, run: Run) -> Ending:
         """Return how the run ends, which may have been stopped before it began."""
         if run.is_to_stop():
-            return conclude_attempt(run, cancel(run.job, "cancelled"))
+            return conclude_attempt(run, cancel(run.job, CANCELLED))
         current = CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_to_stop)
         return conclude_attempt(run, self._attempt(current))
 

@@ -86,8 +86,8 @@ def test_a_job_that_was_asked_to_stop(make_job):
     job = make_job(
         state=State.CANCELLED, started_at=1, cancel_at=2, ended_at=3, error="cancelled by ada"
     )
-    assert [moment.what for moment in make_timeline(job, [])][2:] == [
-        "asked to stop",
+    assert [moment.what for moment in make_timeline(job, [], canceller="ada")][2:] == [
+        "asked to stop by ada",
         "cancelled after 0.0 s: cancelled by ada",
     ]
 

@@ -354,10 +354,10 @@ class Model:
 
     def _finish(self, job: Known, ending: Ending) -> None:
         job.attempt -= not ending.counted
-        if not ending.state.is_live:
-            self.end(job, ending.state)
-        elif job.is_to_stop:
+        if job.is_to_stop and ending.state is not State.COMPLETED:
             self.end(job, State.CANCELLED)
+        elif not ending.state.is_live:
+            self.end(job, ending.state)
         else:
             job.state = State.SCHEDULED if ending.delay else State.READY
             job.consumer = None

@@ -13,7 +13,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
-from coserver_consumer.model.outcome import Completed
+from coserver_consumer.model.outcome import Completed, Failed
 from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.schema import tables
 from support.waiting import wait_for
@@ -194,3 +194,22 @@ def test_one_bad_ending_does_not_hold_up_the_others(make_bench, engine, caplog):
     else:
         assert "can't be written" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+def test_a_job_that_failed_after_it_was_cancelled_is_logged_as_cancelled(make_bench, caplog):
+    """Nobody is to look into it; what went wrong is kept."""
+    caplog.set_level(logging.INFO)
+
+    def work(current):
+        bench.write(manage.cancel, current.id, by="jane")
+        return Failed(error="no wind", traceback="boom")
+
+    bench = make_bench(work)
+    [job_id] = bench.add(max_attempts=1)
+    bench.worker.start()
+    bench.wait_state(job_id, State.CANCELLED)
+    assert bench.write(manage.get, job_id).error.startswith("cancelled by jane; its attempt had")
+    [failed] = bench.write(manage.attempts, job_id)
+    assert "boom" in failed.traceback
+    wait_for(lambda: f"{job_id} 'test' cancelled in " in caplog.text, what="its line in the log")
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]

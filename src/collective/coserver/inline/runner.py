@@ -80,8 +80,8 @@ def _write(connection: Connection, ending: Ending) -> Ending:
 
     Somebody may have cancelled it meanwhile, which goes before a further attempt.
     """
-    finish.end_attempts(connection, [ending])
-    return ending._replace(state=manage.get(connection, ending.key.job_id).state)
+    written = finish.end_attempts(connection, [ending]).get(ending.key)
+    return written or ending._replace(state=manage.get(connection, ending.key.job_id).state)
 
 
 def _ignore(fraction: float, text: str | None) -> None:

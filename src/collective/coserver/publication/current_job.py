@@ -79,7 +79,7 @@ class CurrentJob:
         if running is None:
             self._stop("its consumer lost the lease")
         if running.job.cancel_at is not None:
-            end_attempt(getRequest(), Cancelled(reason="somebody cancelled it"))
+            end_attempt(getRequest(), Cancelled())
         if running.is_late:
             self._stop(f"it took longer than its timeout of {job.timeout:g} s")
 

@@ -8,6 +8,7 @@ from coserver_consumer.store.finish.agreement import (
     rebase,
     restage_lost,
 )
+from coserver_consumer.store.finish.canceller import find_canceller
 from coserver_consumer.store.finish.dependents import remove_duplicates
 from coserver_consumer.store.finish.effects import (
     complete_finishing,
@@ -33,6 +34,7 @@ __all__ = [
     "complete_running",
     "end_attempts",
     "find_agreed",
+    "find_canceller",
     "find_dropped",
     "find_in_doubt",
     "lock_running",

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
@@ -125,8 +126,8 @@ def complete_found(connection: Connection, found: Iterable[RunKey]) -> list[str]
 def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
     """Return the query for the live jobs that requests have queued, the last ones first."""
     job = tables.job.c
-    columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run, job.attempt)
-    query = sa.select(*columns).where(
+    columns = (job.id, job.batch, job.tid, job.evidence, job.state, job.run)
+    query = sa.select(*columns, job.attempt, job.cancel_at).where(
         job.tid.is_not(None), job.batch.is_not(None), is_state(*RESTAGEABLE)
     )
     if last is not None:
@@ -136,8 +137,15 @@ def _select_before(last: sa.Row[Any] | None) -> sa.Select[Any]:
 
 
 def _restage(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> None:
-    """Take jobs back, also from those who run them: nobody may commit their effect."""
+    """Take jobs back, also from those who run them: nobody may commit their effect.
+
+    One that somebody has asked to stop is cancelled, so that it doesn't come back.
+    """
     for row in rows:
+        if row.cancel_at is not None:
+            reason = f"{explain_cancel(connection, row.id)}; the ZODB was restored meanwhile"
+            end_locked(connection, [row.id], state=State.CANCELLED, error=reason)
+            continue
         is_running = row.state == State.RUNNING
         evidence = dict(row.evidence)
         if _is_beyond(evidence.get("base_tid"), base):

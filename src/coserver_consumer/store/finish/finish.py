@@ -13,6 +13,7 @@ from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.lifecycle import Ending, heed_cancel
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of
+from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.finish.complete_many import complete_childless
 from coserver_consumer.store.finish.dependents import resolve_dependents
 from coserver_consumer.store.finish.history import move_locked
@@ -26,31 +27,33 @@ MAX_TRACEBACK_CHARS = 32_768
 
 def end_attempts(
     connection: Connection, endings: Iterable[Ending], *, max_result: int = MAX_RESULT_CHARS
-) -> set[RunKey]:
-    """Write how attempts ended; return those that were still ours.
+) -> dict[RunKey, Ending]:
+    """Write how attempts ended; return those that were still ours, each with what was written.
 
     An ending whose run isn't the job's current one, or whose job isn't running, changes nothing.
     An attempt that the store has as ended already was ours too: its ending came twice, or its own
-    transaction completed it.
+    transaction completed it. A job that somebody has cancelled ends as cancelled, unless it is
+    completed.
     """
     given = {ending.key: ending for ending in endings}
     done = _complete_many(connection, given, max_result)
     left = {key: ending for key, ending in given.items() if key not in done} if done else given
-    return done | (_end_any(connection, left, max_result) if left else set())
+    return done | (_end_any(connection, left, max_result) if left else {})
 
 
 def _complete_many(
     connection: Connection, given: dict[RunKey, Ending], max_result: int
-) -> set[RunKey]:
+) -> dict[RunKey, Ending]:
     """Write what is most endings, where one statement or two do it; return those."""
     results = {
         key: ending.result for key, ending in given.items() if ending.state is State.COMPLETED
     }
     if not results or not _can_complete_many(find_family(connection)):
-        return set()
+        return {}
+    completed = {key: given[key] for key in results}
     if complete_childless(connection, results, max_result=max_result):
-        return set(results)
-    return _find_ended(connection, set(results))
+        return completed
+    return _find_ended(connection, completed)
 
 
 def _can_complete_many(family: Family) -> bool:
@@ -63,11 +66,13 @@ def _can_complete_many(family: Family) -> bool:
             assert_never(family)
 
 
-def _end_any(connection: Connection, given: dict[RunKey, Ending], max_result: int) -> set[RunKey]:
+def _end_any(
+    connection: Connection, given: dict[RunKey, Ending], max_result: int
+) -> dict[RunKey, Ending]:
     """Write endings of every kind; return those that were still ours."""
     ours = _lock_attempts(connection, given)
-    endings = [heed_cancel(given[key], asked=ours[key].is_cancelled) for key in ours]
-    _write_errors(connection, endings)
+    _write_errors(connection, [given[key] for key in ours])
+    endings = [_heed_cancel(connection, given[key], ours[key]) for key in ours]
     requeue_locked(connection, [ending for ending in endings if ending.state.is_live])
     ended = [ending for ending in endings if not ending.state.is_live]
     _move_alike(connection, ended, max_result)
@@ -75,16 +80,28 @@ def _end_any(connection: Connection, given: dict[RunKey, Ending], max_result: in
         connection,
         {ending.key.job_id: ending.state for ending in ended if ours[ending.key].is_parent},
     )
-    return set(ours) | _find_ended(connection, given.keys() - ours.keys())
+    others = {key: given[key] for key in given.keys() - ours.keys()}
+    return {ending.key: ending for ending in endings} | _find_ended(connection, others)
 
 
-def _find_ended(connection: Connection, keys: set[RunKey]) -> set[RunKey]:
-    """Return those of the runs that are history."""
-    if not keys:
-        return set()
+def _heed_cancel(connection: Connection, ending: Ending, ours: Ours) -> Ending:
+    asked = explain_cancel(connection, ending.key.job_id) if ours.is_cancelled else None
+    return heed_cancel(ending, asked=asked)
+
+
+def _find_ended(connection: Connection, given: dict[RunKey, Ending]) -> dict[RunKey, Ending]:
+    """Return those whose runs are history, each with the end that is written there."""
+    if not given:
+        return {}
     ended = tables.history.c
-    query = sa.select(ended.id, ended.run).where(ended.id.in_([key.job_id for key in keys]))
-    return {RunKey(*row) for row in connection.execute(query)} & keys
+    query = sa.select(ended.id, ended.run, ended.state, ended.error)
+    rows = connection.execute(query.where(ended.id.in_([key.job_id for key in given])))
+    found = {RunKey(row.id, row.run): row for row in rows}
+    return {
+        key: ending._replace(state=State(found[key].state), error=found[key].error)
+        for key, ending in given.items()
+        if key in found
+    }
 
 
 class Ours(NamedTuple):

@@ -13,6 +13,7 @@ from coserver_consumer.model.lifecycle import Ending
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.finish.attempt import end_attempt
+from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import count_down, count_up, is_state
@@ -41,7 +42,7 @@ def requeue_finishing(connection: Connection, key: RunKey) -> bool:
     Returns False if it isn't finishing in this run any more.
     """
     if _is_cancelled(connection, key):
-        reason = "cancelled; what it did was never committed"
+        reason = f"{explain_cancel(connection, key.job_id)}; what it did was never committed"
         return end_attempt(
             connection, key, was=State.FINISHING, state=State.CANCELLED, error=reason
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.unavailable import Unavailable, to_json
+from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.finish.requeue import requeue_lost
 from coserver_consumer.store.schema import tables
@@ -179,10 +180,9 @@ def _held_by(holder: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 def _cancel(connection: Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """End the jobs that somebody has cancelled; return the others."""
-    asked = [row.id for row in rows if row.cancel_at is not None]
-    if asked:
-        reason = "cancelled; its consumer ended meanwhile"
-        end_locked(connection, asked, state=State.CANCELLED, error=reason)
+    for job_id in [row.id for row in rows if row.cancel_at is not None]:
+        reason = f"{explain_cancel(connection, job_id)}; its consumer ended meanwhile"
+        end_locked(connection, [job_id], state=State.CANCELLED, error=reason)
     return [row for row in rows if row.cancel_at is None]
 
 

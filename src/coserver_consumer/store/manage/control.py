@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import WrongState
 from coserver_consumer.model.job import Job, RunKey, State, is_id
-from coserver_consumer.model.lifecycle import RETRIABLE, WAITING
+from coserver_consumer.model.lifecycle import RETRIABLE, WAITING, describe_cancel
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
 from coserver_consumer.store.enqueue.unique_keys import find_holder
@@ -36,8 +36,7 @@ def cancel(
     """
     state = _lock(connection, job_id)
     if state in WAITING:
-        reason = f"cancelled by {by}" if by else "cancelled"
-        end_locked(connection, [job_id], state=State.CANCELLED, error=reason)
+        end_locked(connection, [job_id], state=State.CANCELLED, error=describe_cancel(by))
         state = State.CANCELLED
     elif state is State.UNKNOWN:
         decided = sa.update(tables.history).where(tables.history.c.id == job_id)

@@ -111,6 +111,17 @@ def test_who_runs_a_job_of_a_lost_request_cannot_end_it(engine):
     assert not store.write(engine, lambda c: finish.vote(c, job.key, evidence={}))
 
 
+def test_a_job_of_a_lost_request_that_was_to_stop_is_cancelled(engine):
+    """If its request is found even so, it must not run."""
+    lost = queue(engine, 11)
+    claim_jobs(engine)
+    store.write(engine, lambda c: manage.cancel(c, lost, by="jane"))
+    restage_lost(engine, since=10)
+    cancelled = get(engine, lost)
+    assert cancelled.state is State.CANCELLED
+    assert cancelled.error == "cancelled by jane; the ZODB was restored meanwhile"
+
+
 def test_the_search_for_lost_requests_ends_where_nothing_is_missing(engine):
     """A backlog needn't be read as a whole."""
     seen: list[int] = []

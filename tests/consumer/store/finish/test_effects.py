@@ -43,7 +43,7 @@ def test_the_vote_fences_a_zombie(queue):
 
 def test_a_finishing_job_belongs_to_its_transaction(queue, finishing):
     """Neither its consumer nor a rescue nor a person can end it now."""
-    assert queue.end_attempts([Ending(key=finishing.key, state=State.FAILED, error="x")]) == set()
+    assert not queue.end_attempts([Ending(key=finishing.key, state=State.FAILED, error="x")])
     with queue.engine.begin() as connection:
         connection.execute(sa.delete(tables.consumer))
     assert queue.rescue().returned == []
@@ -59,7 +59,7 @@ def test_the_finish_completes_it_once(queue, finishing):
     done = queue.get(finishing.id)
     assert (done.state, done.result) == (State.COMPLETED, {"status": 200})
     late = Ending(key=finishing.key, state=State.SCHEDULED, delay=5, error="timed out")
-    assert queue.end_attempts([late]) == {finishing.key}
+    assert set(queue.end_attempts([late])) == {finishing.key}
     assert queue.counts() == {"default": {State.COMPLETED: 1}}
 
 
@@ -85,12 +85,13 @@ def test_a_requeued_job_that_was_to_stop_is_cancelled(queue):
     """It was cancelled before its vote, which came too fast to heed that."""
     job_id = queue.put()
     (job,) = queue.take()
-    queue.cancel(job_id)
+    queue.cancel(job_id, by="jane")
     assert queue.vote(job.key, evidence=EVIDENCE)
     assert queue.requeue_finishing(job.key)
     assert not queue.requeue_finishing(job.key)
     cancelled = queue.get(job_id)
     assert (cancelled.state, cancelled.rescues) == (State.CANCELLED, 0)
+    assert cancelled.error == "cancelled by jane; what it did was never committed"
 
 
 def test_what_is_left_open_is_asked_for(queue, batch, finishing):

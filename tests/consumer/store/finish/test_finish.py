@@ -4,6 +4,7 @@ import pytest
 
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.model.lifecycle import Ending
+from coserver_consumer.model.outcome import CANCELLED
 from coserver_consumer.protocol.codec import why_not_kept
 
 
@@ -12,7 +13,7 @@ def test_a_completed_job_is_history(queue):
     queue.put()
     (job,) = queue.take()
     ending = Ending(key=job.key, state=State.COMPLETED, result={"n": 1})
-    assert queue.end_attempts([ending]) == {job.key}
+    assert set(queue.end_attempts([ending])) == {job.key}
     ended = queue.get(job.id)
     assert (ended.state, ended.result, ended.attempt) == (State.COMPLETED, {"n": 1}, 1)
     assert ended.ended_at >= ended.started_at
@@ -34,10 +35,11 @@ def test_a_stale_consumer_cannot_finish_a_rescued_job(queue, told):
     queue.unregister(stale.consumer)
     (current,) = queue.take()
     assert current.run > stale.run
-    assert queue.end_attempts([Ending(key=stale.key, **told)]) == set()
+    assert not queue.end_attempts([Ending(key=stale.key, **told)])
     assert queue.get(stale.id).state is State.RUNNING
     assert queue.attempts(stale.id) == []
-    assert queue.end_attempts([Ending(key=current.key, state=State.COMPLETED)]) == {current.key}
+    ending = Ending(key=current.key, state=State.COMPLETED)
+    assert set(queue.end_attempts([ending])) == {current.key}
 
 
 def test_an_ending_is_written_once(queue):
@@ -45,8 +47,8 @@ def test_an_ending_is_written_once(queue):
     queue.put()
     (job,) = queue.take()
     ending = Ending(key=job.key, state=State.COMPLETED)
-    assert queue.end_attempts([ending]) == {job.key}
-    assert queue.end_attempts([ending]) == {job.key}
+    assert set(queue.end_attempts([ending])) == {job.key}
+    assert set(queue.end_attempts([ending])) == {job.key}
     assert queue.counts() == {"default": {State.COMPLETED: 1}}
 
 
@@ -57,7 +59,7 @@ def test_a_failed_attempt_comes_back_after_its_delay(queue):
     failed = Ending(
         key=job.key, state=State.SCHEDULED, delay=30, error="boom", traceback="Traceback ..."
     )
-    assert queue.end_attempts([failed]) == {job.key}
+    assert set(queue.end_attempts([failed])) == {job.key}
     waiting = queue.get(job.id)
     assert (waiting.state, waiting.attempt, waiting.consumer) == (State.SCHEDULED, 1, None)
     assert waiting.run_at > job.started_at + 29_000_000
@@ -86,7 +88,7 @@ def test_endings_of_all_kinds_go_in_one_call(queue):
         Ending(key=d.key, state=State.SCHEDULED, delay=9, error="later"),
         Ending(key=RunKey(e.id, 99), state=State.COMPLETED),
     ]
-    assert queue.end_attempts(endings) == {a.key, b.key, c.key, d.key}
+    assert set(queue.end_attempts(endings)) == {a.key, b.key, c.key, d.key}
     assert queue.counts()["default"] == {
         State.COMPLETED: 2,
         State.FAILED: 1,
@@ -95,13 +97,27 @@ def test_endings_of_all_kinds_go_in_one_call(queue):
     }
 
 
-def test_a_job_that_is_to_be_cancelled_does_not_come_back(queue):
-    """It was asked to stop while it ran, and its attempt failed."""
-    queue.put()
+@pytest.mark.parametrize(
+    ("told", "error", "errors"),
+    [
+        ({"state": State.FAILED, "error": "boom"}, "; its attempt had failed: boom", 1),
+        ({"state": State.SCHEDULED, "error": "boom"}, "; its attempt had failed: boom", 1),
+        ({"state": State.SCHEDULED, "counted": False}, "", 0),
+        ({"state": State.CANCELLED, "error": CANCELLED}, "", 0),
+        ({"state": State.CANCELLED, "error": "no wind"}, "; no wind", 0),
+    ],
+)
+def test_a_job_that_is_to_be_cancelled_ends_as_cancelled(queue, told, error, errors):
+    """It was asked to stop while it ran; its error says by whom, and what failed stays known."""
+    child = queue.put(after=[queue.put(max_attempts=1)])
     (job,) = queue.take()
-    assert queue.cancel(job.id) is State.RUNNING
-    queue.end_attempts([Ending(key=job.key, state=State.SCHEDULED, delay=5, error="boom")])
-    assert queue.get(job.id).state is State.CANCELLED
+    assert queue.cancel(job.id, by="jane") is State.RUNNING
+    ending = Ending(key=job.key, traceback=told.get("error"), **told)
+    written, again = queue.end_attempts([ending]), queue.end_attempts([ending])
+    for ended in (queue.get(job.id), written[job.key], again[job.key]):
+        assert (ended.state, ended.error) == (State.CANCELLED, f"cancelled by jane{error}")
+    assert [each.traceback for each in queue.attempts(job.id)] == ["boom"] * errors
+    assert queue.get(child).state is State.BLOCKED
 
 
 def test_a_job_that_ends_well_in_spite_of_a_cancel_is_completed(queue):

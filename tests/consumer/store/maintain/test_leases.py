@@ -54,11 +54,11 @@ def test_a_job_that_was_to_stop_does_not_come_back(queue, end):
     """Its consumer ended before it could heed the cancel, and with it what was to be stopped."""
     queue.put()
     (job,) = queue.take()
-    queue.cancel(job.id)
+    queue.cancel(job.id, by="jane")
     getattr(queue, end)([job.consumer] if end == "rescue_from" else job.consumer)
     cancelled = queue.get(job.id)
     assert (cancelled.state, cancelled.attempt) == (State.CANCELLED, 1)
-    assert "cancelled" in cancelled.error
+    assert cancelled.error == "cancelled by jane; its consumer ended meanwhile"
 
 
 def test_the_third_rescue_fails_the_job(queue):
