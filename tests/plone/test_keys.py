@@ -19,7 +19,8 @@ from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol.grant import Grant, make_grant
-from coserver_consumer.protocol.key import Key, make_key, seal_grant
+from coserver_consumer.protocol.key import Key, make_key
+from coserver_consumer.protocol.known_key import seal_grant
 from coserver_consumer.protocol.signing import code_of
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import enqueue, finish, manage
@@ -207,12 +208,12 @@ def test_a_revoked_key_is_refused_also_for_what_it_has_queued(
     """Whoever takes the date of the revocation away in the tables doesn't revive it."""
     with Client(database_url, key=key.as_text()) as client:
         client.add("call", {"function": WHO})
-        client.add("call", {"function": WHO}, delay=HOUR_S)
+        client.add("call", {"function": WHO}, delay=HOUR_S / 2)
     store.write(bot.jobs.engine, lambda c: manage.revoke_key(c, "program", by="ada"))
     refuse(run(), "was revoked at")
     change(bot, sa.update(tables.key).values(revoked_at=None))
     change(bot, sa.update(tables.job).values(state="ready", run_at=sa.text("created_at")))
-    refuse(run(), "the key was revoked")
+    refuse(run(), "was revoked: its seal is gone")
 
 
 def test_an_expired_key_is_refused(bot: Instance, run: Run) -> None:
@@ -264,6 +265,14 @@ def test_zope_itself_refuses_what_a_careless_consumer_asks_for(bot: Instance, ke
     answer = bot.run(bot.claim())
     assert answer.status_code == 401
     assert "doesn't allow view:/plone/@@test-queue" in answer.text
+
+
+def test_a_site_that_isnt_there_is_named(bot: Instance, run: Run) -> None:
+    """Whoever made the key mistyped it, or named a part of it; only Zope can know."""
+    for site in ("/nowhere", "/plone/portal_catalog"):
+        key = add(bot, grant(site=site, name=site, tasks=(f"call:{WHO}",)))
+        queue(bot, sign_as_thief(key, "call", call()))
+        refuse(run(), f"No site is at {site}: was it moved or deleted, or is the path wrong")
 
 
 def test_a_user_who_is_gone_runs_nothing(bot: Instance, run: Run) -> None:

@@ -57,11 +57,11 @@ def complete_limit(
 def complete_key(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the names of the keys that are valid."""
+    """Offer the names of the keys that could be revoked."""
     from coserver_consumer.store import manage
 
     def find(connection: Connection) -> list[str]:
-        return [each.grant.name for each in manage.keys(connection) if each.state == "valid"]
+        return [each.grant.name for each in manage.keys(connection) if not each.known.is_past]
 
     return _offer(_ask(context, find), incomplete)
 

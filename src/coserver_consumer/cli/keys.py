@@ -18,10 +18,12 @@ from coserver_consumer.cli.completion import complete_key
 from coserver_consumer.cli.group import fail_unwritten
 from coserver_consumer.cli.output import iso_time, local_time, say, who, write_json, write_table
 from coserver_consumer.cli.times import UNTIL
-from coserver_consumer.model.errors import InvalidKey
+from coserver_consumer.model.errors import ConfigurationError, InvalidKey
 from coserver_consumer.model.job import new_id
 from coserver_consumer.protocol.grant import Grant, make_grant
-from coserver_consumer.protocol.key import make_key, seal_grant
+from coserver_consumer.protocol.key import make_key
+from coserver_consumer.protocol.known_key import KeyState, Worth, assess, seal_grant
+from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import SECOND, manage
 from coserver_consumer.store.manage import KeyRecord
 
@@ -118,6 +120,11 @@ def _written(file: Path | None, text: str) -> Iterator[None]:
     if file is None:
         yield
         return
+    if str(file) == "-":
+        raise click.BadParameter(
+            "names a file; leave it out, and the key is written to standard output.",
+            param_hint="--output",
+        )
     try:
         opened = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FOR_OWNER_ONLY)
         with os.fdopen(opened, "w") as writer:
@@ -152,36 +159,55 @@ def _tell(grant: Grant, text: str | None, output: Path | None, *, as_json: bool)
 @access_options
 @click.pass_context
 def list_keys(context: click.Context, *, with_ended: bool, as_json: bool) -> None:
-    """List the keys: what each allows, who added or revoked it, when and how often it was used.
+    """List the keys: what each is worth and allows, who added or revoked it, and its use.
+
+    A key that is void, though nobody revoked it and it hasn't expired, is listed with the reason.
 
     \b
     Example:
       coserver keys list --all
     """
+    settings = find_access(context).load()
+    secret, revoked = _find_secret(settings), settings.revoked_keys
     with find_access(context).open() as engine:
         found = store.read(engine, manage.keys)
-    shown = [each for each in found if with_ended or each.state == "valid"]
+    assessed = [(each, assess(each.known, secret, revoked)) for each in found]
+    shown = [each for each in assessed if with_ended or not _has_ended(*each)]
     if as_json:
-        write_json([_as_json(each) for each in shown])
+        write_json([_as_json(*each) for each in shown])
         return
     columns = ["NAME", "ID", "STATE", "USER", "SITE", "TASKS", "EXPIRES", "JOBS", "LAST USED"]
-    columns += ["ADDED BY", "REVOKED BY"]
-    write_table(columns, map(_as_row, shown), flexible=["TASKS"])
+    columns += ["ADDED BY", "REVOKED BY", "WHY"]
+    write_table(columns, (_as_row(*each) for each in shown), flexible=["TASKS", "WHY"])
 
 
-def _as_row(key: KeyRecord) -> list[Any]:
+def _find_secret(settings: Settings) -> str | None:
+    """Return the secret, None where it isn't known."""
+    try:
+        return settings.secret_text
+    except ConfigurationError:
+        return None
+
+
+def _has_ended(key: KeyRecord, worth: Worth) -> bool:
+    return key.known.is_past or worth.state is KeyState.REVOKED
+
+
+def _as_row(key: KeyRecord, worth: Worth) -> list[Any]:
     grant = key.grant
     end, used = local_time(grant.expires * SECOND), local_time(key.last_used_at)
     what = [grant.owner, grant.site, ", ".join(grant.tasks), end]
-    return [grant.name, grant.id, key.state, *what, key.jobs, used, key.created_by, key.revoked_by]
+    use = [key.jobs, used, key.created_by, key.revoked_by]
+    return [grant.name, grant.id, worth.state, *what, *use, worth.why]
 
 
-def _as_json(key: KeyRecord) -> dict[str, Any]:
+def _as_json(key: KeyRecord, worth: Worth) -> dict[str, Any]:
     grant = key.grant
     return {
         "id": grant.id,
         "name": grant.name,
-        "state": key.state,
+        "state": worth.state,
+        "why": worth.why,
         "user": grant.owner,
         "user_folder": grant.origin.get("user_folder"),
         "site": grant.site,
@@ -189,7 +215,7 @@ def _as_json(key: KeyRecord) -> dict[str, Any]:
         "expires_at": _iso(grant),
         "created_at": iso_time(key.created_at),
         "created_by": key.created_by,
-        "revoked_at": iso_time(key.revoked_at),
+        "revoked_at": iso_time(key.known.revoked_at),
         "revoked_by": key.revoked_by,
         "last_used_at": iso_time(key.last_used_at),
         "jobs": key.jobs,

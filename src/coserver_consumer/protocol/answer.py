@@ -33,6 +33,7 @@ CALL = "call"  # a task
 XML_RPC = "xmlrpc"  # a task
 XML = "text/xml"
 OFF = "Is XML-RPC on in that Zope? It is off by default: 'enable-xmlrpc on' in zope.conf."
+NO_SITE = "was it moved or deleted, or is the path wrong that the job's key was made with?"
 LOGIN_FORMS = frozenset(
     {"require_login", "login", "login_form", "failsafe_login", "failsafe_login_form"}
 )
@@ -168,6 +169,8 @@ def _add_advice(job: Job, reply: Reply) -> str:
         return f" (as {name_owner(job)})"
     if reply.status == HTTPStatus.BAD_REQUEST and job.task == XML_RPC:
         return f". {OFF}"
+    if reply.status == HTTPStatus.NOT_FOUND and job.task == CALL:  # no function has been called
+        return f". No site is at {job.site}: {NO_SITE}"
     return ""
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from keyword import iskeyword
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +25,7 @@ from coserver_consumer.protocol.request import public_host
 
 VIEW = "view"
 BELOW = "/*"
+STAR = "*"
 MAX_NAME_CHARS = 190  # of a key's name, of a user's id
 MAX_PATH_CHARS = 512  # of a site's: each database takes as many
 METHODS = ("GET", "POST")
@@ -76,9 +78,9 @@ def make_grant(
     """
     for what, text in (("name", name), ("user", owner)):
         _check_text(what, text)
-    _check_place("site", site)
+    _check_place("site", site, example="/Plone")
     folder = f"{site}/acl_users" if user_folder is None else user_folder
-    _check_place("user folder", folder)
+    _check_place("user folder", folder, example=f"{site}/acl_users, or /acl_users for Zope's root")
     if not tasks:
         raise InvalidKey("A key needs at least one task, such as call:my.addon.tasks.sync.")
     for task in tasks:
@@ -194,22 +196,31 @@ def _check_text(what: str, text: str) -> None:
         )
 
 
-def _check_place(what: str, path: str) -> None:
-    if read_path(path) != path or len(path) > MAX_PATH_CHARS:
+def _check_place(what: str, path: str, *, example: str) -> None:
+    if read_path(path) != path or len(path) > MAX_PATH_CHARS or STAR in path:
         raise InvalidKey(
-            f"'{brief_text(path)}' can't be a key's {what}: it is a path from Zope's root, "
-            "such as /Plone, without a slash at its end."
+            f"'{brief_text(path)}' can't be a key's {what}: it is a path that begins at Zope's "
+            f"root and doesn't end with a slash, such as {example}."
         )
 
 
 def _check_task(task: str, site: str) -> None:
     kind, _, what = task.partition(":")
-    if kind == CALL and "." in what and all(step.isidentifier() for step in what.split(".")):
+    if kind == CALL and "." in what and all(map(_can_be_imported, what.split("."))):
         return
     path = what.removesuffix(BELOW)
+    if kind == VIEW and STAR in path:
+        raise InvalidKey(
+            f"'{brief_text(task)}' can't be granted: a star stands for all that is below a path, "
+            f"as a step of its own at its end, such as view:{site}/news/*. Name each other path."
+        )
     if kind == VIEW and read_path(path) == path and f"{path}/".startswith(f"{site}/"):
         return
     raise InvalidKey(
         f"'{brief_text(task)}' can't be granted: a task is call:my.addon.tasks.sync, or "
         f"view:{site}/news/@@import for a view in the site, or view:{site}/news/* for all below."
     )
+
+
+def _can_be_imported(step: str) -> bool:
+    return step.isidentifier() and not iskeyword(step)

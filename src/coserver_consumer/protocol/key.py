@@ -25,10 +25,13 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.retry import PLAIN
 from coserver_consumer.protocol.grant import Grant, find_refusal
 from coserver_consumer.protocol.json_values import require_json
+from coserver_consumer.protocol.known_key import KeyState, KnownKey, assess, derive_code
 from coserver_consumer.protocol.signing import DAY_S, SECOND_US, SIGNED_DAYS, code_of, find_due
 
 MARK = "coserver-key-1"  # what the text of a key begins with
 VERSION = "k1"
+CHECKSUM_CHARS = 8
+ANOTHER = "`coserver keys add` makes another"
 SIGNATURE = re.compile(
     rf"{VERSION}:([0-9a-f]{{32}}):([0-9]{{1,15}}):([0-9]{{1,10}}):[0-9a-f]{{64}}", re.ASCII
 )
@@ -43,60 +46,64 @@ class Key:
 
     def as_text(self) -> str:
         """Return the key as one word, which is to be kept like a password."""
-        return f"{MARK}.{_pack(self.grant.as_bytes())}.{self.secret}"
+        text = f"{MARK}.{_pack(self.grant.as_bytes())}.{self.secret}"
+        return f"{text}.{_checksum(text)}"
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def read(cls, said: str) -> Self:
         """Return the key that the word says; raise ``InvalidKey``, without a part of it."""
-        try:
-            mark, packed, secret = text.strip().split(".")
-            said = json.loads(_unpack(packed))
-            said.pop("version")
-            grant = Grant(**said | {"tasks": tuple(said["tasks"])})
-        except (AttributeError, KeyError, TypeError, ValueError):
-            mark = ""
-        if mark != MARK:
+        word = said.strip() if isinstance(said, str) else ""
+        if not word.startswith(f"{MARK}."):
             raise InvalidKey(
                 "This isn't a key: it is one word, which `coserver keys add` has written, and "
                 f"begins with {MARK}."
-            ) from None
-        return cls(grant=grant, secret=secret)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownKey:
-    """A key as the tables have it, and the database's time now, in seconds since the epoch."""
-
-    grant: Grant
-    seal: str | None
-    revoked_at: int | None
-    now: float
+            )
+        text, _, checksum = word.rpartition(".")
+        if checksum != _checksum(text):
+            raise InvalidKey(
+                "The key is cut off, or was changed on its way here: have the whole word brought "
+                "anew, as `coserver keys add` has written it."
+            )
+        _, packed, secret = text.split(".")
+        known = json.loads(_unpack(packed))
+        del known["version"]
+        return cls(grant=Grant(**known | {"tasks": tuple(known["tasks"])}), secret=secret)
 
 
 def make_key(grant: Grant, secret: str) -> Key:
     """Return the key of a grant."""
-    return Key(grant=grant, secret=_code(secret, b"coserver key", grant))
-
-
-def seal_grant(grant: Grant, secret: str) -> str:
-    """Return the code that stands in the tables as long as the key is valid."""
-    return _code(secret, b"coserver grant", grant)
+    return Key(grant=grant, secret=derive_code(secret, b"coserver key", grant))
 
 
 def sign(job: NewJob, key: Key, *, now: float | None = None) -> NewJob:
     """Return the job as one of the key's user, signed.
 
     ``now`` is the time since the epoch in seconds, that of this machine unless given. Raises
-    ``InvalidJob`` if it isn't granted, and for arguments that JSON would change.
+    ``InvalidJob`` if it isn't granted, for arguments that JSON would change, and if the job is for
+    later than the key's end; ``InvalidKey`` for a key that has expired.
     """
     require_json(job)
     grant = key.grant
     owned = replace(job, owner=grant.owner, site=grant.site, origin=dict(grant.origin))
     if refusal := find_refusal(grant, owned):
         raise InvalidJob(refusal)
-    due = find_due(job, time.time() if now is None else now)
+    now = time.time() if now is None else now
+    due = find_due(job, now)
+    _check_end(grant, now, due)
     told = _tell(grant.id, due=due, attempts=job.options.max_attempts)
     return replace(owned, signature=f"{told}:{code_of(owned, key.secret, told)}")
+
+
+def _check_end(grant: Grant, now: float, due: int) -> None:
+    """Raise unless the key is still good when the job is due."""
+    end = write_local(grant.expires * SECOND_US)
+    if now >= grant.expires:
+        raise InvalidKey(f"The key '{grant.name}' expired at {end}; {ANOTHER}.")
+    if due >= grant.expires:
+        raise InvalidJob(
+            f"The job is for {write_local(due * SECOND_US)}, and the key '{grant.name}' expires at "
+            f"{end}, so it would be refused then: queue it for earlier, or by a key that lasts."
+        )
 
 
 def find_key_id(job: Job) -> str | None:
@@ -132,21 +139,10 @@ def verify(
 
 
 def _check_validity(job: Job, known: KnownKey, secret: str, revoked: Collection[str]) -> None:
-    grant = known.grant
-    key = f"the key '{grant.name}' ({grant.id})"
-    if grant.id in revoked:
-        raise Unsigned(f"Job {job.id}: {key} is revoked by the setting revoked_keys.")
-    if known.revoked_at is not None:
-        when = write_local(known.revoked_at)
-        raise Unsigned(f"Job {job.id}: {key} was revoked at {when}.")
-    if not hmac.compare_digest((known.seal or "").encode(), seal_grant(grant, secret).encode()):
-        raise Unsigned(
-            f"Job {job.id}: what {key} allows was changed in the tables, the key was revoked, or "
-            "it was made with another secret."
-        )
-    if known.now >= grant.expires:
-        when = write_local(grant.expires * SECOND_US)
-        raise Unsigned(f"Job {job.id}: {key} expired at {when}; `coserver keys add` makes another.")
+    worth = assess(known, secret, revoked)
+    if worth.state is not KeyState.VALID:
+        key = f"the key '{known.grant.name}' ({known.grant.id})"
+        raise Unsigned(f"Job {job.id}: {key} {worth.why}; {ANOTHER}.")
 
 
 def _check_signature(
@@ -184,10 +180,9 @@ def _to_id(digits: str) -> str:
     return "-".join(parts)
 
 
-def _code(secret: str, purpose: bytes, grant: Grant) -> str:
-    """Return a code over the grant, by a secret for this purpose alone."""
-    derived = hmac.new(secret.encode(), purpose, sha256).digest()
-    return hmac.new(derived, grant.as_bytes(), sha256).hexdigest()
+def _checksum(text: str) -> str:
+    """Return what shows that a key has come whole; it proves nothing else."""
+    return sha256(text.encode()).hexdigest()[:CHECKSUM_CHARS]
 
 
 def _pack(data: bytes) -> str:

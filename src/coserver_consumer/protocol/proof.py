@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.retry import PLAIN
 from coserver_consumer.protocol import key, signing
-from coserver_consumer.protocol.key import KnownKey
+from coserver_consumer.protocol.known_key import KnownKey
 
 FindKey = Callable[[str], KnownKey | None]
 """Returns the key with that id as the tables have it now."""

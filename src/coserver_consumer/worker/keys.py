@@ -11,7 +11,8 @@ from coserver_consumer.model.current_job import EndAttempt
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle
-from coserver_consumer.protocol.key import KnownKey, find_key_id
+from coserver_consumer.protocol.key import find_key_id
+from coserver_consumer.protocol.known_key import KnownKey
 from coserver_consumer.store import manage
 
 Work = Callable[[Connection], Any]

@@ -8,8 +8,11 @@ import time
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 
+from coserver_consumer import store
 from coserver_consumer.protocol.key import Key
+from coserver_consumer.store.schema import tables
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TASK = "call:my.addon.tasks.sync"
@@ -20,7 +23,9 @@ DAY = 86_400
 @pytest.fixture
 def keys(call, sqlite_url):
     """Run a command about keys where the secret is known."""
-    return lambda *arguments, **more: call(sqlite_url, *arguments, COSERVER_SECRET=SECRET, **more)
+    return lambda *arguments, **more: call(
+        sqlite_url, *arguments, **{"COSERVER_SECRET": SECRET} | more
+    )
 
 
 def listed(keys, *more):
@@ -86,6 +91,36 @@ def test_a_revoked_key_is_listed_with_who_did_it(keys):
     assert keys("keys", "revoke", "sync").exit_code == 1
 
 
+def test_a_key_that_is_void_is_listed_with_the_reason(keys, sqlite_url, tmp_path):
+    """Whatever made it void: nobody is told that it is valid."""
+    for name in ("good", "sealed", "altered", "revoked"):
+        keys("keys", "add", name, *ADD[3:])
+    key, engine = tables.key, store.open_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.execute(sa.update(key).where(key.c.name == "sealed").values(seal=None))
+        connection.execute(sa.update(key).where(key.c.name == "altered").values(owner="admin"))
+    engine.dispose()
+    ids = {each["name"]: each["id"] for each in listed(keys)}
+    by_setting = {"COSERVER_REVOKED_KEYS": ids["revoked"]}
+    done = keys("keys", "list", "--all", "--json", **by_setting)
+    found = {each["name"]: (each["state"], each["why"]) for each in json.loads(done.stdout)}
+    assert found["good"] == ("valid", None)
+    assert found["sealed"] == ("void", "was revoked: its seal is gone from the tables")
+    assert found["altered"][0] == "void"
+    assert "was changed in the tables" in found["altered"][1]
+    assert found["revoked"] == ("revoked", "is revoked by the setting revoked_keys")
+    other = json.loads(keys("keys", "list", "--json", COSERVER_SECRET=SECRET[::-1]).stdout)
+    assert {each["state"] for each in other} == {"void"}
+    assert "was made with another secret" in keys("keys", "list", COSERVER_SECRET="x" * 32).stdout
+
+
+def test_without_the_secret_no_key_is_called_valid(keys, call, sqlite_url):
+    """Nobody can tell."""
+    keys(*ADD)
+    (found,) = json.loads(call(sqlite_url, "keys", "list", "--json").stdout)
+    assert (found["state"], found["why"]) == ("unchecked", "can't be checked without the secret")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -94,6 +129,7 @@ def test_a_revoked_key_is_listed_with_who_did_it(keys):
         (("--expires", "99999d"), "of up to 36525d"),
         (("--task", "http"), "'http' can't be granted"),
         (("--site", "Plone"), "can't be a key's site"),
+        (("--output", "-"), "leave it out, and the key is written to standard output"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_use(keys, change, said):

@@ -13,7 +13,8 @@ from coserver_consumer.errors import InvalidJob, InvalidKey
 from coserver_consumer.model.job import new_id
 from coserver_consumer.protocol.codec import decode
 from coserver_consumer.protocol.grant import make_grant
-from coserver_consumer.protocol.key import KnownKey, make_key, seal_grant, verify
+from coserver_consumer.protocol.key import make_key, verify
+from coserver_consumer.protocol.known_key import KnownKey, seal_grant
 
 SECRET = "0123456789abcdef0123456789abcdef"
 GRANT = make_grant(
@@ -22,7 +23,7 @@ GRANT = make_grant(
     owner="bot",
     site="/Plone",
     tasks=("call:my.addon.tasks.sync", "view:/Plone/@@import"),
-    expires=int(time.time()) + 3600,
+    expires=int(datetime(2090, 1, 1, tzinfo=UTC).timestamp()),
 )
 KNOWN = KnownKey(grant=GRANT, seal=seal_grant(GRANT, SECRET), revoked_at=None, now=int(time.time()))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from coserver_consumer.errors import InvalidKey
@@ -163,6 +165,24 @@ def test_a_view_is_asked_for_by_parameters_only(more):
 def test_what_cant_be_granted_is_said(change):
     """When the key is made, not when its first job fails."""
     with pytest.raises(InvalidKey):
+        grant(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tasks": ("view:/Plone/*/view",)}, "a star stands for all that is below a path"),
+        ({"tasks": ("view:/Plone/news*",)}, "such as view:/Plone/news/*"),
+        ({"tasks": ("view:/Plone/*/*",)}, "a star stands for all that is below a path"),
+        ({"tasks": ("call:a.class",)}, "'call:a.class' can't be granted"),
+        ({"site": "/Pl\none"}, r"'/Pl\none' can't be a key's site"),
+        ({"site": "/Plone/*"}, "can't be a key's site"),
+        ({"user_folder": "acl_users"}, "such as /Plone/acl_users, or /acl_users for Zope's root"),
+    ],
+)
+def test_it_is_said_what_to_do_instead(change, said):
+    """A star in the middle would never fit, and a keyword is no name of a function."""
+    with pytest.raises(InvalidKey, match=re.escape(said)):
         grant(**change)
 
 

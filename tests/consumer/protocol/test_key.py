@@ -12,15 +12,8 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol import proof
 from coserver_consumer.protocol.grant import make_grant
-from coserver_consumer.protocol.key import (
-    Key,
-    KnownKey,
-    find_key_id,
-    make_key,
-    seal_grant,
-    sign,
-    verify,
-)
+from coserver_consumer.protocol.key import Key, find_key_id, make_key, sign, verify
+from coserver_consumer.protocol.known_key import KnownKey, assess, seal_grant
 from coserver_consumer.protocol.signing import DAY_S, SIGNATURE, code_of, make_renewal
 from coserver_consumer.store.schema import tables
 
@@ -67,8 +60,9 @@ def test_a_job_of_a_key_runs_as_its_user(signed):
 def test_a_signature_fits_its_column():
     """Also one of a job that is due at the end of the calendar, with all attempts."""
     options = JobOptions(eta=datetime(9999, 12, 31, tzinfo=UTC), max_attempts=1_000_000)
+    lasting = make_key(replace(GRANT, expires=10**12), SECRET)
     assert (
-        len(sign(NewJob(task="call", args=ARGS, options=options), KEY).signature)
+        len(sign(NewJob(task="call", args=ARGS, options=options), lasting).signature)
         < tables.job.c.signature.type.length
     )
 
@@ -226,11 +220,51 @@ def test_a_key_is_one_word_and_back():
     assert SECRET not in text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a.b.c", "coserver-key-1.e30.aa", "coserver-key-1.W10.a", "x"]
-)
+@pytest.mark.parametrize("text", ["", "a.b.c", "x", KEY.as_text()[1:], KEY.as_text().encode(), 5])
 def test_what_isnt_a_key_is_refused_without_showing_it(text):
     """It might be a key that was mistyped."""
-    with pytest.raises(InvalidKey, match="This isn't a key") as error:
+    with pytest.raises(InvalidKey, match="This isn't a key"):
         Key.read(text)
-    assert error.value.__suppress_context__
+
+
+def test_a_key_that_was_cut_off_is_none():
+    """Nor one that was changed on its way: its jobs would be queued, and all of them refused."""
+    text = KEY.as_text()
+    other = "b" if text[40] == "a" else "a"
+    damaged = [text[:end] for end in range(len("coserver-key-1."), len(text))]
+    for each in [*damaged, text[:40] + other + text[41:], text[:40] + "\n" + text[40:]]:
+        with pytest.raises(InvalidKey, match="The key is cut off, or was") as error:
+            Key.read(each)
+        assert len(str(error.value)) < 150
+
+
+def test_an_expired_key_queues_nothing():
+    """Nor does a good one what would be due after its end: the job would be refused then."""
+    job = NewJob(task="call", args=ARGS)
+    sign(job, KEY, now=GRANT.expires - 1)
+    with pytest.raises(InvalidKey, match=r"The key 'sync' expired at .*`coserver keys add` makes"):
+        sign(job, KEY, now=GRANT.expires)
+    late = NewJob(task="call", args=ARGS, options=JobOptions(delay=1000))
+    with pytest.raises(InvalidJob, match=r"The job is for .*, and the key 'sync' expires at"):
+        sign(late, KEY, now=NOW)
+
+
+def test_it_is_told_what_a_key_is_worth():
+    """By the same rules by which its jobs are refused; without the secret nobody can tell."""
+    void, past = replace(KNOWN, seal="0" * 64), replace(KNOWN, now=GRANT.expires)
+    revoked = replace(KNOWN, seal=None, revoked_at=NOW * 10**6)
+    for known, secret, ids, state, why in [
+        (KNOWN, SECRET, [], "valid", None),
+        (KNOWN, None, [], "unchecked", "can't be checked without the secret"),
+        (KNOWN, OTHER_SECRET, [], "void", "was made with another secret, or what it allows was"),
+        (KNOWN, SECRET, [GRANT.id], "revoked", "is revoked by the setting revoked_keys"),
+        (void, SECRET, [], "void", "was made with another secret, or what it allows was changed"),
+        (replace(KNOWN, seal=None), None, [], "void", "its seal is gone"),
+        (replace(KNOWN, grant=replace(GRANT, owner="admin")), SECRET, [], "void", "was changed"),
+        (past, SECRET, [], "expired", "expired at"),
+        (past, None, [], "expired", "expired at"),
+        (revoked, None, [], "revoked", "was revoked at"),
+    ]:
+        worth = assess(known, secret, ids)
+        assert worth.state == state
+        assert (why or "") in (worth.why or "")

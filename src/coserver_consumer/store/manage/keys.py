@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.errors import UnknownKey, WrongState
 from coserver_consumer.model.exception_text import brief_text
 from coserver_consumer.protocol.grant import Grant
-from coserver_consumer.protocol.key import KnownKey
+from coserver_consumer.protocol.known_key import KnownKey
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
@@ -26,27 +26,23 @@ class KeyRecord:
     ``jobs``: how many of its jobs consumers have begun, the last one at ``last_used_at``.
     """
 
-    grant: Grant
+    known: KnownKey
     created_at: int
     created_by: str | None
-    revoked_at: int | None
     revoked_by: str | None
     last_used_at: int | None
     jobs: int
-    now: int
 
     @property
-    def state(self) -> str:
-        """Whether it is valid, and if not, why."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.now >= self.grant.expires * SECOND else "valid"
+    def grant(self) -> Grant:
+        """What it allows, as the tables tell it."""
+        return self.known.grant
 
 
 def add_key(connection: Connection, grant: Grant, seal: str, *, by: str | None = None) -> None:
-    """Make a key valid; raise ``WrongState`` if another valid one has its name."""
+    """Make a key valid; raise ``WrongState`` if another that isn't past has its name."""
     named = [each for each in keys(connection) if each.grant.name == grant.name]
-    if any(each.state == "valid" for each in named):
+    if not all(each.known.is_past for each in named):
         raise WrongState(
             f"There is a key '{grant.name}' already: revoke it, or give this one another name."
         )
@@ -70,7 +66,7 @@ def revoke_key(connection: Connection, said: str, *, by: str | None = None) -> l
 
     Their seals go: without the secret nobody can make one. Raises ``UnknownKey``.
     """
-    known = [each for each in keys(connection) if each.revoked_at is None]
+    known = [each for each in keys(connection) if each.known.revoked_at is None]
     meant = [each.grant for each in known if said in (each.grant.name, each.grant.id)]
     if not meant:
         names = ", ".join(sorted({each.grant.name for each in known})) or "none"
@@ -95,14 +91,7 @@ def find_key(connection: Connection, key_id: str) -> KnownKey | None:
     """Return what verifies the jobs of a key, None if there is none with that id."""
     query = sa.select(tables.key, Now().label("now")).where(tables.key.c.id == key_id)
     row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
-    return KnownKey(
-        grant=_to_grant(row),
-        seal=_take(row, "seal", str, None),
-        revoked_at=_take(row, "revoked_at", int, None),
-        now=row["now"] / SECOND,
-    )
+    return None if row is None else _to_known(row)
 
 
 def note_key_use(connection: Connection, key_id: str) -> None:
@@ -113,14 +102,22 @@ def note_key_use(connection: Connection, key_id: str) -> None:
 
 
 def _to_record(row: Mapping[Any, Any]) -> KeyRecord:
-    times = ("created_at", "revoked_at", "last_used_at")
     return KeyRecord(
-        grant=_to_grant(row),
+        known=_to_known(row),
+        created_at=_take(row, "created_at", int, None),
         created_by=row["created_by"],
         revoked_by=row["revoked_by"],
+        last_used_at=_take(row, "last_used_at", int, None),
         jobs=_take(row, "jobs", int, 0),
-        now=row["now"],
-        **{name: _take(row, name, int, None) for name in times},
+    )
+
+
+def _to_known(row: Mapping[Any, Any]) -> KnownKey:
+    return KnownKey(
+        grant=_to_grant(row),
+        seal=_take(row, "seal", str, None),
+        revoked_at=_take(row, "revoked_at", int, None),
+        now=row["now"] / SECOND,
     )
 
 
