@@ -13,7 +13,7 @@ from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
-from tests.plone.functions import rule, spell, spell_in_wind, spell_late
+from tests.plone.functions import echo, rule, spell, spell_in_wind, spell_late, sum_up
 
 COMPLETED, CANCELLED, FAILED = State.COMPLETED, State.CANCELLED, State.FAILED
 BLOCKED, SCHEDULED = State.BLOCKED, State.SCHEDULED
@@ -136,6 +136,50 @@ def test_what_a_member_queues_is_no_member(coserver_jobs: InProcessConsumer, sit
     assert ids(coserver_jobs.run())[0] == first.id
     assert states(first, last) == [COMPLETED, COMPLETED]
     assert site.title == "z"
+
+
+def test_a_job_s_follow_up_is_told_what_the_job_has_come_to(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """As Python had it, whether it is the call of a function or a view."""
+    done, doomed = sum_up.job(), sum_up.job()
+    job_id = echo.options(on_success=done, on_failure=doomed).delay({site.UID(): (1, 2)})
+    seen = sum_up.job()
+    view_id = queue.add(site, view="@@test-tell-jobs", on_success=seen, on_failure=sum_up.job())
+    coserver_jobs.run()
+    assert states(job_id, done, doomed) == [COMPLETED, COMPLETED, CANCELLED]
+    [told] = queue.result(done.id)
+    assert told == (job_id, "completed", (({site.UID(): (1, 2)},), {}), None)
+    [told] = queue.result(seen.id)
+    assert (told[0], told[2]["status"]) == (view_id, 200)
+
+
+def test_a_follow_up_is_told_of_a_failure(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """And of a job that was cancelled; in the order in which it was said to come after them."""
+    doomed = spell.options(max_attempts=1).job(site, "!")
+    late = spell.options(delay=60, on_failure=sum_up.job()).job(site, "a")
+    last = sum_up.options(after=[late.id, doomed.id], accepts_failure=True).job()
+    queue.chain([doomed])
+    queue.chain([late])
+    queue.chain([last])
+    coserver_jobs.run()
+    queue.cancel(late.id)
+    assert [job.state for job in coserver_jobs.run()] == [COMPLETED] * 2
+    cancelled, failed = queue.result(last.id)
+    assert cancelled[:3] == (late.id, "cancelled", None)
+    assert failed[:3] == (doomed.id, "failed", None)
+    assert cancelled[3].startswith("cancelled by")
+    assert "LookupError" in failed[3]
+
+
+def test_eager_calls_have_their_follow_ups_too(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """They are called behind them, and are told what they have come to."""
+    with coserver_jobs.eagerly() as calls:
+        last, unneeded = sum_up.job(), sum_up.job()
+        first = spell.options(on_success=last, on_failure=unneeded).delay(site, "a")
+        assert sum_up() == []
+    assert calls.results[last.id] == [(first, "completed", "a", None)]
+    assert unneeded.id not in calls.results
 
 
 def test_eager_calls_of_a_workflow_are_made_in_order(

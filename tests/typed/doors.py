@@ -24,6 +24,7 @@ def use_client(client: Client) -> None:
     assert_type(client.add("mail.send", eta=datetime.now(UTC), timeout=timedelta(hours=1)), str)
     assert_type(client.add_many("thumb", [{"n": 1}], requires=("x",), payload=b""), list[str])
     assert_type(client.job("thumb", unique="a", unique_for=0, limit="b"), NewJob)
+    assert_type(client.add("mail.send", on_success=client.job("x"), on_failure=None), str)
     assert_type(client.chain([client.job("thumb")], accepts_failure=True), list[str])
     assert_type(client.group([client.job("thumb")], on_failure=None), Group)
     assert_type(client.get("id"), Job)
@@ -38,6 +39,7 @@ def mistake_client(client: Client) -> None:
     client.add("x", priority="1")  # type: ignore[arg-type]
     client.add_many("x", [{}], eta="2030-01-01")  # type: ignore[arg-type]
     client.job("x", requires=5)  # type: ignore[arg-type]
+    client.job("x", on_success="y")  # type: ignore[arg-type]
 
 
 @task

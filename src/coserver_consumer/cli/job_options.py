@@ -1,4 +1,7 @@
-"""The options of a job as options of a command: each that ``JobOptions`` declares is one."""
+"""The options of a job as options of a command: each that ``JobOptions`` declares is one.
+
+But for those that are jobs themselves, which nobody can type.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,15 @@ import click
 from coserver_consumer.cli.completion import complete_job, complete_queue
 from coserver_consumer.cli.times import MOMENT
 from coserver_consumer.model.options import JobOptions
-from coserver_consumer.model.value_types import Flag, JobIds, Moment, Names, Seconds, WholeNumber
+from coserver_consumer.model.value_types import (
+    Flag,
+    FollowUp,
+    JobIds,
+    Moment,
+    Names,
+    Seconds,
+    WholeNumber,
+)
 
 COMPLETIONS = {"queue": complete_queue, "after": complete_job}
 
@@ -42,7 +53,8 @@ CLICK_TYPES: dict[type, click.ParamType[Any]] = {
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each option of a job; ``find_given`` returns those that were given."""
     for each in reversed(fields(JobOptions)):
-        command = _make_option(each)(command)
+        if not isinstance(each.metadata["type"], FollowUp):
+            command = _make_option(each)(command)
     return command
 
 

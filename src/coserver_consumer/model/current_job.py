@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from coserver_consumer.model.exception_text import words
+from coserver_consumer.model.followed import FollowedJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.options import read_snooze
 from coserver_consumer.model.outcome import Cancelled, Failed, Outcome, Snoozed
@@ -25,7 +26,7 @@ class EndAttempt(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CurrentJob:
-    """The running job. ``report`` and ``is_cancelled`` are the consumer's side of it.
+    """The running job. ``report``, ``is_cancelled`` and ``follow`` are the consumer's side of it.
 
     ``ending`` is how the task has ended the attempt: it holds although the task's code may catch
     what is raised then.
@@ -34,6 +35,7 @@ class CurrentJob:
     job: Job
     report: Callable[[float, str | None], None] = field(repr=False)
     is_cancelled: Callable[[], bool] = field(repr=False)
+    follow: Callable[[], tuple[FollowedJob, ...]] = field(default=tuple, repr=False)
     started: float = field(default_factory=time.monotonic, repr=False)
     ending: Outcome | None = field(default=None, init=False, repr=False)
 
@@ -61,6 +63,14 @@ class CurrentJob:
     def payload(self) -> bytes | None:
         """The bytes that were queued with the job."""
         return self.job.payload
+
+    @property
+    def followed(self) -> tuple[FollowedJob, ...]:
+        """What has become of the jobs that it came after, in the order of its option ``after``.
+
+        They are read from the queue's database each time.
+        """
+        return self.follow()
 
     def progress(self, fraction: float, text: str | None = None) -> None:
         """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.

@@ -8,10 +8,11 @@ from typing import Any
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import new_id
 from coserver_consumer.model.options import JobOptions
+from coserver_consumer.model.value_types import Unqueued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(Unqueued):
     """A job as its producer describes it; the store writes it as a row.
 
     ``args`` are JSON, ``payload`` is bytes beside them. ``owner`` is a Plone user's id, ``site``

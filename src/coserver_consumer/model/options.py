@@ -18,6 +18,7 @@ from coserver_consumer.model.queue_name import MAX_QUEUE_NAME_CHARS
 from coserver_consumer.model.value_types import (
     DAY_S,
     Flag,
+    FollowUp,
     JobId,
     JobIds,
     Key,
@@ -26,6 +27,7 @@ from coserver_consumer.model.value_types import (
     Seconds,
     Span,
     Text,
+    Unqueued,
     ValueType,
     WholeNumber,
     to_microseconds,
@@ -50,6 +52,8 @@ class OptionsBesideQueue(TypedDict, total=False):
     requires: Iterable[str] | None
     after: Iterable[str] | None
     accepts_failure: bool | None
+    on_success: Unqueued | None
+    on_failure: Unqueued | None
     id: str | None
 
 
@@ -118,6 +122,13 @@ class JobOptions:
         "With `after`: also if that job fails.",
         Flag(),
         default=False,
+    )
+    on_success: Unqueued | None = option(  # noqa: RUF009  it makes a field, like the others
+        "A job that is queued with this one, and runs once this one is completed.", FollowUp()
+    )
+    on_failure: Unqueued | None = option(  # noqa: RUF009  the same
+        "A job that is queued with this one, and runs once this one has failed or was cancelled.",
+        FollowUp(),
     )
     id: str | None = option("Its id, a UUID that no job has had; without it a new one.", JobId())
 

@@ -22,6 +22,8 @@ MICROSECOND = timedelta(microseconds=1)
 # Microseconds since the epoch, 2001-09-09 to the year 9999: what the tables take.
 EARLIEST_US, LATEST_US = 10**15, 253_402_300_799_999_999
 
+HOW = "what job(...) returns, that of the queue or client or of a task"
+
 Span = float | timedelta
 """A span of time as callers may give it: a number of seconds, or a ``timedelta``."""
 
@@ -183,6 +185,25 @@ class JobIds:
             if not is_id(each):
                 raise InvalidJob(f"{name} has {brief(each)}, which isn't the id of a job.")
         return ids
+
+
+class Unqueued:
+    """A job that isn't queued yet: a ``NewJob``, which is made of values such as these."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A job that isn't queued yet. Only code has such: no command line can say one."""
+
+    metavar: str = ""
+
+    def read(self, name: str, value: Any) -> Unqueued:
+        """Return the job as it is."""
+        if not isinstance(value, Unqueued):
+            raise refuse(name, value, HOW)
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
-"""Workflows: chains and groups. Pure: new jobs that say which jobs they come after.
+"""Workflows: chains, groups and follow-ups. Pure: new jobs that say what they come after.
 
 They are returned in the order in which they are to be added.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,8 +15,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import read_flag
-
-HOW = "what job(...) returns, that of the queue or client or of a task"
+from coserver_consumer.model.value_types import HOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +71,52 @@ def group(
         raise InvalidJob("A group needs at least one job.")
     if read_flag("serial", serial):
         members = chain(members, accepts_failure=True)
-    ids = [job.id for job in members]
-    return Group(
-        members=tuple(members),
-        on_success=on_success and _put_after(on_success, ids),
-        on_failure=on_failure
-        and replace(_put_after(on_failure, ids, accepts_failure=True), only_if_failed=True),
-    )
+    success, failure = _follow([job.id for job in members], on_success, on_failure)
+    return Group(members=tuple(members), on_success=success, on_failure=failure)
+
+
+def with_follow_ups(jobs: Iterable[NewJob]) -> list[NewJob]:
+    """Return the jobs, each with the follow-ups that its options say behind it, and theirs.
+
+    A follow-up runs after its job as that of a group with this one member does.
+    """
+    found: list[NewJob] = []
+    coming = deque(jobs)
+    while coming:
+        job = coming.popleft()
+        found.append(job)
+        coming.extendleft(reversed(_find_follow_ups(job)))
+    return found
+
+
+def _find_follow_ups(job: NewJob) -> list[NewJob]:
+    said = job.options
+    if said.on_success is None and said.on_failure is None:
+        return []
+    ends = [read_jobs([end])[0] if end else None for end in (said.on_success, said.on_failure)]
+    return [end for end in _follow([job.id], *ends) if end is not None]
+
+
+def _follow(
+    ids: Iterable[str], on_success: NewJob | None, on_failure: NewJob | None
+) -> tuple[NewJob | None, NewJob | None]:
+    """Return the two as jobs that come after these."""
+    if on_success is not None:
+        on_success = _put_after(on_success, ids)
+    if on_failure is not None:
+        _refuse_follow_ups(on_failure)
+        last = _put_after(on_failure, ids, accepts_failure=True)
+        on_failure = replace(last, only_if_failed=True)
+    return on_success, on_failure
+
+
+def _refuse_follow_ups(job: NewJob) -> None:
+    """Raise ``InvalidJob`` for one that has some: if it isn't needed they would wait for ever."""
+    if job.options.on_success is not None or job.options.on_failure is not None:
+        raise InvalidJob(
+            f"Job '{job.title or job.task}' is to run if others fail, so it can't have follow-ups "
+            "of its own: nothing would become of them if none fails. Have its own code queue them."
+        )
 
 
 def _put_after(

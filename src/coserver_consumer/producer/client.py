@@ -136,15 +136,18 @@ class Client:
         if connection is not None and not isinstance(connection, Connection):
             with store.borrow(self._engine, connection) as inside:
                 return self.add_jobs(new, inside)
-        self._known_queues.require({job.queue for job in new}, connection)
+        every = workflow.with_follow_ups(new)
+        self._known_queues.require({job.queue for job in every}, connection)
 
         def work(connection: Connection) -> list[str]:
-            return enqueue.add_many(connection, new, max_payload=self._max_payload)
+            ids = enqueue.add_many(connection, every, max_payload=self._max_payload)
+            made = {job.id: made_id for job, made_id in zip(every, ids, strict=True)}
+            return [made[job.id] for job in new]
 
         if connection is not None:
             return work(connection)
-        ids = store.write(self._engine, work, in_one=enqueue.is_one_statement(new))
-        notify_of(self._engine, new)
+        ids = store.write(self._engine, work, in_one=enqueue.is_one_statement(every))
+        notify_of(self._engine, every)
         return ids
 
     def chain(

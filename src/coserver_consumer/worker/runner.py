@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.errors import StoreUnavailable
+from coserver_consumer.model.followed import FollowedJob, to_followed
 from coserver_consumer.model.lifecycle import Ending, cancel, conclude
 from coserver_consumer.model.outcome import CANCELLED
 from coserver_consumer.model.retry import Backoff
+from coserver_consumer.producer.result import find_result
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.logs import job_logs
 from coserver_consumer.store import claim, manage
@@ -72,8 +74,20 @@ class Runner:
         """Return how the run ends, which may have been stopped before it began."""
         if run.is_to_stop():
             return conclude_attempt(run, cancel(run.job, CANCELLED))
-        current = CurrentJob(job=run.job, report=self._reporter(run), is_cancelled=run.is_to_stop)
+        current = CurrentJob(
+            job=run.job,
+            report=self._reporter(run),
+            is_cancelled=run.is_to_stop,
+            follow=lambda: self._follow(run),
+        )
         return conclude_attempt(run, self._attempt(current))
+
+    def _follow(self, run: Run) -> tuple[FollowedJob, ...]:
+        """Return what has become of the jobs that the run's job came after."""
+        found = self._database.read(
+            lambda connection: manage.find_followed(connection, run.key.job_id)
+        )
+        return tuple(to_followed(job_id, job, find_result) for job_id, job in found)
 
     def _reporter(self, run: Run) -> Callable[[float, str | None], None]:
         """Return what a running job calls to show its progress."""

@@ -55,6 +55,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"requires": [1]}, r"requires is \[1\], wanted a list of texts"),
     ({"after": 7}, "after is 7, wanted a list"),
     ({"accepts_failure": "no"}, "accepts_failure is 'no'"),
+    ({"on_success": "a"}, r"on_success is 'a', wanted what job\(...\) returns"),
+    ({"on_failure": [1]}, r"on_failure is \[1\], wanted what job\(...\) returns"),
     ({"id": "42"}, r"id is '42', wanted a UUID as text, such as str\(uuid.uuid4\(\)\)"),
     ({"id": UUID("01980cf2-53a1-4000-8000-0123456789ab")}, r"id is UUID\(.*wanted a UUID as text"),
     ({"prioritty": 1}, "No option is called 'prioritty'; known are: queue, priority"),
@@ -148,7 +150,7 @@ DOORS = {
 def test_every_option_comes_in_by_every_door(engine: Engine, call: Any, door: str):
     """Into the tables, from a program and from the command line."""
     said = say_all(engine)
-    assert {*said, "eta"} == set(NAMES)
+    assert {*said, "eta", "on_success", "on_failure"} == set(NAMES)
     assert read_back(engine, DOORS[door](engine, call, said)) == said
 
 

@@ -72,6 +72,29 @@ def test_a_job_is_added_once(client, more):
             client.get(other.id)
 
 
+def test_a_job_is_added_with_its_follow_ups_and_theirs(client):
+    """All wait for the one before; the id that is returned is the job's own."""
+    last = client.job("mail.send", {"n": 3})
+    done, doomed = client.job("mail.send", {"n": 2}, on_success=last), client.job("mail.send")
+    job_id = client.add("mail.send", {"n": 1}, on_success=done, on_failure=doomed)
+    found = [client.get(each) for each in (job_id, done.id, last.id, doomed.id)]
+    assert [job.state for job in found] == [State.READY] + [State.BLOCKED] * 3
+    assert [job.only_if_failed for job in found] == [False, False, False, True]
+    chained = client.chain([client.job("x", on_success=client.job("y")), client.job("z")])
+    assert [client.get(each).task for each in chained] == ["x", "z"]
+
+
+def test_a_follow_up_is_one_job_s_and_one_for_a_failure_has_none_itself(client):
+    """It is said in words, and nothing is added."""
+    with pytest.raises(InvalidJob, match="A job can be queued once"):
+        client.add_many("mail.send", [{}, {}], on_success=client.job("mail.send"))
+    doomed = client.job("mail.send", on_success=client.job("mail.send"))
+    with pytest.raises(InvalidJob, match="can't have follow-ups of its own"):
+        client.add("mail.send", on_failure=doomed)
+    with pytest.raises(UnknownQueue):
+        client.add("mail.send", on_success=client.job("mail.send", queue="nobody's"))
+
+
 def test_a_job_in_the_callers_transaction_exists_once_that_commits(client, engine):
     """And not at all if it doesn't."""
     with engine.connect() as connection:

@@ -97,6 +97,16 @@ def test_a_job_that_is_cancelled_while_it_waits_is_not_begun(make_bench):
     assert began == []
 
 
+def test_a_task_is_told_of_what_its_job_came_after(make_bench):
+    """By the job that it is called with."""
+    bench = make_bench(lambda current: Completed(result=[each.result for each in current.followed]))
+    [first] = bench.add()
+    [last] = bench.add(after=[first])
+    bench.worker.start()
+    bench.wait_state(last, State.COMPLETED)
+    assert bench.write(manage.get, last).result == [[]]
+
+
 def test_progress_is_written_and_a_lost_run_hears_of_it(make_bench):
     """Who reports for a run that isn't the current one is stopped."""
     seen, went_on = [], []

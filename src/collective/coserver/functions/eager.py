@@ -14,45 +14,68 @@ from collective.coserver.functions.run_as import acting_as
 from collective.coserver.identity.owner import current_owner
 from collective.coserver.identity.site import find_site
 from coserver_consumer.model.errors import InvalidJob
-from coserver_consumer.model.job import new_id
+from coserver_consumer.model.followed import FollowedJob
+from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.workflow import with_follow_ups
 
 
 class EagerCalls:
-    """The calls that were made: what each returned, by the id that ``delay`` returned."""
+    """The calls that were made: what each returned, by the id that ``delay`` returned.
+
+    ``followed`` are those that the call follows which is being made.
+    """
 
     def __init__(self) -> None:
         self.results: dict[str, Any] = {}
+        self.followed: tuple[FollowedJob, ...] = ()
 
     def make(self, task: RegisteredTask, written: dict[str, Any]) -> str:
-        """Call the function in this transaction, with what a job would hand to it."""
-        job_id = task.said.id or new_id()
-        self._call(job_id, task, written, run_as=task.run_as)
-        return job_id
+        """Call the function in this transaction, with what a job would hand to it.
+
+        What follows it is called behind it, as ``make_all`` does.
+        """
+        job = NewJob(task="call", args=written, options=task.said)
+        self._call(job, task, run_as=task.run_as)
+        self._call_each(with_follow_ups([job])[1:])
+        return job.id
 
     def make_all(self, jobs: Iterable[NewJob]) -> list[str]:
-        """Make the calls that jobs are, in their order; return the ids.
+        """Make the calls that jobs are and those that follow them; return the ids of the former.
 
         What is to run if one fails isn't called: the error comes through. Raises ``InvalidJob``
         for a job that isn't the call of a function.
         """
-        due = [job for job in jobs if not job.only_if_failed]
-        for job in due:
+        new = [job for job in jobs if not job.only_if_failed]
+        self._call_each(with_follow_ups(new))
+        return [job.id for job in new]
+
+    def _call_each(self, jobs: Iterable[NewJob]) -> None:
+        for job in jobs:
+            if job.only_if_failed:
+                continue
             if job.task != "call":
                 raise InvalidJob(
                     f"Job '{job.title}' can't be made at once: it isn't the call of a function."
                 )
             task = registry.find(job.args["function"])
-            self._call(job.id, task, job.args, run_as=_find_user(job))
-        return [job.id for job in due]
+            self._call(job, task, run_as=_find_user(job))
 
-    def _call(
-        self, job_id: str, task: RegisteredTask, written: dict[str, Any], *, run_as: str | None
-    ) -> None:
-        args, kwargs = read_arguments(written)
-        with acting_as(run_as, find_site()):
-            returned = task(*args, **kwargs)
-            self.results[job_id] = read(write(returned, name="The result"))
+    def _call(self, job: NewJob, task: RegisteredTask, *, run_as: str | None) -> None:
+        args, kwargs = read_arguments(job.args)
+        before, self.followed = self.followed, tuple(self._find_followed(job))
+        try:
+            with acting_as(run_as, find_site()):
+                returned = task(*args, **kwargs)
+                self.results[job.id] = read(write(returned, name="The result"))
+        finally:
+            self.followed = before
+
+    def _find_followed(self, job: NewJob) -> Iterator[FollowedJob]:
+        for parent in dict.fromkeys(job.options.after):
+            if parent in self.results:
+                result = self.results[parent]
+                yield FollowedJob(id=parent, state=State.COMPLETED, read=lambda it=result: it)
 
 
 def _find_user(job: NewJob) -> str | None:

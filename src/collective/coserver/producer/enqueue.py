@@ -15,6 +15,7 @@ from collective.coserver.identity.owner import Owner
 from collective.coserver.identity.site import site_path
 from collective.coserver.producer.form import require_readable
 from collective.coserver.producer.known_queues import require_queue
+from coserver_consumer.model import workflow
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.protocol import signing
@@ -74,21 +75,26 @@ def _name(options: JobOptions, said: str | None, work: Work) -> JobOptions:
 
 
 def enlist(job: NewJob) -> str:
-    """Add the job to the current transaction; return its id.
+    """Add the job and its follow-ups to the current transaction; return its id.
 
     Raises ``AddError`` when it is too late for that, ``CrossSiteRequest`` if it isn't ours.
     """
     refuse_cross_site()
-    join(job)
+    match workflow.with_follow_ups([job]):
+        case [alone]:
+            join(alone)
+        case several:
+            join_all(several)
     return job.id
 
 
 def enlist_all(jobs: Iterable[NewJob]) -> list[str]:
-    """Add jobs to the current transaction, all or none, and return their ids in that order.
+    """Add jobs to the current transaction, all or none; return their ids in that order.
 
-    Raises ``AddError`` when it is too late for that, or for a job that is in it already.
+    Their follow-ups are added as well. Raises ``AddError`` when it is too late for that, or for a
+    job that is in it already.
     """
     refuse_cross_site()
     new = list(jobs)
-    join_all(new)
+    join_all(workflow.with_follow_ups(new))
     return [job.id for job in new]

@@ -7,10 +7,13 @@ from typing import NoReturn
 from zope.globalrequest import getRequest
 
 from collective.coserver.database.engine import read, write
+from collective.coserver.functions import eager
+from collective.coserver.functions.result import read_result
 from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import end_attempt, refuse_ended
 from collective.coserver.publication.inflight import runs
 from coserver_consumer.model.errors import JobNotFound
+from coserver_consumer.model.followed import FollowedJob, to_followed
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.options import read_snooze
 from coserver_consumer.model.outcome import Cancelled, Failed, Snoozed
@@ -44,6 +47,21 @@ class CurrentJob:
     def queue(self) -> str:
         """The name of its queue."""
         return self._job.queue
+
+    @property
+    def followed(self) -> tuple[FollowedJob, ...]:
+        """What has become of the jobs that it came after, in the order of its option ``after``.
+
+        They are read from the queue's database each time. None in a request that runs no job, and
+        in a function that is called at once the calls that it follows.
+        """
+        if calls := eager.current():
+            return calls.followed
+        job = get_job(getRequest())
+        if job is None:
+            return ()
+        found = read(lambda connection: manage.find_followed(connection, job.id))
+        return tuple(to_followed(job_id, each, read_result) for job_id, each in found)
 
     def progress(self, fraction: float, text: str | None = None) -> None:
         """Show people how far the job is: ``fraction`` from 0 to 1, and what is being done.

@@ -45,9 +45,21 @@ def attach(connection: Connection, jobs: Sequence[NewJob], made: Mapping[str, st
         for parent in {locked.follow(made.get(parent, parent)) for parent in job.options.after}
     ]
     connection.execute(sa.insert(tables.dependency), rows)
+    _rename_parents(connection, waiting, made)
     if locked.holders or made.keys() != set(made.values()):
         _count_waits(connection, [job.id for job in waiting])
     resolve_dependents(connection, locked.ended)
+
+
+def _rename_parents(
+    connection: Connection, jobs: Iterable[NewJob], made: Mapping[str, str]
+) -> None:
+    """Have the rows name the jobs that hold the keys of parents which weren't added."""
+    for job in jobs:
+        names = [made.get(parent, parent) for parent in job.options.after]
+        if names != [*job.options.after]:
+            named = sa.update(tables.job).where(tables.job.c.id == job.id)
+            connection.execute(named.values(parents=[*dict.fromkeys(names)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

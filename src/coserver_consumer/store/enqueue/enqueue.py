@@ -106,6 +106,7 @@ def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
         "concurrency_key": said.limit or "",
         "requires": join_names(said.requires),
         "signature": job.signature,
+        "parents": [*dict.fromkeys(said.after)] or None,
         "waits_for": len(set(said.after)),
         "only_if_failed": job.only_if_failed,
         "is_parent": is_parent,

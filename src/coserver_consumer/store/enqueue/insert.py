@@ -19,7 +19,7 @@ from coserver_consumer.store.schema import tables
 
 MAX_ROWS = 1000  # in one statement
 MAX_NAMED = 10  # jobs that a message names
-JSON_COLUMNS = frozenset({"args", "origin", "evidence"})
+JSON_COLUMNS = frozenset({"args", "origin", "evidence", "parents"})
 AS_TEXT = JSON_COLUMNS | {"payload"}
 INSERT = sa.insert(tables.job)
 

@@ -1,6 +1,7 @@
 """What people ask of jobs and queues, and change about them."""
 
 from coserver_consumer.store.manage.control import cancel, report, retry
+from coserver_consumer.store.manage.followed import find_followed
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
 from coserver_consumer.store.manage.keys import (
     KeyRecord,
@@ -55,6 +56,7 @@ __all__ = [
     "count_ahead",
     "counts",
     "find",
+    "find_followed",
     "find_id",
     "find_key",
     "find_leased",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.schema.clock import NewId, Now
 from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0010"  # the Alembic revision that has these tables
+REVISION = "0011"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -66,6 +66,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("batch", Id)
     yield sa.Column("evidence", Json)
     yield sa.Column("tid", sa.BigInteger)
+    yield sa.Column("parents", Json)  # the ids of what it came after, in that order
     yield sa.Column("waits_for", sa.Integer, nullable=False, server_default="0")
     yield sa.Column("failed_parents", sa.Integer, nullable=False, server_default="0")
     yield sa.Column("only_if_failed", sa.Boolean, nullable=False, server_default=sa.false())
