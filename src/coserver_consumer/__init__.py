@@ -9,7 +9,7 @@ Pure Python: nothing here imports Zope, Plone or ZODB. Its folders from the top 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coserver_consumer.producer.client import Client
+    from coserver_consumer.client import Client
 
 __all__ = ["Client"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Import ``Client`` when it is asked for: it brings SQLAlchemy, which not everybody needs."""
     if name != "Client":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from coserver_consumer.producer.client import Client
+    from coserver_consumer.client import Client
 
     return Client

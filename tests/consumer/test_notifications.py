@@ -46,6 +46,24 @@ def test_a_consumer_that_has_just_looked_heeds_a_notification(start_consumer, cl
         jobs.wait_completed(client.add("test.echo", limit=f"key {number}"), within=10)
 
 
+def test_the_consumer_of_another_queue_is_notified_of_what_is_moved_there(
+    start_consumer, client, jobs, line, call, database_url
+):
+    """One job or many, by a program or at the command line."""
+    jobs.add_queue("elsewhere")
+    start_consumer(**SLEEPY)
+    wait_for(line, what="the consumer to listen")
+    ids = [client.add("test.echo", queue="elsewhere") for _ in range(3)]
+    moves = (
+        lambda job_id: client.move(job_id, "default"),
+        lambda job_id: client.move_many("default", text=job_id),
+        lambda job_id: call(database_url, "jobs", "move", "--to", "default", job_id),
+    )
+    for job_id, move in zip(ids, moves, strict=True):
+        move(job_id)
+        jobs.wait_completed(job_id, within=10)
+
+
 def test_a_broken_line_is_made_anew(start_consumer, client, jobs, line, engine):
     """And the job of which it was notified meanwhile is found."""
     start_consumer(**SLEEPY)

@@ -15,6 +15,7 @@ from coserver_consumer.errors import CoserverError, InvalidJob
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.workflow import Group
+from coserver_consumer.producer.bulk import Changes, Refusal
 from coserver_consumer.retry import Backoff, RetryPolicy
 
 
@@ -31,6 +32,12 @@ def use_client(client: Client) -> None:
     assert_type(client.cancel("id"), State)
     assert_type(client.wait("id").max_attempts, int | None)
     assert_type(client.result("id"), Any)
+    assert_type(client.find(states=State.FAILED, queues="mail", since=3600, limit=9), list[Job])
+    assert_type(client.count(tasks=["a", "b"], ended_since=timedelta(days=1)), int)
+    assert_type(client.cancel_many(queues=["mail"], kill=True), Changes)
+    assert_type(client.move_many("slow", all=True).refused, tuple[Refusal, ...])
+    assert_type(client.set_priority_many(5, owner="jane").changed, int)
+    assert_type(client.wait_many(client.group([client.job("a")]), 60), list[Job])
 
 
 def mistake_client(client: Client) -> None:
@@ -40,6 +47,8 @@ def mistake_client(client: Client) -> None:
     client.add_many("x", [{}], eta="2030-01-01")  # type: ignore[arg-type]
     client.job("x", requires=5)  # type: ignore[arg-type]
     client.job("x", on_success="y")  # type: ignore[arg-type]
+    client.find(queue="mail")  # type: ignore[call-arg]
+    client.cancel_many(since="yesterday")  # type: ignore[arg-type]
 
 
 @task

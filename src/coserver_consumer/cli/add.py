@@ -15,9 +15,9 @@ from coserver_consumer.cli.completion import complete_task
 from coserver_consumer.cli.group import fail_unwritten
 from coserver_consumer.cli.job_options import find_given, job_options
 from coserver_consumer.cli.output import write_json
+from coserver_consumer.client import Client
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
 from coserver_consumer.model.exception_text import brief_text
-from coserver_consumer.producer.client import Client
 from coserver_consumer.store import manage
 from coserver_consumer.tasks.registry import installed_names, is_signed
 

@@ -1,4 +1,7 @@
-"""``coserver jobs retry`` and ``cancel``: for some jobs by their ids, or for many by filters."""
+"""``coserver jobs retry`` and ``cancel``: for some jobs by their ids, or for many by filters.
+
+``run_change`` does as much for the commands of ``placement``.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from sqlalchemy import Connection, Engine
 
 from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
-from coserver_consumer.cli.bulk import Act, Done, change_all
 from coserver_consumer.cli.completion import complete_job
+from coserver_consumer.cli.counts import write_counts
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
-from coserver_consumer.cli.output import say, who, write_json, write_table
+from coserver_consumer.cli.output import say, who, write_json
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import WAITING
+from coserver_consumer.producer.bulk import Act, Done, change_all, notify_of_moved
+from coserver_consumer.producer.known_queues import KnownQueues
+from coserver_consumer.producer.notifier import find_notifier
 from coserver_consumer.protocol.signing import make_renewal
 from coserver_consumer.store import manage
 from coserver_consumer.store.manage import Count
@@ -30,16 +36,20 @@ MAX_LISTED = 10  # jobs that are written one by one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is done to jobs; of many only to those in ``states``, unless others are asked for."""
+    """What is done to jobs; of many only to those in ``states``, unless others are asked for.
+
+    ``moved_to`` is the queue, which is to be known, that they are in afterwards.
+    """
 
     verb: str
     act: Act
     describe: Callable[[object], str]
     states: Sequence[State]
+    moved_to: str | None = None
 
 
 def change_options(command: Command) -> Command:
-    """Add the options that ``retry`` and ``cancel`` have in common."""
+    """Add the options that all changes have in common."""
     options: tuple[Callable[[Command], Command], ...] = (
         access_options,
         json_option,
@@ -82,7 +92,7 @@ def retry_jobs(context: click.Context, /, **given: Any) -> None:
         describe=lambda _: "ready to run again",
         states=[State.FAILED],
     )
-    _run(context, change, given)
+    run_change(context, change, given)
 
 
 @click.command("cancel", short_help="Cancel jobs that wait or run.")
@@ -120,11 +130,14 @@ def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
         describe=lambda state: "cancelled" if state is State.CANCELLED else "asked to stop",
         states=(*WAITING, State.RUNNING),
     )
-    _run(context, change, given)
+    run_change(context, change, given)
 
 
-def _run(context: click.Context, change: Change, given: dict[str, Any]) -> None:
-    """Change the jobs that are named, or those that the filters let through."""
+def run_change(context: click.Context, change: Change, given: dict[str, Any]) -> None:
+    """Change the jobs that are named, or those that the filters let through.
+
+    ``given`` are the values of ``change_options``.
+    """
     job_ids, is_sure = given.pop("job_ids"), given.pop("yes")
     as_json, is_dry = given.pop("as_json"), given.pop("dry_run")
     chosen = cast("Chosen", given)
@@ -135,12 +148,14 @@ def _run(context: click.Context, change: Change, given: dict[str, Any]) -> None:
     access = find_access(context)
     max_rescues = access.load().max_rescues
     with access.open() as engine:
+        if change.moved_to is not None:
+            KnownQueues(engine).require([change.moved_to])
         if job_ids:
             _write(change, _change_named(engine, change, job_ids), as_json=as_json)
             return
         wanted, counts = store.read(engine, lambda c: _count(c, change, chosen, max_rescues))
         if is_dry or not counts:
-            _write_counts(counts, as_json=as_json)
+            write_counts(counts, as_json=as_json)
             return
         _make_sure(change, counts, is_sure=is_sure)
         done = _change_many(engine, change, wanted, counts)
@@ -156,14 +171,14 @@ def _change_named(engine: Engine, change: Change, names: Sequence[str]) -> list[
         job_ids = dict.fromkeys(manage.find_id(connection, each) for each in names)
         return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
 
-    return store.write(engine, work)
+    return _notify(engine, change, store.write(engine, work))
 
 
 def _count(
     connection: Connection, change: Change, chosen: Chosen, max_rescues: int
 ) -> tuple[dict[str, Any], list[Count]]:
     wanted = make_wanted(connection, chosen, max_rescues)
-    wanted["states"] = wanted["states"] or change.states
+    wanted.setdefault("states", change.states)
     return wanted, manage.count(connection, **wanted)
 
 
@@ -176,7 +191,7 @@ def _make_sure(change: Change, counts: list[Count], *, is_sure: bool) -> None:
         raise click.UsageError(
             f"{number} jobs would be changed: say --yes to change them, --dry-run to count them."
         )
-    _write_counts(counts, as_json=False)
+    write_counts(counts, as_json=False)
     click.confirm(f"{change.verb}: {number} jobs?", abort=True)
 
 
@@ -190,20 +205,20 @@ def _change_many(
         for each in change_all(engine, wanted, change.act):
             done.append(each)
             bar.update(1)
-    return done
+    return _notify(engine, change, done)
+
+
+def _notify(engine: Engine, change: Change, done: list[Done]) -> list[Done]:
+    """Have the consumers look that may run what was moved, before this process ends."""
+    if change.moved_to is None:
+        return done
+    notified = [*notify_of_moved(engine, done, change.moved_to)]
+    find_notifier(engine).flush()
+    return notified
 
 
 def _sum(counts: list[Count]) -> int:
     return sum(count.number for count in counts)
-
-
-def _write_counts(counts: list[Count], *, as_json: bool) -> None:
-    if as_json:
-        write_json([count._asdict() for count in counts])
-    elif counts:
-        write_table(["STATE", "QUEUE", "TASK", "JOBS"], counts)
-    else:
-        say("No jobs.")
 
 
 def _write(change: Change, done: list[Done], *, as_json: bool) -> None:

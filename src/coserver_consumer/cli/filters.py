@@ -9,11 +9,10 @@ from typing import Any, TypedDict, TypeVar
 import click
 from sqlalchemy import Connection
 
-from coserver_consumer import store
 from coserver_consumer.cli.completion import complete_queue, complete_task
 from coserver_consumer.cli.times import SINCE
 from coserver_consumer.model.job import State
-from coserver_consumer.store import manage
+from coserver_consumer.producer.filters import read_filter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -85,26 +84,6 @@ def filter_options(command: Command) -> Command:
 
 def make_wanted(connection: Connection, chosen: Chosen, max_rescues: int) -> dict[str, Any]:
     """Return what was chosen for ``manage.find`` and ``manage.count``."""
-    now = manage.now(connection)
-    return {
-        "states": [State(state) for state in chosen["states"]],
-        "queues": chosen["queues"],
-        "tasks": chosen["tasks"],
-        "owner": chosen["owner"],
-        "site": chosen["site"],
-        "text": chosen["text"],
-        "since": _to_microseconds(chosen["since"], now),
-        "ended_since": _to_microseconds(chosen["ended_since"], now),
-        "min_rescues": max_rescues if chosen["quarantined"] else None,
-    }
-
-
-def _to_microseconds(time: datetime | timedelta | None, now: int) -> int | None:
-    """Return the moment in microseconds since the epoch; a span ends ``now``."""
-    match time:
-        case datetime():
-            return round(time.timestamp() * store.SECOND)
-        case timedelta():
-            return now - round(time.total_seconds() * store.SECOND)
-        case None:
-            return None
+    said = {name: value or None for name, value in chosen.items() if name != "quarantined"}
+    quarantined = {"min_rescues": max_rescues} if chosen["quarantined"] else {}
+    return read_filter(connection, said) | quarantined

@@ -1,4 +1,4 @@
-"""``coserver jobs``: look at jobs; their changes are in ``changes``."""
+"""``coserver jobs``: look at jobs; their changes are in ``changes`` and ``placement``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from coserver_consumer import store
 from coserver_consumer.cli.access import access_options, find_access, json_option
 from coserver_consumer.cli.changes import cancel_jobs, retry_jobs
 from coserver_consumer.cli.completion import complete_job, job_id_argument
+from coserver_consumer.cli.counts import count_jobs
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
 from coserver_consumer.cli.output import (
     is_terminal,
@@ -23,9 +24,10 @@ from coserver_consumer.cli.output import (
     write_lines,
     write_table,
 )
+from coserver_consumer.cli.placement import move_jobs, set_priority
 from coserver_consumer.cli.timeline import Moment, make_timeline
+from coserver_consumer.client import Client
 from coserver_consumer.model.job import Job
-from coserver_consumer.producer.client import Client
 from coserver_consumer.store import finish, manage
 from coserver_consumer.store.manage import AttemptError
 
@@ -34,7 +36,7 @@ COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
 
 @click.group()
 def jobs() -> None:
-    """Look at jobs, run them again, cancel them.
+    """Look at jobs, run them again, cancel them, let them run sooner or elsewhere.
 
     Wherever you name a job, the beginning or the end of its id is enough.
     """
@@ -202,5 +204,5 @@ def write_result(context: click.Context, *, job_id: str, wait: float) -> None:
         write_json(client.result(whole, wait))
 
 
-jobs.add_command(retry_jobs)
-jobs.add_command(cancel_jobs)
+for command in (count_jobs, retry_jobs, cancel_jobs, set_priority, move_jobs):
+    jobs.add_command(command)

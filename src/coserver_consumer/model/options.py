@@ -35,6 +35,7 @@ from coserver_consumer.model.value_types import (
 
 MAX_DELAY_S = 36_525 * DAY_S  # a hundred years
 MAX_TIMEOUT_S = 20 * DAY_S  # what sockets take, in milliseconds of 31 bits, and a little less
+PRIORITY = WholeNumber(least=-1_000_000, most=1_000_000)  # minutes: two years
 
 
 class OptionsBesideQueue(TypedDict, total=False):
@@ -83,7 +84,7 @@ class JobOptions:
     )
     priority: int = option(
         "Each point is a minute's head start; negative ones wait.",
-        WholeNumber(least=-1_000_000, most=1_000_000),  # two years
+        PRIORITY,
         default=0,
     )
     delay: float = option(

@@ -154,7 +154,7 @@ class Names:
 
     def read(self, name: str, value: Any) -> tuple[str, ...]:
         """Return the texts of anything that can be gone through but a text."""
-        names = _read_texts(name, value)
+        names = read_texts(name, value)
         check_text(name, ",".join(sorted(set(names))), longest=self.longest)
         return names
 
@@ -180,7 +180,7 @@ class JobIds:
 
     def read(self, name: str, value: Any) -> tuple[str, ...]:
         """Return the ids of anything that can be gone through but a text."""
-        ids = _read_texts(name, value)
+        ids = read_texts(name, value)
         for each in ids:
             if not is_id(each):
                 raise InvalidJob(f"{name} has {brief(each)}, which isn't the id of a job.")
@@ -240,7 +240,8 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
-def _read_texts(name: str, value: Any) -> tuple[str, ...]:
+def read_texts(name: str, value: Any) -> tuple[str, ...]:
+    """Return the texts of anything that can be gone through but a text; raise ``InvalidJob``."""
     if isinstance(value, str):
         raise InvalidJob(f"{name} is a list, such as [{brief(value)}].")
     wanted = "a list of texts"

@@ -1,53 +1,30 @@
-"""The door for programs that aren't Plone: queue jobs, look at them, wait for them.
-
-client = Client("postgresql://queue@db/queue")
-job_id = client.add("mail.send", {"to": "a@example.com"})
-client.wait(job_id, timeout=60).result
-"""
+"""The half of ``Client`` by which programs queue jobs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, Unpack
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from coserver_consumer import store
 from coserver_consumer.model import workflow
-from coserver_consumer.model.errors import NotDone
-from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.producer.keyed import sign_if_in_zope
 from coserver_consumer.producer.keywords import ClientOptions, make_job, read_keywords
 from coserver_consumer.producer.known_queues import KnownQueues
 from coserver_consumer.producer.notifier import find_notifier, notify_of
-from coserver_consumer.producer.result import find_result
 from coserver_consumer.protocol.key import Key
-from coserver_consumer.store import enqueue, manage
+from coserver_consumer.store import enqueue
 
-T = TypeVar("T")
 YourConnection = Connection | DBAPIConnection
 
-FIRST_POLL_S = 0.05  # the first pause of wait; the pauses double up to the last
-LAST_POLL_S = 1.0
 
-
-class Client:
-    """A queue database. Each call is a transaction of its own, or part of yours.
-
-    ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
-    ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
-    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here. What a database
-    says, as that it can't be reached, comes as SQLAlchemy's ``DBAPIError``.
-
-    ``max_payload`` is how many bytes arguments and payload of a job may have together.
-    ``key`` is the word that ``coserver keys add`` has written: with it jobs of the tasks ``call``
-    and ``view`` run as the key's user, if the key allows them. Raises ``InvalidKey``.
-    """
+class QueueingClient:
+    """Queues jobs in a database; what ``Client`` is told when it is made is said there."""
 
     def __init__(
         self,
@@ -180,66 +157,3 @@ class Client:
         made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
         self.add_jobs(made.jobs, connection)
         return made
-
-    def get(self, job_id: str, *, connection: YourConnection | None = None) -> Job:
-        """Return a job as it is now, live or ended; raise ``JobNotFound``."""
-        if connection is not None:
-            return self._write(lambda inside: manage.get(inside, job_id), connection)
-        return store.read(self._engine, lambda inside: manage.get(inside, job_id))
-
-    def cancel(
-        self,
-        job_id: str,
-        *,
-        by: str | None = None,
-        kill: bool = False,
-        connection: YourConnection | None = None,
-    ) -> State:
-        """Cancel a job; return CANCELLED, or RUNNING if its consumer was asked to stop it.
-
-        ``by`` says who wanted it; ``kill``: a running job that doesn't heed it is ended with its
-        process. Raises ``JobNotFound``, and ``WrongState`` for one that ended.
-        """
-        return self._write(
-            lambda inside: manage.cancel(inside, job_id, by=by, kill=kill), connection
-        )
-
-    def retry(
-        self, job_id: str, *, by: str | None = None, connection: YourConnection | None = None
-    ) -> None:
-        """Run an ended job again, or a scheduled one now; raise ``JobNotFound``, ``WrongState``."""
-        self._write(lambda inside: manage.retry(inside, job_id, by=by), connection)
-
-    def wait(self, job_id: str, timeout: float | None = None) -> Job:
-        """Return the job once it has ended.
-
-        Raises ``TimeoutError`` after ``timeout`` seconds (None: never), and ``JobNotFound``.
-        """
-        end = time.monotonic() + timeout if timeout is not None else None
-        pause = FIRST_POLL_S
-        while (job := self.get(job_id)).state.is_live:
-            left = end - time.monotonic() if end is not None else pause
-            if left <= 0:
-                raise TimeoutError(f"Job {job_id} is still {job.state} after {timeout:g} s.")
-            time.sleep(min(pause, left))
-            pause = min(pause * 2, LAST_POLL_S)
-        return job
-
-    def result(self, job_id: str, timeout: float = 0) -> Any:
-        """Return what the job has come to, JSON, waiting up to ``timeout`` seconds for its end.
-
-        Raises ``JobNotFound``, and ``NoResult``: ``NotDone``, ``DidNotComplete``, or itself if the
-        result was too large to be kept.
-        """
-        try:
-            return find_result(self.wait(job_id, timeout))
-        except TimeoutError as error:
-            raise NotDone(str(error)) from error
-
-    def _write(self, work: Callable[[Connection], T], connection: YourConnection | None) -> T:
-        if connection is None:
-            return store.write(self._engine, work)
-        if isinstance(connection, Connection):
-            return work(connection)
-        with store.borrow(self._engine, connection) as inside:
-            return work(inside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from coserver_consumer.model.errors import WrongState
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.retry import PLAIN
 from coserver_consumer.protocol import key, signing
@@ -34,3 +35,23 @@ def verify(
         return
     known = find_key(key_id)
     key.verify(job, known, secret, revoked=revoked, signed_days=signed_days, attempts=attempts)
+
+
+def make_transfer(find_secret: Callable[[], str]) -> Callable[[Job, str], str | None]:
+    """Return a function that signs a job for another queue; one without a signature gets none.
+
+    It raises ``WrongState`` for a job of a program's key, ``Unsigned`` for one whose signature
+    doesn't fit, and ``ConfigurationError`` where the secret isn't known.
+    """
+
+    def sign(job: Job, queue: str) -> str | None:
+        if job.signature is None:
+            return None
+        if key.find_key_id(job) is not None:
+            raise WrongState(
+                f"Job {job.id} is signed with a program's key for its queue '{job.queue}': cancel "
+                "it, and have its program queue it in the other one."
+            )
+        return signing.sign_for_queue(job, queue, find_secret())
+
+    return sign

@@ -85,6 +85,15 @@ def renew(job: Job, secret: str, *, now: float | None = None) -> str:
     return _seal_job(job, secret, due=due, attempts=signed.attempts)
 
 
+def sign_for_queue(job: Job, queue: str, secret: str) -> str:
+    """Return the signature of a job as one of another queue, due when it was and as often.
+
+    Raises ``Unsigned`` if it has no good one for the queue it is in.
+    """
+    signed = _read_signature(job, secret)
+    return _seal_job(job._replace(queue=queue), secret, **signed._asdict())
+
+
 def make_renewal(find_secret: Callable[[], str]) -> Callable[[Job], str | None]:
     """Return a function that renews a job's signature, or leaves one that can't be renewed."""
 

@@ -16,6 +16,9 @@ SETTINGS = "coserver run"  # its options are the settings, which have a page of 
 SHARED = {  # described with another command, to which their section links
     "coserver jobs retry": "coserver jobs list",
     "coserver jobs cancel": "coserver jobs list",
+    "coserver jobs count": "coserver jobs list",
+    "coserver jobs move": "coserver jobs list",
+    "coserver jobs priority": "coserver jobs list",
 }
 
 

@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from coserver_consumer import Client, store
-from coserver_consumer.cli import bulk
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import complete, fail
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.producer import bulk
 from coserver_consumer.store import claim, finish, manage
 from coserver_consumer.store.schema import tables
 from support.consumers import register
@@ -254,6 +254,35 @@ def test_jobs_are_found_by_when_they_were_queued_and_have_ended(
     assert found("--since", "1d") == [live, new, old]
     assert found("--ended-since", "120m") == [new]
     assert found("--ended-since", datetime.now(UTC).isoformat()) == []
+
+
+# Where they wait
+
+
+def test_jobs_are_counted_by_filter(database_url, client, failed, ask, call):
+    """By state, queue and task."""
+    client.add("http", queue="mail")
+    counts = ask(database_url, "jobs", "count", "--queue", "mail", "--task", "http")
+    assert [(each["state"], each["number"]) for each in counts] == [("failed", 2), ("ready", 1)]
+    assert call(database_url, "jobs", "count", "--state", "running").stdout == "No jobs.\n"
+
+
+def test_jobs_are_moved_and_given_priorities(database_url, client, failed, call, ask):
+    """By ids or filters, as they are retried; those of an unknown queue or number aren't."""
+    waiting = client.add_many("http", [{}] * 2, queue="mail")
+    done = call(database_url, "jobs", "priority", "--to", "-7", waiting[0][-8:])
+    assert done.stdout == f"Job {waiting[0]} is at priority -7 now.\n"
+    options = ["--to", "default", "--queue", "mail"]
+    assert "ready" in call(database_url, "jobs", "move", *options, "--dry-run").stdout
+    said = ask(database_url, "jobs", "move", *options, "--yes")
+    assert said == {"changed": dict.fromkeys(waiting[::-1], "in queue default now"), "refused": {}}
+    job = client.get(waiting[0])
+    assert (job.queue, job.priority) == ("default", -7)
+    refused = call(database_url, "jobs", "move", "--to", "mail", failed[0])
+    assert (refused.exit_code, "is failed; only while a job waits" in refused.stderr) == (1, True)
+    for wrong in (["move", "--to", "mial"], ["priority", "--to", "many"]):
+        assert call(database_url, "jobs", *wrong, *waiting).exit_code in (1, 2)
+    assert client.get(waiting[0]).queue == "default"
 
 
 # Adding

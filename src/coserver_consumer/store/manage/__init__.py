@@ -11,6 +11,7 @@ from coserver_consumer.store.manage.keys import (
     note_key_use,
     revoke_key,
 )
+from coserver_consumer.store.manage.placement import move, set_priority
 from coserver_consumer.store.manage.queries import (
     MAX_COUNTED,
     AttemptError,
@@ -23,6 +24,7 @@ from coserver_consumer.store.manage.queries import (
     get_merged,
     last_failures,
     now,
+    require_id,
 )
 from coserver_consumer.store.manage.queues import (
     Consumer,
@@ -32,11 +34,20 @@ from coserver_consumer.store.manage.queues import (
     knows_consumer,
     pause,
     queues,
+    require_queue,
     set_max_running,
     set_rate,
 )
-from coserver_consumer.store.manage.search import Count, count, find
+from coserver_consumer.store.manage.search import (
+    Count,
+    count,
+    find,
+    find_ended,
+    find_ids,
+    find_live,
+)
 from coserver_consumer.store.manage.short_ids import find_id, shorten
+from coserver_consumer.store.schema.merging import find_other
 
 __all__ = [
     "MAX_COUNTED",
@@ -56,10 +67,14 @@ __all__ = [
     "count_ahead",
     "counts",
     "find",
+    "find_ended",
     "find_followed",
     "find_id",
+    "find_ids",
     "find_key",
     "find_leased",
+    "find_live",
+    "find_other",
     "find_running",
     "get",
     "get_merged",
@@ -67,14 +82,18 @@ __all__ = [
     "knows_consumer",
     "last_failures",
     "lines",
+    "move",
     "note_key_use",
     "now",
     "pause",
     "queues",
     "report",
+    "require_id",
+    "require_queue",
     "retry",
     "revoke_key",
     "set_max_running",
+    "set_priority",
     "set_rate",
     "shorten",
 ]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import WrongState
-from coserver_consumer.model.job import Job, RunKey, State, is_id
+from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.model.lifecycle import RETRIABLE, WAITING, describe_cancel
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
@@ -17,10 +17,10 @@ from coserver_consumer.store.enqueue.unique_keys import find_holder
 from coserver_consumer.store.finish.dependents import end_locked
 from coserver_consumer.store.finish.history import revive_if_fit
 from coserver_consumer.store.manage.audit import audit
-from coserver_consumer.store.manage.queries import get
+from coserver_consumer.store.manage.queries import get, lock_state
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.fragments import is_state, lock
+from coserver_consumer.store.schema.fragments import is_state
 
 MAX_TEXT_CHARS = 1024  # of a progress
 
@@ -34,7 +34,7 @@ def cancel(
     that runs it. A job in the state unknown is thereby decided not to run.
     Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
     """
-    state = _lock(connection, job_id)
+    state = lock_state(connection, job_id)
     if state in WAITING:
         end_locked(connection, [job_id], state=State.CANCELLED, error=describe_cancel(by))
         state = State.CANCELLED
@@ -67,7 +67,7 @@ def retry(
     ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
     another job meanwhile.
     """
-    state = _lock(connection, job_id)
+    state = lock_state(connection, job_id)
     if state not in states:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     if state is State.SCHEDULED:
@@ -103,16 +103,6 @@ def report(connection: Connection, key: RunKey, progress: float, text: str | Non
         )
     )
     return connection.execute(statement).rowcount == 1
-
-
-def _lock(connection: Connection, job_id: str) -> State:
-    """Return the job's state, its row locked if it is live."""
-    if is_id(job_id):
-        query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
-        state = lock(connection, query).scalar()
-        if state:
-            return State(state)
-    return get(connection, job_id).state
 
 
 def _check_key(connection: Connection, job: Job) -> None:

@@ -16,7 +16,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import is_state
+from coserver_consumer.store.schema.fragments import is_state, lock
 from coserver_consumer.store.schema.merging import find_other
 from coserver_consumer.store.schema.rows import (
     history_columns,
@@ -48,19 +48,29 @@ def now(connection: Connection) -> int:
 
 def get(connection: Connection, job_id: str) -> Job:
     """Return a job, live or ended; raise ``JobNotFound``."""
+    require_id(job_id)
+    job = _get_live(connection, job_id) or _get_ended(connection, job_id)
+    if job is None:
+        raise _not_found(job_id)
+    return job
+
+
+def require_id(job_id: Any) -> str:
+    """Return the id as the tables have it; raise ``JobNotFound`` for what can be none."""
     if not isinstance(job_id, str):
         raise JobNotFound(
             f"{brief(job_id)} isn't the id of a job: that is text, as it was returned when the job "
             "was queued."
         )
-    job = None
-    if is_id(job_id):
-        job = _get_live(connection, job_id) or _get_ended(connection, job_id)
-    if job is None:
-        raise JobNotFound(
-            f"No job has the id {brief_text(job_id)}: it never was committed, or was pruned."
-        )
-    return job
+    if not is_id(job_id):
+        raise _not_found(job_id)
+    return job_id.lower()
+
+
+def _not_found(job_id: str) -> JobNotFound:
+    return JobNotFound(
+        f"No job has the id {brief_text(job_id)}: it never was committed, or was pruned."
+    )
 
 
 def get_merged(connection: Connection, job_id: str) -> Job:
@@ -73,6 +83,16 @@ def get_merged(connection: Connection, job_id: str) -> Job:
         seen.add(other)
         job = get(connection, other)
     return job
+
+
+def lock_state(connection: Connection, job_id: str) -> State:
+    """Return the job's state, its row locked if it is live; raise ``JobNotFound``."""
+    if is_id(job_id):
+        query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
+        state = lock(connection, query).scalar()
+        if state:
+            return to_state(state)
+    return get(connection, job_id).state
 
 
 class Running(NamedTuple):

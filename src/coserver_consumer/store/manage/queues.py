@@ -105,10 +105,15 @@ def set_rate(connection: Connection, name: str, number: int | None, period: floa
     _change(connection, name, **rate)
 
 
-def _change(connection: Connection, name: str, **values: Any) -> None:
+def require_queue(connection: Connection, name: str) -> None:
+    """Raise ``UnknownQueue`` unless the queue is known."""
     known = queues(connection)
     if name not in known:
         raise unknown_queue(name, known)
+
+
+def _change(connection: Connection, name: str, **values: Any) -> None:
+    require_queue(connection, name)
     connection.execute(sa.update(tables.queue).where(tables.queue.c.name == name).values(**values))
 
 

@@ -12,7 +12,13 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
-from coserver_consumer.store.schema.rows import history_columns, live_columns, to_any_job
+from coserver_consumer.store.schema.fragments import pages
+from coserver_consumer.store.schema.rows import (
+    history_columns,
+    live_columns,
+    to_any_job,
+    to_state,
+)
 
 DAY_US = 86_400 * SECOND
 MILLISECOND_US = SECOND // 1000
@@ -95,6 +101,36 @@ def find(connection: Connection, *, limit: int = 50, **wanted: Any) -> list[Job]
         newest = query.order_by(table.c.id.desc()).limit(limit)
         rows += [to_any_job(row) for row in connection.execute(newest)]
     return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
+
+
+def find_ids(connection: Connection, *, limit: int, **wanted: Any) -> list[str]:
+    """Return the ids of what ``find`` would return, without the jobs' arguments and payloads."""
+    which = Filter(**wanted)
+    found: list[str] = []
+    for table in which.tables():
+        query = sa.select(table.c.id).where(*which.conditions(table))
+        found += connection.execute(query.order_by(table.c.id.desc()).limit(limit)).scalars()
+    return sorted(found, reverse=True)[:limit]
+
+
+def find_live(connection: Connection, job_ids: Collection[str]) -> dict[str, State]:
+    """Return the states of those of the jobs that are live."""
+    job = tables.job.c
+    found: dict[str, State] = {}
+    for page in pages(job_ids):
+        query = sa.select(job.id, job.state).where(job.id.in_(page))
+        found |= {job_id: to_state(state) for job_id, state in connection.execute(query)}
+    return found
+
+
+def find_ended(connection: Connection, job_ids: Collection[str]) -> dict[str, Job]:
+    """Return those of the jobs that have ended, by id."""
+    ended = tables.history.c
+    found: dict[str, Job] = {}
+    for page in pages(job_ids):
+        query = sa.select(*history_columns()).where(ended.id.in_(page))
+        found |= {job.id: job for job in map(to_any_job, connection.execute(query))}
+    return found
 
 
 def count(connection: Connection, **wanted: Any) -> list[Count]:

@@ -1,0 +1,136 @@
+"""What a program says of the jobs that it looks for or changes, by keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection
+
+from coserver_consumer import store
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import State
+from coserver_consumer.model.options import MAX_DELAY_S
+from coserver_consumer.model.value_types import (
+    Moment,
+    Seconds,
+    Span,
+    Text,
+    read_texts,
+    refuse,
+    to_microseconds,
+)
+from coserver_consumer.store import manage
+
+MAX_TEXT_CHARS = 1024
+SPAN = Seconds(least=0, most=MAX_DELAY_S)
+
+
+class JobFilter(TypedDict, total=False):
+    """Which jobs are meant; what isn't said, or is None, lets all through.
+
+    ``states``, ``queues``, ``tasks``: one of them, or several. ``owner``: a Plone user's id,
+    ``site``: a site's path. ``text`` is looked for in titles, tasks and ids. ``since``: queued then
+    or later, ``ended_since``: ended then or later, each a ``datetime`` with a time zone, or how
+    long ago, in seconds or as a ``timedelta``.
+    """
+
+    states: State | str | Iterable[State | str] | None
+    queues: str | Iterable[str] | None
+    tasks: str | Iterable[str] | None
+    owner: str | None
+    site: str | None
+    text: str | None
+    since: datetime | Span | None
+    ended_since: datetime | Span | None
+
+
+class ManyFilter(JobFilter, total=False):
+    """A filter of jobs that are changed; ``all`` is to be True if it is to let all through."""
+
+    all: bool
+
+
+def read_filter(connection: Connection, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter as ``manage.find`` takes it; raise ``InvalidJob``.
+
+    A span of time ends now, by the database's clock.
+    """
+    if unknown := set(said) - set(_READERS):
+        known = ", ".join(_READERS)
+        raise InvalidJob(f"No filter is called '{min(unknown)}'; known are: {known}.")
+    given = {name: value for name, value in said.items() if value is not None}
+    read = {name: _READERS[name](name, value) for name, value in given.items()}
+    spans = {name: span for name, span in read.items() if isinstance(span, timedelta)}
+    now = manage.now(connection) if spans else 0
+    return read | {name: now - _to_microseconds(span) for name, span in spans.items()}
+
+
+def read_many(
+    connection: Connection, said: Mapping[str, Any], states: Collection[State]
+) -> dict[str, Any]:
+    """Return the filter of jobs that are to be changed, by default of those in ``states``.
+
+    Raises ``InvalidJob`` for one that would let all jobs through, unless it says so.
+    """
+    said = dict(said)
+    is_for_all = bool(said.pop("all", False))
+    if not is_for_all and all(value is None for value in said.values()):
+        raise InvalidJob(
+            "Say which jobs, such as queues=['mail'], or all=True for all of them: "
+            f"{', '.join(sorted(states))}."
+        )
+    return {"states": states} | read_filter(connection, said)
+
+
+def _to_microseconds(span: timedelta) -> int:
+    return round(span.total_seconds() * store.SECOND)
+
+
+def _read_states(name: str, value: Any) -> frozenset[State]:
+    try:
+        states = frozenset(map(State, [value] if isinstance(value, str) else value))
+    except (TypeError, ValueError):
+        states = frozenset()
+    return states or _refuse_nothing(name, value, f"some of {', '.join(State)}")
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else read_texts(name, value)
+    return names or _refuse_nothing(name, value, "a name or several")
+
+
+def _refuse_nothing(name: str, value: Any, wanted: str) -> Any:
+    """Refuse an empty list: whether it stands for all jobs or for none would be a guess."""
+    raise refuse(name, value, f"{wanted}; leave it out for all")
+
+
+def _read_text(name: str, value: Any) -> str:
+    return Text(longest=MAX_TEXT_CHARS).read(name, value)
+
+
+def _read_since(name: str, value: Any) -> int | timedelta:
+    """Return the moment in microseconds since the epoch, or the span before now."""
+    if isinstance(value, datetime):
+        return to_microseconds(Moment().read(name, value))
+    try:
+        return timedelta(seconds=SPAN.read(name, value))
+    except InvalidJob:
+        raise InvalidJob(
+            f"{name} is {brief(value)}, wanted a datetime with a time zone, or how long ago: "
+            "seconds or a timedelta."
+        ) from None
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "states": _read_states,
+    "queues": _read_names,
+    "tasks": _read_names,
+    "owner": _read_text,
+    "site": _read_text,
+    "text": _read_text,
+    "since": _read_since,
+    "ended_since": _read_since,
+}

@@ -1,0 +1,166 @@
+"""The client's other half: many jobs at once, and waiting for many."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from coserver_consumer import Client, store
+from coserver_consumer.errors import InvalidJob, JobNotFound, UnknownQueue, WrongState
+from coserver_consumer.model.job import State, new_id
+from coserver_consumer.model.lifecycle import complete
+from coserver_consumer.producer import bulk
+from coserver_consumer.store import claim, finish, manage
+from coserver_consumer.store.schema import tables
+
+
+@pytest.fixture
+def mail(client, engine):
+    """Three jobs in the queue mail, of the tasks a, a and b; one more in the default queue."""
+    store.write(engine, lambda connection: manage.add_queues(connection, ["mail", "slow"]))
+    ids = [client.add(task, queue="mail") for task in ("a", "a", "b")]
+    client.add("a")
+    return ids
+
+
+@pytest.fixture
+def take(engine):
+    """Claim the first job of a queue."""
+
+    def work(connection, queue):
+        return claim.claim(connection, consumer=new_id(), queues=[queue], tasks=["a", "b"], limit=1)
+
+    return lambda queue: store.write(engine, lambda connection: work(connection, queue))
+
+
+def test_jobs_are_found_and_counted_by_filter(client, mail):
+    """The newest first; one name says as much as a list of one."""
+    assert [job.id for job in client.find(queues="mail", tasks=["a"])] == mail[1::-1]
+    assert [job.id for job in client.find(queues="mail", limit=1, before=mail[2])] == [mail[1]]
+    assert (client.count(), client.count(queues=["mail", "slow"])) == (4, 3)
+    client.cancel(mail[0])
+    assert client.count(states="cancelled", ended_since=timedelta(hours=1)) == 1
+    assert client.count(states=[State.READY], since=3600, text=mail[2][-12:]) == 1
+    assert client.count(since=datetime.now(UTC) + timedelta(days=2)) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"queue": "mail"}, "No filter is called 'queue'; known are: states, queues"),
+        ({"states": ["redy"]}, r"states is \['redy'\], wanted some of staged"),
+        ({"queues": []}, r"queues is \[\], wanted a name or several; leave it out for all"),
+        ({"tasks": 5}, "tasks is 5"),
+        ({"since": "yesterday"}, "since is 'yesterday', wanted a datetime with a time zone"),
+        ({"since": datetime(2030, 1, 1)}, "has no time zone"),  # noqa: DTZ001  that is it
+        ({"owner": 5}, "owner is 5"),
+    ],
+)
+def test_a_wrong_filter_is_refused(sqlite_client, wanted, said):
+    """By each function that takes one: to change all jobs would be a bad mistake."""
+    job_id = sqlite_client.add("a")
+    for function in (sqlite_client.find, sqlite_client.count, sqlite_client.cancel_many):
+        with pytest.raises(InvalidJob, match=said):
+            function(**wanted)
+    assert sqlite_client.get(job_id).state is State.READY
+
+
+def test_many_are_changed_and_those_that_can_not_be_are_told(
+    client, mail, take, engine, monkeypatch
+):
+    """Page by page; each change by default of the jobs that it is about."""
+    monkeypatch.setattr(bulk, "PAGE_SIZE", 2)
+    (running,) = take("mail")
+    done = client.set_priority_many(7, queues="mail")
+    assert (done.changed, done.refused) == (2, ())
+    done = client.move_many("slow", queues="mail", states=["ready", "running"], by="jane")
+    assert (done.changed, [each.job_id for each in done.refused]) == (2, [running.id])
+    assert "is running" in done.refused[0].reason
+    assert {(job.queue, job.priority) for job in client.find(queues="slow")} == {("slow", 7)}
+    assert client.cancel_many(queues=["slow"]).changed == 2
+    assert client.retry_many(queues="slow").changed == 0
+    assert client.retry_many(queues="slow", states="cancelled").changed == 2
+    assert client.count(queues="slow", states="ready") == 2
+    row = tables.audit.c
+    with engine.connect() as connection:
+        moved = connection.execute(sa.select(row.who).where(row.action == "move")).scalars()
+        assert list(moved) == ["jane"] * 2
+
+
+def test_it_must_be_said_which_jobs_are_changed(sqlite_client):
+    """All of them is nothing that a variable without a value may say."""
+    sqlite_client.add_many("a", [{}] * 3)
+    for change in (
+        sqlite_client.cancel_many,
+        sqlite_client.retry_many,
+        lambda **wanted: sqlite_client.set_priority_many(5, **wanted),
+        lambda **wanted: sqlite_client.move_many("default", **wanted),
+    ):
+        for nothing in ({}, {"queues": None}):
+            with pytest.raises(InvalidJob, match=r"Say which jobs.*or all=True"):
+                change(**nothing)
+    assert sqlite_client.count(states="ready") == 3
+    assert sqlite_client.cancel_many(all=True).changed == 3
+
+
+def test_one_job_is_moved_or_given_a_priority(client, mail, take):
+    """At once, or with the caller's transaction."""
+    client.move(mail[0], "slow", by="jane")
+    client.set_priority(mail[0], -3)
+    assert (client.get(mail[0]).queue, client.get(mail[0]).priority) == ("slow", -3)
+    for move in (client.move, lambda _, queue: client.move_many(queue, all=True)):
+        with pytest.raises(UnknownQueue, match="'slwo'"):
+            move(mail[0], "slwo")
+    (running,) = take("mail")
+    with pytest.raises(WrongState, match="is running"):
+        client.set_priority(running.id, 1)
+
+
+def test_a_change_in_the_callers_transaction_is_committed_with_it(client, engine, mail):
+    """Or not at all."""
+    with engine.connect() as connection:
+        client.move(mail[0], "slow", connection=connection)
+        client.set_priority(mail[0], 9, connection=connection)
+        assert client.count(queues="slow", connection=connection) == 1
+        connection.rollback()
+    assert (client.get(mail[0]).queue, client.get(mail[0]).priority) == ("mail", 0)
+
+
+def test_many_jobs_are_waited_for_with_one_look(client, mail, take, engine):
+    """They come in the order asked for; who waits in vain learns how many are left."""
+    (first,) = take("mail")
+    store.write(engine, lambda c: finish.end_attempts(c, [complete(first, {"n": 1})]))
+    with pytest.raises(TimeoutError, match=r"2 of 3 jobs haven't ended after 0 s: job .* ready"):
+        client.wait_many(mail, timeout=0)
+    client.cancel_many(queues="mail")
+    statements = []
+    sa.event.listen(
+        client._engine, "before_cursor_execute", lambda *said: statements.append(said[2])
+    )
+    found = client.wait_many(reversed(mail), timeout=0)
+    assert [job.id for job in found] == mail[::-1]
+    assert (found[2].result, found[0].state) == ({"n": 1}, State.CANCELLED)
+    selects = [each for each in statements if each.startswith("SELECT") and "FROM cos" in each]
+    assert len([each for each in statements if "FROM coserver_" in each]) == 2, selects
+
+
+def test_of_a_group_the_members_are_waited_for(sqlite_client):
+    """What follows them may never run."""
+    group = sqlite_client.group(
+        [sqlite_client.job("a"), sqlite_client.job("a")], on_success=sqlite_client.job("b")
+    )
+    with pytest.raises(TimeoutError, match="2 of 2 jobs"):
+        sqlite_client.wait_many(group, timeout=0)
+    sqlite_client.cancel_many(tasks="a")
+    assert [job.state for job in sqlite_client.wait_many(group, 0)] == [State.CANCELLED] * 2
+
+
+def test_who_waits_for_a_job_that_is_not_there_learns_it_at_once(client: Client, mail):
+    """Also among others that are, and for what can be no id."""
+    for unknown in (new_id(), "nonsense"):
+        with pytest.raises(JobNotFound, match=unknown):
+            client.wait_many([*mail, unknown])
+    with pytest.raises(InvalidJob, match="a list of ids"):
+        client.wait_many(mail[0])
