@@ -9,6 +9,7 @@ import pytest
 from pythongettext.msgfmt import Msgfmt
 
 import collective.coserver
+from coserver_consumer.diagnosis.reasons import SENTENCES
 
 HERE = Path(collective.coserver.__file__).parent
 GERMAN = HERE / "locales/de/LC_MESSAGES/collective.coserver"
@@ -43,6 +44,18 @@ def test_every_message_is_translated() -> None:
     german = entries(GERMAN.with_suffix(".coserver.po"))
     assert set(german) == set(template)
     assert [msgid for msgid, text in german.items() if not text] == []
+
+
+def test_every_reason_can_be_translated() -> None:
+    """By its code, and the template has the sentence that the code stands for."""
+    template = (HERE / "locales/collective.coserver.pot").read_text()
+    place = "#: controlpanel/reasons.py"
+    entries = [
+        f'#. Default: "{text}"\n{place}\nmsgid "why_{code}"'
+        for code, text in SENTENCES.items()
+        if text
+    ]
+    assert [entry for entry in entries if entry not in template] == []
 
 
 @pytest.mark.parametrize("pattern", [r"\$\{\w+\}"])

@@ -9,10 +9,8 @@ from typing import Any
 import click
 
 from coserver_consumer.model.options import MAX_DELAY_S
+from coserver_consumer.model.span import SPAN, UNITS
 from coserver_consumer.model.value_types import DAY_S
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
-SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 
 class Moment(click.ParamType[datetime]):

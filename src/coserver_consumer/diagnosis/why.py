@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from coserver_consumer.diagnosis.reasons import Reason, because
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.queue_name import unknown_queue
@@ -27,53 +28,63 @@ class Question:
 
 
 def explain(connection: Connection, job_id: str, *, dead_after: float = DEAD_AFTER_S) -> str:
-    """Return the sentence; raise ``JobNotFound``.
+    """Return the English sentence; raise ``JobNotFound``.
 
     ``dead_after``: a consumer that was silent for so many seconds doesn't count.
     """
-    asked = Question(connection, manage.get(connection, job_id), dead_after)
-    answer = ANSWERS.get(asked.job.state, _ended)
-    return answer(asked)
+    return str(find_reason(connection, manage.get(connection, job_id), dead_after=dead_after))
 
 
-def _staged(_: Question) -> str:
-    return "The request that queued it hasn't finished; if it died, that will be found out."
+def find_reason(connection: Connection, job: Job, *, dead_after: float = DEAD_AFTER_S) -> Reason:
+    """Return the reason, with what fills its sentence."""
+    answer = ANSWERS.get(job.state, _ended)
+    return answer(Question(connection, job, dead_after))
 
 
-def _finishing(_: Question) -> str:
-    return "It has done its work, which is being committed to the ZODB."
+def _staged(_: Question) -> Reason:
+    return because("staged")
 
 
-def _scheduled(asked: Question) -> str:
+def _finishing(_: Question) -> Reason:
+    return because("finishing")
+
+
+def _scheduled(asked: Question) -> Reason:
     connection, job = asked.connection, asked.job
     wait = (job.run_at - manage.now(connection)) / SECOND
-    due = f"at {_time(job.run_at)}, in {_duration(wait)}" if wait > 0 else "now"
+    due = {"time": _time(job.run_at), "length": _duration(wait)} if wait > 0 else {}
     failures = manage.attempts(connection, job.id)
     if not failures:
-        return f"It is due {due}."
+        return because("due_at", **due) if due else because("due_now")
     last = failures[-1]
-    return f"Attempt {last.attempt} failed ({_short(last.error)}); it is tried again {due}."
+    said = {"attempt": last.attempt, "error": _short(last.error)}
+    return because("again_at", **said, **due) if due else because("again_now", **said)
 
 
-def _blocked(asked: Question) -> str:
+def _blocked(asked: Question) -> Reason:
     connection, job = asked.connection, asked.job
     parents = enqueue.parents(connection, job.id)
     if not parents:
-        return "It waits for other jobs, none of which is known any more: cancel it."
+        return because("no_parents")
     failed = [each for each in parents if each.state not in (None, State.COMPLETED)]
     ended = [each for each in failed if each.state is not None and not each.state.is_live]
     first = (ended or failed or parents)[0]
-    more = job.waits_for - 1
-    others = f", and for {more} other{'s' if more > 1 else ''}" if more > 0 else ""
+    said = {"parent": first.id, "others": _others(job.waits_for - 1)}
     if ended:
-        return (
-            f"It waits for job {first.id}, which {_FATE[ended[0].state or State.UNKNOWN]}{others}: "
-            "run that one again, or cancel this one."
-        )
-    return f"It waits for job {first.id}, which is {first.state or 'gone'}{others}."
+        return because("parent_ended", fate=_FATE[ended[0].state or State.UNKNOWN], **said)
+    if first.state is None:
+        return because("parent_gone", **said)
+    return because("parent_live", state=first.state, **said)
 
 
-def _ready(asked: Question) -> str:
+def _others(number: int) -> Reason:
+    """Return for how many more jobs it waits."""
+    if number > 1:
+        return because("and_others", number=number)
+    return because("and_one_other" if number == 1 else "nothing")
+
+
+def _ready(asked: Question) -> Reason:
     connection, job = asked.connection, asked.job
     known = manage.consumers(connection)
     consumers = [each for each in known if not each.is_dead(asked.dead_after)]
@@ -85,100 +96,102 @@ def _ready(asked: Question) -> str:
     )
 
 
-def _why_queue(connection: Connection, job: Job) -> str | None:
+def _why_queue(connection: Connection, job: Job) -> Reason | None:
     """Return what the rules of its queue have against it."""
     if job.queue not in (known := manage.queues(connection)):
-        return str(unknown_queue(job.queue, known))
+        return because("unknown_queue", text=str(unknown_queue(job.queue, known)))
     [queue] = claim.read_snapshot(connection, [job.queue]).queues
     if queue.is_paused:
-        return f"Queue {job.queue} is paused: `coserver queues resume {job.queue}`."
+        return because("paused", queue=job.queue)
     if (wait := job.run_at - manage.now(connection)) > 0:
-        return f"It is due at {_time(job.run_at)}, in {_duration(wait / SECOND)}."
+        return because("due_at", time=_time(job.run_at), length=_duration(wait / SECOND))
     running = claim.count_running(connection)[0][job.queue]
     if queue.max_running is not None and running >= queue.max_running:
-        return f"Queue {job.queue} lets {queue.max_running} run at once, and so many do."
+        return because("queue_full", queue=job.queue, number=queue.max_running)
     if queue.rate_number is not None and queue.rate_period is not None:
         begun = claim.count_starts(connection, job.queue, queue.rate_period)
         if begun >= queue.rate_number:
-            return (
-                f"Queue {job.queue} lets {queue.rate_number} begin in "
-                f"{_duration(queue.rate_period)}, and so many have."
-            )
+            length = _duration(queue.rate_period)
+            return because("queue_rate", queue=job.queue, number=queue.rate_number, length=length)
     return None
 
 
-def _why_nobody(job: Job, consumers: Sequence[Consumer]) -> str | None:
+def _why_nobody(job: Job, consumers: Sequence[Consumer]) -> Reason | None:
     """Return what every consumer lacks."""
     serving = [each for each in consumers if job.queue in each.queues]
     if not serving:
-        return f"No consumer serves queue {job.queue}: `coserver run --queues {job.queue}`."
+        return because("nobody_serves", queue=job.queue)
     knowing = [each for each in serving if job.task in each.tasks]
     if not knowing:
-        return f"No consumer of queue {job.queue} knows task '{job.task}'; {_tasks(serving)}."
+        return because("nobody_knows", queue=job.queue, task=job.task, tasks=_tasks(serving))
     able = [each for each in knowing if set(job.requires) <= set(each.capabilities)]
     if not able:
-        return f"No consumer of queue {job.queue} is capable of {', '.join(job.requires)}."
+        return because("nobody_able", queue=job.queue, requires=", ".join(job.requires))
     return _why_unavailable(job, able)
 
 
-def _why_unavailable(job: Job, consumers: Sequence[Consumer]) -> str | None:
+def _why_unavailable(job: Job, consumers: Sequence[Consumer]) -> Reason | None:
     """Return what keeps all of these consumers from it at the moment."""
     found = [
         next((each for each in consumer.unavailable if each.concerns(job.task, job.queue)), None)
         for consumer in consumers
     ]
     first = found[0]
-    return None if first is None or None in found else first.why
+    if first is None or None in found:
+        return None
+    return because("unavailable", text=first.why)
 
 
-def _why_limit(connection: Connection, job: Job) -> str | None:
+def _why_limit(connection: Connection, job: Job) -> Reason | None:
     if not job.concurrency_key:
         return None
     limit = claim.find_limit(claim.limits(connection), job.concurrency_key)
     running = claim.count_running(connection)[1][job.concurrency_key]
     if limit.max_running is None or running < limit.max_running:
         return None
-    return (
-        f"Limit '{limit.name}' lets {limit.max_running} run at once with the key "
-        f"'{job.concurrency_key}', and so many do."
-    )
+    said = {"limit": limit.name, "number": limit.max_running, "key": job.concurrency_key}
+    return because("limit", **said)
 
 
-def _why_behind(connection: Connection, job: Job, consumers: Iterable[Consumer]) -> str:
+def _why_behind(connection: Connection, job: Job, consumers: Iterable[Consumer]) -> Reason:
     ahead = manage.count_ahead(connection, job)
     threads = sum(each.threads for each in consumers if job.queue in each.queues)
     busy = sum(each.running for each in consumers if job.queue in each.queues)
-    place = f"{ahead} jobs are before it" if ahead != 1 else "1 job is before it"
-    state = f"{busy} of {threads} threads are busy" if busy <= threads else "all threads are busy"
-    return f"It waits for its turn in queue {job.queue}: {place}, and {state}."
+    place = because("many_before", number=ahead) if ahead != 1 else because("one_before")
+    said = because("threads_busy", busy=busy, threads=threads)
+    full = because("all_busy")
+    return because("turn", queue=job.queue, place=place, busy=said if busy <= threads else full)
 
 
-def _running(asked: Question) -> str:
+def _running(asked: Question) -> Reason:
     connection, job = asked.connection, asked.job
-    names = {each.id: each.name for each in manage.consumers(connection)}
-    where = names.get(job.consumer or "", "a consumer that is gone")
+    names: dict[str, object] = {each.id: each.name for each in manage.consumers(connection)}
+    where = names.get(job.consumer or "", because("gone_consumer"))
     since = _duration((manage.now(connection) - (job.started_at or 0)) / SECOND)
-    return f"It is running on {where} for {since}, attempt {job.attempt}{_asked_to_stop(asked)}."
+    said = {"consumer": where, "length": since, "attempt": job.attempt}
+    return because("running", **said, stops=_asked_to_stop(asked))
 
 
-def _asked_to_stop(asked: Question) -> str:
-    """Return the end of the sentence about a job that somebody has cancelled."""
+def _asked_to_stop(asked: Question) -> Reason:
+    """Return who has cancelled it, if somebody has."""
     if asked.job.cancel_at is None:
-        return ""
+        return because("nothing")
     who = finish.find_canceller(asked.connection, asked.job.id)
-    return f", and was asked to stop{f' by {who}' if who else ''}"
+    return because("asked_to_stop_by", who=who) if who else because("asked_to_stop")
 
 
-def _ended(asked: Question) -> str:
+def _ended(asked: Question) -> Reason:
     job = asked.job
-    said = f": {_short(job.error)}" if job.error else ""
-    end = "" if said.endswith(".") else "."
-    return f"It isn't waiting: it was {_END[job.state]} at {_time(job.ended_at)}{said}{end}"
+    said = {"end": because(f"end_{job.state}"), "time": _time(job.ended_at)}
+    if not job.error:
+        return because("ended", **said)
+    error = _short(job.error)
+    return because("ended_with", **said, error=error if error.endswith(".") else f"{error}.")
 
 
 def _tasks(consumers: Iterable[Consumer]) -> str:
     known = sorted({task for each in consumers for task in each.tasks})
-    return f"they know {', '.join(known)}"
+    return ", ".join(known)
 
 
 def _short(error: str) -> str:
@@ -199,19 +212,12 @@ def _duration(seconds: float) -> str:
 
 
 _FATE = {
-    State.FAILED: "failed",
-    State.CANCELLED: "was cancelled",
-    State.DROPPED: "was never committed",
-    State.UNKNOWN: "may or may not have been committed",
+    State.FAILED: because("fate_failed"),
+    State.CANCELLED: because("fate_cancelled"),
+    State.DROPPED: because("fate_dropped"),
+    State.UNKNOWN: because("fate_unknown"),
 }
-_END = {
-    State.COMPLETED: "completed",
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.DROPPED: "dropped",
-    State.UNKNOWN: "given up as unknown",
-}
-ANSWERS: Mapping[State, Callable[[Question], str]] = {
+ANSWERS: Mapping[State, Callable[[Question], Reason]] = {
     State.STAGED: _staged,
     State.SCHEDULED: _scheduled,
     State.BLOCKED: _blocked,

@@ -4,6 +4,7 @@ CoserverError
 ├── ConfigurationError      a setting is missing or wrong
 ├── StoreError
 │   ├── SchemaError         the tables are missing or of another version
+│   ├── TooSlow             an answer would take longer than who asks wants to wait
 │   └── StoreUnavailable    the database can't be reached, or refuses what it is asked now
 ├── AddError                a job can't be queued
 │   ├── UnknownQueue
@@ -44,6 +45,10 @@ class StoreError(CoserverError):
 
 class SchemaError(StoreError):
     """The tables are missing or of another version; the text names the command that mends it."""
+
+
+class TooSlow(StoreError):
+    """The database would need longer for an answer than who asks wants to wait; narrow it."""
 
 
 class StoreUnavailable(StoreError):

@@ -7,6 +7,7 @@ others may use of it. In the order of a job's life: ``enqueue``, ``claim``, ``fi
 """
 
 from coserver_consumer.store.database.address import show_address
+from coserver_consumer.store.database.bounded_read import read_within
 from coserver_consumer.store.database.engine import (
     each_by_itself,
     open_engine,
@@ -46,6 +47,7 @@ __all__ = [
     "open_engine",
     "prepare",
     "read",
+    "read_within",
     "show_address",
     "upgrade",
     "wait_for_notification",

@@ -30,6 +30,7 @@ from support.databases import only_on
 GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
 ENDED = new_id()  # a job of the site
 OLD = 9  # jobs that ended long ago and are pruned as a range of ids; and as many that lie apart
+LATER = 4_000_000_000_000_000  # microseconds since the epoch
 HIGH = "f0000000-0000-7000-8000-000000000000"  # most ids are below
 EMPTY = "cost=0.00..0.00"  # what PostgreSQL says of a partition of the coming days
 SHORT = ("coserver_job_lease", "coserver_job_requires")  # partial indexes of few rows
@@ -183,6 +184,8 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
         enqueue.add_many(connection, [*waiting, *parents, *children, *of_site])
         connection.execute(sa.insert(tables.history), list(make_ended()))
         connection.execute(sa.insert(tables.history), list(make_old()))
+        failed = [{"job_id": job.id, "run": 1, "attempt": 1, "error": "no"} for job in waiting]
+        connection.execute(sa.insert(tables.error), failed)
         claimed = {"consumer": new_id(), "queues": ["default"], "tasks": ["t"], "limit": 9}
         claim.claim(connection, **claimed)
 
@@ -194,7 +197,7 @@ def crowd(empty_database_url: str) -> Iterator[tuple[Engine, str, str]]:
 
 def count_rows(engine: Engine) -> None:
     """Let the database know how many there are; nobody does so for SQLite, which guesses."""
-    tables = f"TABLE {', '.join(GROWS)}" if engine.dialect.name == "mysql" else ""
+    tables = f"TABLE {', '.join(GROWS)}, coserver_error" if engine.dialect.name == "mysql" else ""
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:
             connection.exec_driver_sql(f"ANALYZE {tables}").close()
@@ -239,13 +242,14 @@ def claim_and_finish(connection: sa.Connection, *_: str, limit: int = 9) -> None
 
 
 # PostgreSQL may take partial indexes as well: those of states that jobs are in for a short while.
-OF_SITE = "_site|_owner|_due|_in_doubt|_batch"
+OF_SITE = "_site|_owner|_due|_in_doubt|_batch|_error_job"
 SITE = {"site": "/Plone", "limit": 26}
 PANEL = {
     "its jobs": {},
     **{f"its {state} jobs": {"states": [state]} for state in State},
     "the jobs of a user": {"owner": "jane"},
     "the failed jobs of a user": {"owner": "jane", "states": [State.FAILED]},
+    "a search": {"titles": ["x"], "error": "no … x", "id_part": "abcd", "until": LATER},
     "a page behind": {"before": HIGH},
     "a page behind of failed jobs": {"before": HIGH, "states": [State.FAILED]},
 }
@@ -267,6 +271,8 @@ QUESTIONS = {
     "what runs": lambda c, _, __: claim.count_running(c),
     "who waits for a job": lambda c, parent, _: resolve_dependents(c, {parent: State.COMPLETED}),
     "what a job waits for": lambda c, _, child: enqueue.parents(c, child),
+    "who waits for a job, by name": lambda c, parent, _: manage.children(c, parent),
+    "how many a site has": lambda c, _, __: manage.count_newest(c, most=5, site="/Plone"),
     "who had a key": lambda c, _, __: find_recent(c, "u7", 600),
     "what failed": lambda c, _, __: manage.find(c, states=[State.FAILED]),
     "a live job": lambda c, parent, _: manage.get(c, parent),

@@ -51,6 +51,13 @@ def read(work: Callable[[Connection], T]) -> T:
         return store.read(engine, work)
 
 
+def read_within(seconds: float, work: Callable[[Connection], T]) -> T:
+    """Return as ``read`` does; raise ``TooSlow`` if a statement takes longer than ``seconds``."""
+    engine = get_engine()
+    with naming_outages(engine):
+        return store.read_within(engine, seconds, work)
+
+
 def write(work: Callable[[Connection], T]) -> T:
     """Return what ``work`` returns, in a transaction of its own that is committed at once."""
     engine = get_engine()

@@ -10,7 +10,7 @@ from Products.GenericSetup.tool import SetupTool
 from zope.interface import implementer
 
 from collective.coserver.pas import installation
-from collective.coserver.permissions import MANAGE_JOBS, VIEW_OWN_JOBS
+from collective.coserver.permissions import MANAGE_JOBS, VIEW_ALL_JOBS, VIEW_OWN_JOBS
 
 
 @implementer(INonInstallable)
@@ -35,7 +35,7 @@ def uninstall(tool: SetupTool) -> None:
     """Take back what was set for jobs: the plugins and the site's permission settings."""
     site = _site_of(tool)
     installation.uninstall(site)
-    for permission in (MANAGE_JOBS, VIEW_OWN_JOBS):
+    for permission in (MANAGE_JOBS, VIEW_ALL_JOBS, VIEW_OWN_JOBS):
         if pname(permission) in vars(site):
             delattr(site, pname(permission))
 

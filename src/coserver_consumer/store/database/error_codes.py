@@ -40,6 +40,14 @@ ROW_POSTGRESQL = (
     "23",  # integrity constraint violation
     "54",  # program limit exceeded: a value too large for an index
 )
+TOO_SLOW = frozenset(
+    {
+        "57014",  # query_canceled, by statement_timeout
+        1969,  # ER_STATEMENT_TIMEOUT of MariaDB
+        3024,  # ER_QUERY_TIMEOUT of MySQL
+        9,  # SQLITE_INTERRUPT
+    }
+)
 TRANSIENT_POSTGRESQL = frozenset({"40001", "40P01"})
 IN_THE_WAY = frozenset({"55P03", "23514"})  # lock_not_available, check_violation
 

@@ -38,9 +38,13 @@ from coserver_consumer.store.manage.queues import (
     set_max_running,
     set_rate,
 )
+from coserver_consumer.store.manage.relatives import Press, children, presses
 from coserver_consumer.store.manage.search import (
+    GAP,
     Count,
+    Tally,
     count,
+    count_newest,
     find,
     find_ended,
     find_ids,
@@ -50,21 +54,26 @@ from coserver_consumer.store.manage.short_ids import find_id, shorten
 from coserver_consumer.store.schema.merging import find_other
 
 __all__ = [
+    "GAP",
     "MAX_COUNTED",
     "AttemptError",
     "Consumer",
     "Count",
     "KeyRecord",
     "Line",
+    "Press",
+    "Tally",
     "add_key",
     "add_line",
     "add_queue",
     "add_queues",
     "attempts",
     "cancel",
+    "children",
     "consumers",
     "count",
     "count_ahead",
+    "count_newest",
     "counts",
     "find",
     "find_ended",
@@ -86,6 +95,7 @@ __all__ = [
     "note_key_use",
     "now",
     "pause",
+    "presses",
     "queues",
     "report",
     "require_id",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.store.manage.short_ids import to_id
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
 from coserver_consumer.store.schema.fragments import pages
@@ -20,6 +23,8 @@ from coserver_consumer.store.schema.rows import (
     to_state,
 )
 
+GAP = "…"  # in an error that is looked for: any text
+ESCAPE = "/"
 DAY_US = 86_400 * SECOND
 MILLISECOND_US = SECOND // 1000
 
@@ -28,9 +33,13 @@ MILLISECOND_US = SECOND // 1000
 class Filter:
     """Which jobs are wanted; an empty field lets all through.
 
-    ``text`` is looked for in titles, tasks and ids; ``before`` is the id of the last job of the
-    page before. ``since``: queued then or later, ``ended_since``: ended then or later, both in
-    microseconds since the epoch. ``min_rescues``: failed after so many deaths of their consumers.
+    ``text`` is looked for in titles, tasks and ids, each of ``titles`` in what a job is called, and
+    ``error`` in what went wrong, where ``…`` stands for any text. ``id_part``: hexadecimal digits
+    with which the id begins or ends. ``before`` is the id of the last job of the page before.
+    ``since``: queued then or later, ``until``: queued then or earlier, ``ended_since``: ended then
+    or later, in microseconds since the epoch. ``is_tried``: of the scheduled ones only those that
+    had an attempt, or only those that had none. ``min_rescues``: failed after so many deaths of
+    their consumers.
     """
 
     states: Collection[State] = ()
@@ -39,8 +48,13 @@ class Filter:
     owner: str | None = None
     site: str | None = None
     text: str | None = None
+    titles: Sequence[str] = ()
+    error: str | None = None
+    id_part: str | None = None
+    is_tried: bool | None = None
     before: str | None = None
     since: int | None = None
+    until: int | None = None
     ended_since: int | None = None
     min_rescues: int | None = None
 
@@ -62,8 +76,13 @@ class Filter:
             None if self.owner is None else column.owner == self.owner,
             None if self.site is None else column.site == self.site,
             _contains(table, self.text) if self.text else None,
+            *[_is_called(table, word) for word in self.titles],
+            _failed_with(table, self.error) if self.error else None,
+            _has_id_like(table, self.id_part) if self.id_part else None,
+            None if self.is_tried is None else _was_tried(table, is_tried=self.is_tried),
             None if self.before is None else column.id < self.before,
             None if self.since is None else _was_made(table, self.since),
+            None if self.until is None else _was_made_by(table, self.until),
             None if self.ended_since is None else column.ended_at >= self.ended_since,
             None if self.min_rescues is None else _is_poisoned(table, self.min_rescues),
         ]
@@ -145,14 +164,67 @@ def count(connection: Connection, **wanted: Any) -> list[Count]:
     return sorted(found)
 
 
+class Tally(NamedTuple):
+    """How many jobs there are in each state; of those that are told apart by ``is_tried``.
+
+    ``is_whole``: by whether they are live, False if there are more than were looked at.
+    """
+
+    numbers: Mapping[tuple[State, bool], int]
+    is_whole: Mapping[bool, bool]
+
+
+def count_newest(connection: Connection, *, most: int, **wanted: Any) -> Tally:
+    """Return how many such jobs are in each state, of the newest ``most`` of their site or owner.
+
+    So that it costs the same however many there are. A state is counted with whether its jobs had
+    an attempt.
+    """
+    which = Filter(**wanted)
+    numbers: Counter[tuple[State, bool]] = Counter()
+    is_whole = {True: True, False: True}
+    for table in which.tables():
+        newest = _newest(table, which, most)
+        seen = 0
+        for state, is_tried, number, is_wanted in connection.execute(newest):
+            seen += number
+            if is_wanted:
+                numbers[to_state(state), bool(is_tried)] += number
+        is_whole[table is tables.job] = seen < most
+    return Tally(numbers, is_whole)
+
+
+def _newest(table: sa.Table, which: Filter, most: int) -> sa.Select[Any]:
+    """Return the question how many of the newest jobs are in each state, the wanted and others."""
+    column = table.c
+    mine = Filter(site=which.site, owner=which.owner).conditions(table)
+    conditions = which.conditions(table)
+    is_wanted = sa.case((sa.and_(sa.true(), *conditions), 1), else_=0).label("is_wanted")
+    is_tried = sa.case((column.attempt > 0, 1), else_=0).label("is_tried")
+    parts = sa.select(column.state, is_tried, is_wanted).where(*mine)
+    newest = parts.order_by(column.id.desc()).limit(most).subquery().c
+    grouped = (newest.state, newest.is_tried, newest.is_wanted)
+    counted = sa.select(newest.state, newest.is_tried, sa.func.count(), newest.is_wanted)
+    return counted.group_by(*grouped)
+
+
 def _was_made(table: sa.Table, since: int) -> sa.ColumnElement[bool]:
     """Look at ids as well, which have an index and begin with the time of whoever made them.
 
     That one's clock may be wrong by up to a day.
     """
-    first = f"{max(since - DAY_US, 0) // MILLISECOND_US:012x}"
-    lowest = f"{first[:8]}-{first[8:]}-0000-0000-000000000000"
+    lowest = to_id(_digits(since - DAY_US), filler="0")
     return sa.and_(table.c.id >= lowest, table.c.created_at >= since)
+
+
+def _was_made_by(table: sa.Table, until: int) -> sa.ColumnElement[bool]:
+    highest = to_id(_digits(until + DAY_US), filler="f")
+    return sa.and_(table.c.id <= highest, table.c.created_at <= until)
+
+
+def _digits(microseconds: int) -> str:
+    """Return the digits with which an id begins that was made at this time."""
+    return f"{max(microseconds, 0) // MILLISECOND_US:012x}"
 
 
 def _is_poisoned(table: sa.Table, rescues: int) -> sa.ColumnElement[bool]:
@@ -162,3 +234,39 @@ def _is_poisoned(table: sa.Table, rescues: int) -> sa.ColumnElement[bool]:
 def _contains(table: sa.Table, text: str) -> sa.ColumnElement[bool]:
     columns = [table.c.title, table.c.task, sa.cast(table.c.id, sa.String)]
     return sa.or_(*[column.icontains(text, autoescape=True) for column in columns])
+
+
+def _is_called(table: sa.Table, word: str) -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(table.c.title, table.c.task).icontains(word, autoescape=True)
+
+
+def _was_tried(table: sa.Table, *, is_tried: bool) -> sa.ColumnElement[bool]:
+    tried = table.c.attempt > 0 if is_tried else table.c.attempt == 0
+    return sa.or_(table.c.state != State.SCHEDULED.value, tried)
+
+
+def _has_id_like(table: sa.Table, digits: str) -> sa.ColumnElement[bool]:
+    end = to_id(digits, filler=" ", is_end=True).lstrip(" -")
+    begins = table.c.id.between(to_id(digits, filler="0"), to_id(digits, filler="f"))
+    return sa.or_(begins, sa.cast(table.c.id, sa.String(36)).like(f"%{end}"))
+
+
+def _failed_with(table: sa.Table, text: str) -> sa.ColumnElement[bool]:
+    """Return the condition that this text is in a job's error, or a live one's last error.
+
+    ``text`` may have gaps, written ``…``.
+    """
+    pattern = f"%{'%'.join(map(_escape_like, text.split(GAP)))}%"
+    if table is tables.history:
+        return table.c.error.ilike(pattern, escape=ESCAPE)
+    error = tables.error.c
+    matching = sa.select(sa.func.count()).where(
+        error.job_id == table.c.id, error.error.ilike(pattern, escape=ESCAPE)
+    )
+    # Counted: of EXISTS, MariaDB makes a join that reads the errors of all jobs.
+    return sa.and_(table.c.attempt > 0, matching.correlate(table).scalar_subquery() > 0)
+
+
+def _escape_like(text: str) -> str:
+    """Return the text as a pattern that nothing else is like."""
+    return re.sub(r"([%_/])", rf"{ESCAPE}\1", text)

@@ -52,8 +52,8 @@ def find_id(connection: Connection, part: str) -> str:
 
 
 def _find_like(connection: Connection, digits: str) -> Iterator[str]:
-    lowest, highest = (_to_id(digits.ljust(DIGITS, filler)) for filler in "0f")
-    end = _to_id(digits.rjust(DIGITS, " ")).lstrip(" -")
+    lowest, highest = (to_id(digits, filler=filler) for filler in "0f")
+    end = to_id(digits, filler=" ", is_end=True).lstrip(" -")
     for table in (tables.job, tables.history):
         column = table.c.id
         ends = sa.cast(column, sa.String(36)).like(f"%{end}")
@@ -62,6 +62,8 @@ def _find_like(connection: Connection, digits: str) -> Iterator[str]:
             yield from connection.execute(query).scalars()
 
 
-def _to_id(digits: str) -> str:
-    parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
+def to_id(digits: str, *, filler: str, is_end: bool = False) -> str:
+    """Return the id that begins with these digits, or ends with them; ``filler`` is the rest."""
+    filled = digits.rjust(DIGITS, filler) if is_end else digits.ljust(DIGITS, filler)
+    parts = filled[:8], filled[8:12], filled[12:16], filled[16:20], filled[20:]
     return "-".join(parts)

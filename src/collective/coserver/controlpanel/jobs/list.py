@@ -4,202 +4,199 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from AccessControl import Unauthorized, getSecurityManager
-from plone.protect import CheckAuthenticator
-from Products.Five.browser import BrowserView
-from Products.statusmessages.interfaces import IStatusMessage
+import zExceptions
+from zope.component import getMultiAdapter
 from zope.i18nmessageid import Message
+from zope.interface import implementer
+from zope.publisher.interfaces import IPublishTraverse
 
-from collective.coserver import queue
+from collective.coserver.controlpanel.job.page import JobPage
+from collective.coserver.controlpanel.jobs.actions import act
 from collective.coserver.controlpanel.jobs.row import Row
-from collective.coserver.controlpanel.jobs.states import TITLES
-from collective.coserver.database.engine import read
-from collective.coserver.database.settings import get_settings
+from collective.coserver.controlpanel.jobs.search import Search, Term, WrongTerm, read_search
+from collective.coserver.controlpanel.jobs.tabs import TABS, Tab, write_count
+from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, PanelPage
+from collective.coserver.controlpanel.states import ALL, OPEN
+from collective.coserver.controlpanel.times import Times, site_zone
+from collective.coserver.database.engine import read, read_within
 from collective.coserver.i18n import _
-from collective.coserver.identity.owner import ANONYMOUS, current_owner, owner_of_job
-from collective.coserver.identity.rerun import states_to_retry
+from collective.coserver.identity.owner import current_owner
 from collective.coserver.identity.site import site_path
-from collective.coserver.permissions import MANAGE_JOBS
-from coserver_consumer.diagnosis.why import explain
-from coserver_consumer.model.errors import JobNotFound, StoreError, WrongState
-from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.errors import StoreError, TooSlow
+from coserver_consumer.model.job import Job, State, is_id
 from coserver_consumer.store import manage
-from coserver_consumer.store.manage import AttemptError
 
 logger = logging.getLogger("collective.coserver")
 
-PAGE = 25  # jobs
+PAGE = 50  # jobs
+MOST_COUNTED = 20_000  # live ones, and as many ended ones
+PATIENCE_S = 2.0  # that the database has for one question
 FAILING = frozenset({State.SCHEDULED, State.READY, State.FAILED})
+AGES = ("1h", "1d", "7d", "30d")
 
 
-class JobsView(BrowserView):
-    """The jobs of this site, the newest first: all for managers, their own for others."""
+class Menu(NamedTuple):
+    """A menu of values, each with the address of the list that it leads to."""
 
-    is_out_of_reach = False
+    title: Message
+    choices: Sequence[tuple[str, str]]
+
+
+@implementer(IPublishTraverse)
+class JobsView(PanelPage):
+    """The jobs of this site, the newest first: all for those who may see them, or one's own."""
+
+    rows: Sequence[Row] = ()
+    trouble: Message | None = None
     next_page: str | None = None
+    tally: manage.Tally | None = None
+    queues: Sequence[str] = ()
 
-    def __call__(self) -> str:
-        """Return the page, or do what a button says and come back to it."""
-        if current_owner() == ANONYMOUS and not self.is_manager:
-            raise Unauthorized("Jobs have owners; log in to see yours.")
-        if self.request.method == "POST":
-            return self.press()
-        self.rows = self.load()
+    def publishTraverse(self, request: Any, name: str) -> JobPage:  # noqa: N802  Zope's name
+        """Return the page of the job with this id; raise ``NotFound`` if it can be none's."""
+        if not is_id(name):
+            raise zExceptions.NotFound(name)
+        page = getMultiAdapter((self.context, request), name="coserver-job")
+        page.job_id = name
+        return page
+
+    def show(self) -> str:
+        """Return the page, with as much as can be found out."""
+        self.search = read_search(self._asked_words())
+        try:
+            self._load()
+        except WrongTerm as wrong:
+            self.trouble = wrong.message
+        except TooSlow:
+            self.trouble = _(
+                "message_too_slow",
+                default="The database needs too long for this search. Add a word that narrows it, "
+                "such as queue:, task: or owner:, or choose a state.",
+            )
+        except StoreError:
+            logger.exception("The jobs can't be listed.")
+            self.trouble = OUT_OF_REACH
         return self.index()
 
-    @property
-    def is_manager(self) -> bool:
-        """True if the user may see and change all jobs of the site."""
-        return bool(getSecurityManager().checkPermission(MANAGE_JOBS, self.context))
-
-    @property
-    def state(self) -> str:
-        """The state whose jobs are asked for, empty for all."""
-        asked = self._asked("state")
-        return asked if asked in set(State) else ""
+    def press(self) -> str:
+        """Cancel or retry the job whose button was pressed, say so, and show the list as it was."""
+        self.search = read_search(self._asked_words())
+        act(self)
+        return self.request.response.redirect(self.link(self.search, before=self.before or ""))
 
     @property
     def before(self) -> str | None:
         """The id of the last job of the page before, None on the first page."""
-        return self._asked_id("before")
-
-    @property
-    def choices(self) -> list[tuple[str, Message]]:
-        """The states and what they are called."""
-        return [(state.value, title) for state, title in TITLES.items()]
-
-    @property
-    def first_page(self) -> str:
-        """The address of the newest jobs of that state."""
-        return self._link()
-
-    def load(self) -> list[Row]:
-        """Return the rows of the page that is asked for."""
         try:
-            found = read(lambda connection: manage.find(connection, **self._question()))
-            failures = read(lambda connection: manage.last_failures(connection, _tried(found)))
-        except StoreError:
-            logger.exception("The jobs can't be listed.")
-            self.is_out_of_reach = True
-            return []
-        if len(found) > PAGE:
-            self.next_page = self._link(before=found[PAGE - 1].id)
-        visible = [job for job in found[:PAGE] if self._may_see(job)]
-        return [self._make_row(job, failures.get(job.id)) for job in visible]
-
-    def link_why(self, row: Row) -> str | None:
-        """Return the address of this page with the reason for which a job waits.
-
-        To managers only: it tells of queues, consumers and other jobs.
-        """
-        if not self.is_manager or not row.is_waiting or row.reason:
-            return None
-        page = {"before": self.before} if self.before else {}
-        return f"{self._link(why=row.job.id, **page)}#coserver-{row.job.id}"
-
-    def press(self) -> str:
-        """Cancel or retry the job whose button was pressed, and say what came of it."""
-        CheckAuthenticator(self.request)
-        try:
-            if job_id := self._asked("cancel"):
-                self._say(self._cancel(job_id))
-            elif job_id := self._asked("retry"):
-                self._say(self._retry(job_id))
-        except (JobNotFound, WrongState, StoreError) as error:
-            self._say(_explain(error), kind="error")
-        return self.request.response.redirect(self._link())
-
-    def _make_row(self, job: Job, failure: AttemptError | None) -> Row:
-        """Return the row; how the code failed is for managers, that it did is for its owner too."""
-        error = "" if failure is None else failure.error
-        traceback = failure.traceback if failure is not None and self.is_manager else None
-        row = Row(job=job, is_manager=self.is_manager, last_error=error, traceback=traceback or "")
-        if job.id != self._asked_id("why") or not self.is_manager or not row.is_waiting:
-            return row
-        return replace(row, reason=find_reason(job))
-
-    def _cancel(self, job_id: str) -> Message:
-        if queue.cancel(self._find(job_id).id) is State.RUNNING:
-            return _("message_asked_to_stop", default="The job was asked to stop.")
-        return _("message_cancelled", default="The job was cancelled.")
-
-    def _retry(self, job_id: str) -> Message:
-        job = self._find(job_id)
-        queue.retry(job.id, states=states_to_retry(job, is_manager=self.is_manager))
-        return _("message_retried", default="The job will be run again.")
-
-    def _find(self, job_id: str) -> Job:
-        job = queue.get(job_id)
-        if not self._may_see(job):
-            raise JobNotFound(f"No job has the id {job_id}.")
-        return job
-
-    def _may_see(self, job: Job) -> bool:
-        """Check the whole owner: two user folders may know the same id."""
-        if job.site != site_path(self.context):
-            return False
-        return self.is_manager or owner_of_job(job) == current_owner()
-
-    def _question(self) -> dict[str, Any]:
-        return {
-            "states": [State(self.state)] if self.state else [],
-            "owner": None if self.is_manager else current_owner().id,
-            "site": site_path(self.context),
-            "before": self.before,
-            "limit": PAGE + 1,
-        }
-
-    def _asked(self, name: str) -> str:
-        """Return the form's text of that name, empty if it has none or several."""
-        asked = self.request.form.get(name)
-        return asked if isinstance(asked, str) else ""
-
-    def _asked_id(self, name: str) -> str | None:
-        """Return the form's job id of that name, None if it is none."""
-        try:
-            return str(UUID(self._asked(name)))
+            return str(UUID(self.asked("before")))
         except ValueError:
             return None
 
-    def _link(self, **query: str) -> str:
-        """Return the address of this view with the filter and ``query``."""
-        kept = {"state": self.state} if self.state else {}
-        asked = urlencode(kept | query)
-        address = f"{self.context.absolute_url()}/@@{self.__name__}"
-        return f"{address}?{asked}" if asked else address
+    @property
+    def chips(self) -> list[tuple[Term, str]]:
+        """The terms of the search, each with the address without it."""
+        return [(term, self.link(self.search.without(term))) for term in self.search.terms]
 
-    def _say(self, text: Message, *, kind: str = "info") -> None:
-        IStatusMessage(self.request).add(text, type=kind)
+    @property
+    def tabs(self) -> list[Tab]:
+        """The tabs; each writes the word ``state:``."""
+        return [
+            Tab(
+                title=title,
+                link=self.link(self.search.replace("state", "" if word == OPEN else word)),
+                is_current=self.search.state == word,
+                number=write_count(self.tally, word, self.language),
+            )
+            for word, title in TABS.items()
+        ]
+
+    @property
+    def menus(self) -> list[Menu]:
+        """The menus, which write words of the search."""
+        menus = (
+            ("queue", _("label_queue", default="Queue"), self.queues),
+            ("older", _("menu_older", default="Older than"), AGES),
+            ("ended", _("menu_ended", default="Ended in the last"), AGES),
+        )
+        return [
+            Menu(title, [(each, self.link(self.search.replace(word, each))) for each in values])
+            for word, title, values in menus
+            if values
+        ]
+
+    @property
+    def has_terms(self) -> bool:
+        """True if something is looked for, besides a tab."""
+        return any(term.word != "state" for term in self.search.terms)
+
+    @property
+    def here(self) -> str:
+        """The address of this list, with its search and its page."""
+        return self.link(self.search, before=self.before or "")
+
+    def link(self, search: Search, **query: str) -> str:
+        """Return the address of the list with a search."""
+        return self.address(LIST, q=str(search), **query)
+
+    def _load(self) -> None:
+        """Read the rows of the page that is asked for, and how many there are."""
+        now = read(manage.now)
+        question = self._question(now)
+        found = read_within(
+            PATIENCE_S,
+            lambda connection: manage.find(
+                connection, before=self.before, limit=PAGE + 1, **question
+            ),
+        )
+        failures = read(lambda connection: manage.last_failures(connection, _tried(found)))
+        if len(found) > PAGE:
+            self.next_page = self.link(self.search, before=found[PAGE - 1].id)
+        times = Times(now=now, zone=site_zone())
+        visible = [job for job in found[:PAGE] if self.may_see(job)]
+        self.rows = [self._make_row(job, failures.get(job.id), times) for job in visible]
+        if self.sees_all:
+            self.queues = read(manage.queues)
+            self.tally = self._count(question)
+
+    def _count(self, question: dict[str, Any]) -> manage.Tally | None:
+        """Return how many jobs of each state match; None if that takes too long."""
+        asked = question | {"states": (), "is_tried": None}
+        try:
+            return read_within(
+                PATIENCE_S,
+                lambda connection: manage.count_newest(connection, most=MOST_COUNTED, **asked),
+            )
+        except StoreError:
+            return None
+
+    def _question(self, now: int) -> dict[str, Any]:
+        """Return what is looked for; of others' jobs nobody learns by a word of the search."""
+        wanted = self.search.make_filter(now)
+        if self.search.state == ALL:
+            wanted |= {"states": ()}
+        own = {} if self.sees_all else {"owner": current_owner().id}
+        return wanted | own | {"site": site_path(self.site)}
+
+    def _make_row(self, job: Job, failure: manage.AttemptError | None, times: Times) -> Row:
+        return Row(
+            job=job,
+            link=f"{self.address(LIST)}/{job.id}",
+            times=times,
+            is_manager=self.manages,
+            may_change=self.may_change(job),
+            last_error="" if failure is None else failure.error,
+        )
+
+    def _asked_words(self) -> str:
+        """Return the words of the search: those of the chips, and what was typed beside them."""
+        asked = self.request.form.get("q", "")
+        parts = asked if isinstance(asked, list) else [asked]
+        return " ".join(part for part in parts if isinstance(part, str))
 
 
 def _tried(jobs: Sequence[Job]) -> list[str]:
     """Return the ids of those whose last attempt has failed, as far as one can tell."""
     return [job.id for job in jobs if job.attempt and job.state in FAILING]
-
-
-def find_reason(job: Job) -> str:
-    """Return why a job waits; nothing if it doesn't exist any more, or can't be found out now."""
-    dead_after = get_settings().dead_after
-    try:
-        return read(lambda connection: explain(connection, job.id, dead_after=dead_after))
-    except (JobNotFound, StoreError):
-        return ""
-
-
-def _explain(error: Exception) -> Message:
-    """Return what to tell the person who pressed a button."""
-    match error:
-        case JobNotFound():
-            return _("message_no_such_job", default="There is no such job.")
-        case WrongState():
-            return _("message_wrong_state", default="The job's state doesn't allow that any more.")
-        case _:
-            return _(
-                "message_out_of_reach",
-                default="The queue's database can't be used at the moment. Zope's log says why.",
-            )
