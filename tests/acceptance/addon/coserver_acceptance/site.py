@@ -41,6 +41,22 @@ class Prepare(BrowserView):
         api.portal.set_registry_record("plone.use_cookie_negotiation", value=True)
 
 
+class AddUser(BrowserView):
+    """Adds a user with a role."""
+
+    def __call__(self) -> str:
+        """Answer when it is there."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        form = self.request.form
+        api.user.create(
+            username=form["name"],
+            email=f"{form['name']}@example.org",
+            password=form["password"],
+            roles=["Member", form["role"]],
+        )
+        return "added"
+
+
 class AddSkin(BrowserView):
     """Adds a skin of the name that it is given."""
 
