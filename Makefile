@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 COMPILE := $(RUN)/python -m demo.uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help install demo test faults rules check format docs bench bench-quick lock buildout
+.PHONY: help install demo test faults rules predecessors check format docs bench bench-quick lock buildout
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -36,6 +36,11 @@ rules: install  ## keep rules with 5,000 jobs and killed processes, in 1,000 ran
 	$(RUN)/python -m pytest tests/consumer/test_rules.py tests/consumer/test_bad_rows.py \
 		tests/consumer/store/test_rules_machine.py \
 		--timeout 0 --durations 12
+
+predecessors: install  ## do as plone.app.async and collective.celery did, on each database
+	for kind in sqlite postgresql mysql; do \
+		COSERVER_TEST_DATABASES=$$kind $(RUN)/python -m pytest tests/acceptance/test_predecessors.py || exit 1; \
+	done
 
 check: install  ## check style, types and layers; build the wheel and run it alone
 	$(RUN)/ruff check

@@ -1,7 +1,6 @@
 """What plone.app.async and collective.celery did for their users, over both transports.
 
-These are the behaviours that their own tests and pages promise, each with a real job. Events and
-what follows a job are in ``test_outcomes``.
+These are the behaviours that their own tests and pages promise, each with a real job.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from coserver_consumer.store import manage
 from support.browser import Browser
 from support.installation import PASSWORD, Installation
 from support.jobs import Jobs, answer_of
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -156,6 +156,19 @@ def test_a_job_finds_what_its_user_may_see(
     for who, number in ((installation.admin(), 1), (installation.visitor(), 0)):
         job = jobs.wait_completed(queue_as_before(installation, "search", name, by=who))
         assert job.result == number
+
+
+def test_a_callback_gets_the_result_or_the_error(
+    installation: Installation, jobs: Jobs, name: str
+) -> None:
+    """It is tried again when it fails; what is for the other end never runs."""
+    added, failed = queue_as_before(installation, "callbacks", name)
+    assert jobs.wait_completed(added).result == 42
+    assert jobs.wait_ended(failed).state is State.FAILED
+    wait_for(lambda: notes(installation, f"{name}_failure"), what="the callback of the failure")
+    wait_for(lambda: notes(installation, f"{name}_sum"), what="the callback of the sum")
+    assert notes(installation, f"{name}_sum") == [["completed", 42, None]]
+    assert notes(installation, f"{name}_failure") == [["failed", None, "RuntimeError: FooBar"]]
 
 
 def test_each_site_has_its_own_jobs(

@@ -125,6 +125,15 @@ def fail(context: Any, name: str) -> None:
 
 
 @task
+def note_outcomes(context: Any, name: str) -> None:
+    """Write down what has become of the jobs that this one follows; fail at the first attempt."""
+    for each in current_job.followed:
+        write_down(context, name, [each.state, each.result, each.error])
+    if current_job.attempt == 1:
+        raise RuntimeError("This attempt was meant to fail.")
+
+
+@task
 def say_arguments(context: Any, nested: Said) -> str:
     """Return where the objects within a mapping are, by keyword and in a list."""
     paths = ["/".join(each.getPhysicalPath()) for each in nested["documents"]]
@@ -193,6 +202,23 @@ def queue_delayed(context: Any, name: str, line: str) -> str:
     return note.options(queue=line, delay=2).delay(context, name, "late")
 
 
+def queue_callbacks(context: Any, name: str, line: str) -> list[str]:
+    """Queue a job that is completed and one that fails, each with what follows either end."""
+    follow = note_outcomes.options(queue=line)
+    return [
+        add_numbers.options(
+            queue=line,
+            on_success=follow.job(context, f"{name}_sum"),
+            on_failure=note.options(queue=line).job(context, f"{name}_sum", "never"),
+        ).delay(context, 40, 2),
+        fail.options(
+            queue=line,
+            on_success=note.options(queue=line).job(context, f"{name}_failure", "never"),
+            on_failure=follow.job(context, f"{name}_failure"),
+        ).delay(context, name),
+    ]
+
+
 def queue_stuck(context: Any, name: str, line: str) -> str:
     """Queue what stands at a gate and doesn't look whether it is cancelled."""
     return note_at_gate.options(queue=line).delay(context, name, name)
@@ -250,6 +276,7 @@ KINDS = _list(
     queue_conflicting,
     queue_doomed,
     queue_delayed,
+    queue_callbacks,
     queue_stuck,
     queue_search,
     queue_objects,
