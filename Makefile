@@ -9,7 +9,7 @@ COMPILE := $(RUN)/python -m demo.uv pip compile --quiet --universal --python-ver
 .NOTPARALLEL:
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
 install:  ## make the virtual environment from requirements.lock
 	@$(PYTHON) -m demo.bootstrap
