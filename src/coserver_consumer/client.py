@@ -16,6 +16,8 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import NotDone
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
+from coserver_consumer.model.options import read_wait
+from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
 from coserver_consumer.producer.client import QueueingClient, YourConnection
@@ -176,24 +178,25 @@ class Client(QueueingClient):
             moved_to=queue,
         )
 
-    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+    def wait(self, job_id: str, timeout: Span | None = None) -> Job:
         """Return the job once it has ended.
 
-        Raises ``TimeoutError`` after ``timeout`` seconds (None: never), and ``JobNotFound``.
+        Raises ``TimeoutError`` after ``timeout``, seconds or a ``timedelta`` (None: never), and
+        ``JobNotFound``.
         """
-        (job,) = wait_many(self._read, [job_id], timeout)
+        (job,) = wait_many(self._read, [job_id], read_wait(timeout))
         return job
 
-    def wait_many(self, jobs: Group | Iterable[str], timeout: float | None = None) -> list[Job]:
+    def wait_many(self, jobs: Group | Iterable[str], timeout: Span | None = None) -> list[Job]:
         """Return the members of a group, or the jobs with these ids, once all have ended.
 
         They come in the order given. Raises as ``wait`` does; the ``TimeoutError`` says how many
         are left.
         """
-        return wait_many(self._read, read_ids(jobs), timeout)
+        return wait_many(self._read, read_ids(jobs), read_wait(timeout))
 
-    def result(self, job_id: str, timeout: float = 0) -> Any:
-        """Return what the job has come to, JSON, waiting up to ``timeout`` seconds for its end.
+    def result(self, job_id: str, timeout: Span | None = 0) -> Any:
+        """Return what the job has come to, JSON, waiting up to ``timeout`` for its end.
 
         Raises ``JobNotFound``, and ``NoResult``: ``NotDone``, ``DidNotComplete``, or itself if the
         result was too large to be kept.

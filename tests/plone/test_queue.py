@@ -261,6 +261,7 @@ def test_none_is_not_said(jobs: Jobs) -> None:
         ({"url": PATH, "after": "one"}, r"after is a list, such as \['one'\]"),
         ({"url": PATH, "after": ["one"]}, "after has 'one', which isn't the id of a job"),
         ({"url": PATH, "unique_for": 60}, "with a unique key"),
+        ({"url": PATH, "accepts_failure": True}, "accepts_failure goes with after"),
     ],
 )
 def test_what_can_not_be_queued_is_refused(jobs: Jobs, arguments: dict, reason: str) -> None:

@@ -35,7 +35,7 @@ from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import Options, OptionsBesideQueue, read_options
+from coserver_consumer.model.options import Options, OptionsBesideQueue, read_options, refuse_moot
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.protocol.answer import XML_RPC
 from coserver_consumer.protocol.codec import encode
@@ -68,7 +68,9 @@ def add(  # noqa: PLR0917  collective.taskqueue has these positions
 
     Raises ``AddError`` for what can't be queued, ``ConfigurationError``, ``StoreError``.
     """
-    return enlist(job(url, method, params, headers, payload, queue, view=view, **options))
+    made = job(url, method, params, headers, payload, queue, view=view, **options)
+    refuse_moot(made.options)
+    return enlist(made)
 
 
 def job(  # noqa: PLR0917  see add
@@ -125,6 +127,7 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Unpac
 
     work = replace(write(aim.args), settle=lambda: write(aim.settle()))
     said = read_options(with_moment(options))
+    refuse_moot(said)
     return enlist(
         make(work, said, owner=require_login(find_user()), site=aim.site, request=getRequest())
     )

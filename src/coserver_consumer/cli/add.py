@@ -17,7 +17,7 @@ from coserver_consumer.cli.job_options import find_given, job_options
 from coserver_consumer.cli.output import write_json
 from coserver_consumer.client import Client
 from coserver_consumer.model.errors import InvalidJob, UnknownTask
-from coserver_consumer.model.exception_text import brief_text
+from coserver_consumer.model.exception_text import brief, brief_text
 from coserver_consumer.store import manage
 from coserver_consumer.tasks.registry import installed_names, is_signed
 
@@ -131,16 +131,16 @@ def check_task(engine: Engine, task: str, dead_after: float) -> None:
 
 
 def read_arguments(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Return the arguments that ``--args`` and the pairs give together."""
+    """Return the arguments that ``--args`` and the pairs give together; a pair outweighs it."""
     try:
-        arguments = json.loads(text) if text else {}
+        arguments = {} if text is None else _read_json(text, "--args")
     except ValueError as error:
         raise click.BadParameter(f"isn't JSON: {error}", param_hint="--args") from None
     except RecursionError:
         raise click.BadParameter("is nested too deep", param_hint="--args") from None
     if not isinstance(arguments, dict):
         raise click.BadParameter("isn't a JSON object", param_hint="--args")
-    return arguments | dict(_read_pair(pair) for pair in pairs)
+    return arguments | _join([_read_pair(pair) for pair in pairs], "[KEY=VALUE]...")
 
 
 def _read_pair(pair: str) -> tuple[str, Any]:
@@ -148,8 +148,30 @@ def _read_pair(pair: str) -> tuple[str, Any]:
     if not key or not separator:
         raise click.BadParameter(f"{pair!r} isn't KEY=VALUE")
     try:
-        return key, json.loads(value)
+        return key, _read_json(value, key)
     except ValueError:
         return key, value
     except RecursionError:
         raise click.BadParameter(f"the value of {key} is nested too deep") from None
+
+
+def _read_json(text: str, where: str) -> Any:
+    """Return what the JSON says; raise ``ValueError`` for other text, as for ``NaN``."""
+    return json.loads(
+        text, object_pairs_hook=lambda pairs: _join(pairs, where), parse_constant=_refuse_constant
+    )
+
+
+def _join(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    """Return the pairs as a mapping; one of two values for a name would be lost without a word."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            said = f"{brief(name)} is given twice: leave one of them out, or give a list."
+            raise click.BadParameter(said, param_hint=where)
+        found[name] = value
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON's")

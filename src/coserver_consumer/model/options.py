@@ -113,7 +113,7 @@ class JobOptions:
     limit: str | None = option(
         "Of the jobs with this key only so many run at once as `coserver limits` says, one if it "
         "says nothing.",
-        Text(longest=190, metavar="KEY"),
+        Key(longest=190),
     )
     requires: tuple[str, ...] = option(
         "What its consumer must be capable of.", Names(longest=255), default=()
@@ -175,6 +175,14 @@ def read_options(said: Mapping[str, Any]) -> JobOptions:
     return JobOptions(**said)
 
 
+def refuse_moot(options: JobOptions) -> None:
+    """Raise ``InvalidJob`` for what says nothing of a job that is queued by itself."""
+    if options.accepts_failure and not options.after:
+        raise InvalidJob(
+            "accepts_failure goes with after: name the jobs that it comes after, or leave it out."
+        )
+
+
 def refuse_unknown(said: Mapping[str, Any]) -> None:
     """Raise ``InvalidJob`` for a keyword that is none."""
     if unknown := set(said) - set(NAMES):
@@ -184,6 +192,13 @@ def refuse_unknown(said: Mapping[str, Any]) -> None:
 def read_snooze(seconds: Any) -> float:
     """Return how long a job is to snooze; raise ``InvalidJob``."""
     return Seconds(least=0, most=MAX_DELAY_S).read("seconds", seconds)
+
+
+def read_wait(timeout: Any) -> float | None:
+    """Return how many seconds somebody waits, None without an end; raise ``InvalidJob``."""
+    if timeout is None:
+        return None
+    return Seconds(least=-MAX_DELAY_S, most=MAX_DELAY_S).read("timeout", timeout)
 
 
 def read_flag(name: str, value: Any) -> bool:

@@ -23,6 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
 EARLIEST_US, LATEST_US = 10**15, 253_402_300_799_999_999
 
 HOW = "what job(...) returns, that of the queue or client or of a task"
+LISTED = "names, without commas, not beginning or ending with a space"
 
 Span = float | timedelta
 """A span of time as callers may give it: a number of seconds, or a ``timedelta``."""
@@ -155,6 +156,9 @@ class Names:
     def read(self, name: str, value: Any) -> tuple[str, ...]:
         """Return the texts of anything that can be gone through but a text."""
         names = read_texts(name, value)
+        for each in names:
+            if not can_be_listed(each):
+                raise InvalidJob(f"{name} has {brief(each)}, wanted {LISTED}.")
         check_text(name, ",".join(sorted(set(names))), longest=self.longest)
         return names
 
@@ -217,6 +221,11 @@ class Flag:
         if not isinstance(value, bool):
             raise refuse(name, value, "True or False")
         return value
+
+
+def can_be_listed(name: str) -> bool:
+    """Return True if a name can stand in a text with others, with commas between them."""
+    return name.strip() == name != "" and "," not in name
 
 
 def refuse(name: str, value: Any, wanted: str) -> InvalidJob:

@@ -11,16 +11,27 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from coserver_consumer import store
 from coserver_consumer.model import workflow
+from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.model.job import MAX_COUNT
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import JobOptions
+from coserver_consumer.model.options import JobOptions, refuse_moot
+from coserver_consumer.model.value_types import WholeNumber
 from coserver_consumer.producer.keyed import sign_if_in_zope
-from coserver_consumer.producer.keywords import ClientOptions, make_job, read_keywords
+from coserver_consumer.producer.keywords import (
+    ClientOptions,
+    make_job,
+    read_arguments,
+    read_keywords,
+)
 from coserver_consumer.producer.known_queues import KnownQueues
 from coserver_consumer.producer.notifier import find_notifier, notify_of
 from coserver_consumer.protocol.key import Key
 from coserver_consumer.store import enqueue
 
 YourConnection = Connection | DBAPIConnection
+
+
+MAX_PAYLOAD = WholeNumber(least=1, most=MAX_COUNT)
 
 
 class QueueingClient:
@@ -35,10 +46,8 @@ class QueueingClient:
     ) -> None:
         self._key = None if key is None else Key.read(key)
         self._owns_engine = isinstance(database, str)
-        self._engine = (
-            store.open_engine(database) if isinstance(database, str) else store.prepare(database)
-        )
-        self._max_payload = max_payload
+        self._engine = _find_engine(database)
+        self._max_payload = MAX_PAYLOAD.read("max_payload", max_payload)
         self._known_queues = KnownQueues(self._engine)
 
     def __enter__(self) -> Self:
@@ -88,7 +97,9 @@ class QueueingClient:
         All or none are queued. Raises as ``add`` does.
         """
         made = read_keywords(options)
-        return self.add_jobs([self._make_job(task, each, *made) for each in args], connection)
+        refuse_moot(made[0])
+        new = [self._make_job(task, each, *made) for each in read_arguments(args)]
+        return self.add_jobs(new, connection)
 
     def job(
         self, task: str, args: Mapping[str, Any] | None = None, **options: Unpack[ClientOptions]
@@ -157,3 +168,15 @@ class QueueingClient:
         made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
         self.add_jobs(made.jobs, connection)
         return made
+
+
+def _find_engine(database: Any) -> Engine:
+    """Return the engine of a URL, or the one that is given; a value may hold a password."""
+    if isinstance(database, str):
+        return store.open_engine(database)
+    if isinstance(database, Engine):
+        return store.prepare(database)
+    raise ConfigurationError(
+        f"database is of type {type(database).__qualname__}, wanted a URL as text, such as "
+        "postgresql://queue@db/queue, or an SQLAlchemy engine."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coserver_consumer.model.errors import InvalidJob
@@ -24,6 +24,16 @@ def read_keywords(said: Mapping[str, Any]) -> tuple[JobOptions, bytes | None]:
         raise InvalidJob(f"payload is of type {type(payload).__name__}, wanted bytes.")
     options = {name: value for name, value in said.items() if name != "payload"}
     return read_options(options), payload
+
+
+def read_arguments(said: Any) -> Iterable[Any]:
+    """Return the arguments of several jobs, one after another; raise ``InvalidJob``."""
+    if isinstance(said, str | bytes | Mapping) or not isinstance(said, Iterable):
+        raise InvalidJob(
+            f"args is {brief(said)}, wanted a list of mappings, one for each job, such as "
+            "[{'page': 1}, {'page': 2}]."
+        )
+    return said
 
 
 def make_job(

@@ -19,6 +19,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from coserver_consumer.model.job import is_id
 from coserver_consumer.model.queue_name import RULE, can_name_queue
 from coserver_consumer.model.texts import is_storable
+from coserver_consumer.model.value_types import LISTED, can_be_listed
 from coserver_consumer.settings.address import check_origin, check_public_url
 from coserver_consumer.settings.settings import MIN_SECRET_LENGTH, PREFIX, Settings, is_number
 
@@ -73,8 +74,8 @@ class Rules(BaseSettings):
     @classmethod
     def _can_be_required(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Refuse what no job can ask for: the store has what one requires with commas between."""
-        if not all(name.strip() == name != "" and "," not in name for name in value):
-            raise ValueError("names, without commas, not beginning or ending with a space")
+        if not all(map(can_be_listed, value)):
+            raise ValueError(LISTED)
         return value
 
     @field_validator("revoked_keys", check_fields=False)

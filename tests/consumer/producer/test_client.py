@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -236,6 +237,43 @@ def test_a_connection_of_another_kind_is_refused(client):
     """The message says which would do."""
     with pytest.raises(ConfigurationError, match="must be SQLAlchemy's or one of the driver"):
         client.add("x", connection=object())
+
+
+def test_what_would_say_nothing_is_refused(client):
+    """A job that comes after none can't accept their failure; one for a chain may yet."""
+    for add in (client.add, lambda task, **said: client.add_many(task, [{}], **said)):
+        with pytest.raises(InvalidJob, match="accepts_failure goes with after: name the jobs"):
+            add("x", accepts_failure=True)
+    assert client.chain([client.job("x"), client.job("x", accepts_failure=True)])
+
+
+@pytest.mark.parametrize("args", [None, {"page": 1}, "ab", 5], ids=str)
+def test_the_arguments_of_many_are_a_list(client, args):
+    """What isn't one is refused, and it is said what is wanted."""
+    with pytest.raises(InvalidJob, match="wanted a list of mappings, one for each job, such as"):
+        client.add_many("http", args)
+
+
+@pytest.mark.parametrize("database", [5, None, b"postgresql://queue:hunter2@db/queue"], ids=str)
+def test_what_isnt_a_database_is_refused(database):
+    """By its type: any part of it may be a password."""
+    with pytest.raises(ConfigurationError, match="wanted a URL as text, such as") as error:
+        Client(database)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_wrong_timeout_is_refused_by_its_name(client):
+    """Before anything is waited for; a ``timedelta`` will do, and one that is over is over."""
+    job_id = client.add("x")
+    for wait in (client.wait, client.result):
+        for wrong in ("x", True, math.nan):
+            with pytest.raises(InvalidJob, match=f"timeout is {wrong!r}, wanted seconds or a"):
+                wait(job_id, timeout=wrong)
+    with pytest.raises(InvalidJob, match="max_payload is 'x', wanted a whole number from 1"):
+        Client("sqlite:///queue.sqlite", max_payload="x")
+    for over in (timedelta(milliseconds=1), -1):
+        with pytest.raises(TimeoutError):
+            client.wait(job_id, timeout=over)
 
 
 def test_waiting_comes_to_an_end(client):

@@ -143,7 +143,7 @@ class Model:
         of_queues, of_keys = self.count_running()
         of_keys.update(job.concurrency_key for job in taken)
         ready = Counter(
-            job.new.options.limit
+            job.new.options.limit or ""
             for job in self.jobs.values()
             if job.state is State.READY and job.new.queue == queue
         )

@@ -41,7 +41,7 @@ EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "35"))  # on each datab
 QUICK = 3  # times as many on SQLite, which takes a third of the time
 DAY = 86_400.0  # seconds; no example lasts so long
 QUEUES = ("a", "b")
-KEYS = ("", "", "t:x", "t:Y", "solo", "solo")
+KEYS = (None, None, "t:x", "t:Y", "solo", "solo")
 LIMITS = ("*", "t:*", "t:x", "solo")
 NUMBERS = st.sampled_from([None, None, 0, 1, 2])
 MOST_RESCUES = st.sampled_from([1, 2, 3])
@@ -400,7 +400,8 @@ class Machine(RuleBasedStateMachine):
         for job in jobs:
             assert not any(
                 other.state is State.READY
-                and (other.new.queue, other.new.options.limit) == (job.queue, job.concurrency_key)
+                and (other.new.queue, other.new.options.limit or "")
+                == (job.queue, job.concurrency_key)
                 and other.new.options.priority > job.priority
                 for other in self.model.jobs.values()
             )
