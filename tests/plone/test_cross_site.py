@@ -59,6 +59,21 @@ def test_a_request_of_another_site_may_not_queue(instance: Instance, headers: di
     assert instance.jobs.count_live() == 0
 
 
+def test_no_door_is_open_to_another_site(instance: Instance) -> None:
+    """Not that of a chain or of a function, nor that by which a job is run again."""
+    instance.add_user("jane")
+    job_id = instance.queue("/plone/@@test-tell", login="jane")
+    asked = {
+        "queue": (OPTIONS | {"chain": "1"}, "Forbidden"),
+        "locate": ({}, "Forbidden"),
+        "retry": ({"job": job_id}, "This request may come from another site"),
+    }
+    for name, (params, said) in asked.items():
+        sent = {"params": params, "headers": THEIRS[0]}
+        assert said in instance.browse(f"/plone/@@test-{name}", login="jane", **sent).text
+    assert instance.jobs.count_live() == 1
+
+
 def test_a_visitor_s_request_may_queue_wherever_it_comes_from(instance: Instance) -> None:
     """Nobody's rights are borrowed: the other site could send it itself."""
     assert ask(instance, THEIRS[0], login=None) == 200

@@ -35,13 +35,17 @@ class Who(BrowserView):
 
 
 class Queue(BrowserView):
-    """Queues what the parameter ``options`` says, with its body if ``current`` is there."""
+    """Queues what the parameter ``options`` says, with its body if ``current`` is there.
+
+    As a chain of one if ``chain`` is.
+    """
 
     def __call__(self) -> str:
         options = json.loads(self.request.form["options"])
         if "current" in self.request.form:
             options["payload"] = queue.CURRENT
-        job_id = queue.add(**options)
+        is_chain = "chain" in self.request.form
+        job_id = queue.chain([queue.job(**options)])[0] if is_chain else queue.add(**options)
         self.request.response.setHeader("X-Left", self.request.stdin.read().decode())
         return job_id
 
