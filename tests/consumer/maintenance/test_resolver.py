@@ -76,10 +76,12 @@ def make_resolver(engine, zodb: Zodb, *, older_than: float = -1) -> Resolver:
         (Fate.PACKED, State.UNKNOWN),
     ],
 )
-def test_a_batch_becomes_what_the_zodb_says(engine, batch, fate, state):
-    """Ready, dropped, or left to an operator; never a guess."""
+def test_a_batch_becomes_what_the_zodb_says(engine, batch, fate, state, caplog):
+    """Ready, dropped, or left to an operator; never a guess, neither of what befell its process."""
     make_resolver(engine, Zodb(fate)).tick()
     assert store.read(engine, manage.counts) == {"default": {state: 1}}
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"Batch {batch} was in doubt; the ZODB says: {fate}")
 
 
 def test_what_is_young_is_left_to_its_producer(engine, batch):
