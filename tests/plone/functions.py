@@ -90,10 +90,13 @@ def risk(kind: str) -> None:
 @task(max_attempts=3, backoff=(30, 600), never_retry_on=(TypeError,))
 def spoil(context: Any, how: str) -> str:
     """Return, though what was written can't be committed."""
-    if how == "doomed":
-        transaction.doom()
-    else:
-        context.unwritable = lambda: None
+    match how:
+        case "doomed":
+            transaction.doom()
+        case "conflict":
+            transaction.get().addBeforeCommitHook(meet_conflict)
+        case _:
+            context.unwritable = lambda: None
     return "returned"
 
 

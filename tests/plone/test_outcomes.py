@@ -92,6 +92,7 @@ def test_the_attempts_of_a_doomed_job_come_to_an_end(
     [
         ("doomed", SCHEDULED, "Function tests.plone.functions.spoil returned, but its transaction"),
         ("unwritable", FAILED, "TypeError: cannot pickle 'function' object"),
+        ("conflict", SCHEDULED, "ConflictError: somebody else wrote"),
     ],
 )
 def test_a_function_that_returned_is_not_completed_before_it_is_committed(
