@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import transaction
@@ -100,6 +101,20 @@ def test_an_eager_call_is_made_at_once(coserver_jobs: InProcessConsumer, site: A
     assert coserver_jobs.run() == []
     with pytest.raises(JobNotFound):
         queue.get(job_id)
+
+
+def test_an_eager_call_has_an_id_of_its_own(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """One that is said twice is refused, as it is where calls are queued."""
+    own = str(uuid4())
+    with coserver_jobs.eagerly() as calls:
+        assert functions.echo.options(id=own).delay("a") == own
+        for again in (
+            lambda: functions.echo.options(id=own).delay("b"),
+            lambda: queue.chain([functions.echo.options(id=own).job("b")]),
+        ):
+            with pytest.raises(InvalidJob, match=f"A call with the id {own} was made before"):
+                again()
+    assert calls.results == {own: (("a",), {})}
 
 
 def test_an_eager_call_s_errors_come_through(coserver_jobs: InProcessConsumer, site: Any) -> None:

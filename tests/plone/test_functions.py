@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 import transaction
+from OFS.SimpleItem import SimpleItem
 from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
@@ -311,8 +312,12 @@ def test_a_wrong_retry_policy_is_refused(options: dict[str, Any], fault: str) ->
 
 def test_when_it_is_tried_again_is_no_matter_of_one_job() -> None:
     """It isn't written with the job, so it can't be said for one."""
-    with pytest.raises(InvalidJob, match="No option is called 'backoff'"):
+    with pytest.raises(
+        InvalidJob, match=r"backoff is said of all jobs of a task, by @task\(backoff"
+    ):
         functions.risk.options(backoff=(1, 2))
+    with pytest.raises(InvalidJob, match=r"No option is called 'runas'; known are: .*, run_as\.$"):
+        functions.risk.options(runas="system")
 
 
 @pytest.mark.parametrize("how", functions.EXITS)
@@ -466,6 +471,14 @@ def test_what_can_be_no_task_is_told_what_to_write_instead(function: Any, reason
         (undecorated, r"^undecorated is a function, and .* Put @task before its def, and queue a "),
         (functions.echo, r"^tests.plone.functions.echo is a task: .* by echo.delay\(...\)\."),
         (partial(undecorated), "can't be a task: wanted a function at the top of its module"),
+        (
+            functions.echo.delay,
+            r"^echo.delay is a method of a task, .* write echo.delay\(...\) and",
+        ),
+        (
+            SimpleItem("x").absolute_url,
+            "^absolute_url is a method of an object, .* Pass the object",
+        ),
     ],
 )
 @pytest.mark.parametrize("door", [queue.add, queue.job, lambda it: queue.add_xmlrpc(it, "x")])
@@ -481,8 +494,14 @@ def test_only_a_function_of_a_module_can_be_a_task() -> None:
     """Others couldn't be found again."""
     with pytest.raises(InvalidTask, match="at the top of its module"):
         task(object())
-    with pytest.raises(InvalidJob, match="No option is called 'quue'"):
+    with pytest.raises(
+        InvalidJob, match=r"No option is called 'quue'.*, run_as, backoff, retry_on"
+    ):
         task(quue="video")
+    with pytest.raises(
+        InvalidTask, match=r"functions.echo is a task already.* echo.options\(\.\.\.\)"
+    ):
+        task(functions.echo)
     with pytest.raises(InvalidJob, match="priority is '10', wanted a whole number"):
         task(priority="10")
 

@@ -556,18 +556,3 @@ def test_a_path_is_taken_as_it_is_where_nobody_can_look_it_up(
     assert (ended.state, ended.attempt) == (state, 1)
     assert state is COMPLETED or "404 Not Found: " in ended.error
     assert (site[name].title == "written") is (state is COMPLETED)
-
-
-@pytest.mark.parametrize("at", ["", "/++api++"])
-def test_a_service_of_content_that_was_moved_is_called_there(
-    coserver_jobs: InProcessConsumer, site: Any, page: Any, at: str
-) -> None:
-    """Nothing that has taken its place is changed, or deleted, instead."""
-    headers = {"Accept": "application/json", "Content-Type": "application/json"}
-    queue.add(f"/plone{at}/page", method="PATCH", headers=headers, payload='{"title": "patched"}')
-    transaction.commit()
-    api.content.rename(page, "renamed")
-    other = api.content.create(site, "Document", "page", title="Another")
-    job = run_one(coserver_jobs)
-    assert (job.state, job.error) == (COMPLETED, None)
-    assert (site.renamed.title, other.title) == ("patched", "Another")

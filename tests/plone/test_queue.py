@@ -32,7 +32,7 @@ from coserver_consumer.errors import (
     UnknownQueue,
     WrongState,
 )
-from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.protocol import signing
 from coserver_consumer.protocol.headers import RESERVED
 from support.jobs import Jobs
@@ -448,13 +448,55 @@ def test_a_staged_job_has_what_the_row_has(jobs: Jobs) -> None:
     assert {name for name in before if before[name] != after[name]} == own
 
 
-def test_an_id_of_ones_own_is_the_job_s(jobs: Jobs) -> None:
+def test_an_id_may_be_given_in_upper_case(jobs: Jobs) -> None:
+    """As a job was queued with it, committed or not."""
+    own = str(uuid4()).upper()
+    queue.add(PATH, id=own)
+    assert queue.get(own).state is State.STAGED
+    assert commit(own.lower()).id == queue.get(own).id == own.lower()
+    assert queue.cancel(own) is State.CANCELLED
+
+
+@pytest.mark.parametrize("unique", [None, "k"])
+def test_an_id_is_said_of_one_job_of_a_transaction(jobs: Jobs, unique: str | None) -> None:
+    """Which is told where it is said again, unless a savepoint's rollback has dropped the first."""
+    own = str(uuid4())
+    savepoint = transaction.savepoint()
+    queue.add(PATH, id=own)
+    savepoint.rollback()
+    queue.add(PATH, id=own, unique=unique)
+    for again in (queue.add, lambda *args, **kw: queue.chain([queue.job(*args, **kw)])):
+        with pytest.raises(InvalidJob, match=f"queued together have the id {own}"):
+            again(PATH, id=own.upper(), unique=unique)
+    assert commit(own).id == own
+
+
+@pytest.mark.parametrize("end", ["commit", "failure"])
+def test_nothing_is_staged_once_the_transaction_has_ended(jobs: Jobs, end: str) -> None:
+    """In its after-commit hook the job is as the store has it, or nowhere."""
+    found: list[State] = []
+
+    def look(*_: bool) -> None:
+        with suppress(JobNotFound):
+            found.append(queue.get(job_id).state)
+
+    job_id = queue.add(PATH, after=[] if end == "commit" else [new_id()])
+    transaction.get().addAfterCommitHook(look)
+    look()
+    with suppress(InvalidJob):
+        transaction.commit()
+    transaction.abort()
+    assert found == [State.STAGED, State.READY][: 2 if end == "commit" else 1]
+
+
+@pytest.mark.parametrize("unique", [None, "k"])
+def test_an_id_of_ones_own_is_the_job_s(jobs: Jobs, unique: str | None) -> None:
     """A second job with it is refused by the commit, also once the first has ended."""
     own = str(uuid4())
-    assert queue.add(PATH, id=own) == own
+    assert queue.add(PATH, id=own, unique=unique) == own
     assert commit(own).id == own
     for reason in ("was queued before: ", "was queued before, and has ended"):
-        queue.add(PATH, id=own)
+        queue.add(PATH, id=own, unique=unique)
         with pytest.raises(InvalidJob, match=reason):
             transaction.commit()
         transaction.abort()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import transaction
+from DateTime import DateTime
+from plone import api
 from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
@@ -88,6 +90,89 @@ def test_the_error_lists_what_was_queued(
         f"- call {NAME}, priority=3, max_attempts=3, timeout=60, title='Rename it'\n"
         "- view /plone/@@x"
     )
+
+
+@pytest.mark.parametrize("path", ["plone//n%C3%A4he/@@x/", "/plone/nähe/@@x", "/plone/nähe/@@x?"])
+def test_a_path_is_read_as_it_is_queued(
+    coserver_jobs: InProcessConsumer, site: Any, path: str
+) -> None:
+    """Quoted or not, and however many slashes it has."""
+    job_id = queue.add("/plone/n%c3%a4he/@@x")
+    assert coserver_jobs.assert_queued(path=path) == job_id
+
+
+def test_the_view_of_an_entry_of_the_catalog_is_found(
+    coserver_jobs: InProcessConsumer, site: Any
+) -> None:
+    """As ``queue.add`` takes it."""
+    api.content.create(site, "Document", "page")
+    [brain] = api.content.find(id="page")
+    job_id = queue.add(brain, view="@@x")
+    assert coserver_jobs.assert_queued(path=brain, view="@@x") == job_id
+    assert coserver_jobs.assert_queued(path=site.page, view="@@x") == job_id
+
+
+@pytest.mark.parametrize("move", [api.content.rename, api.content.move])
+def test_a_job_about_content_that_is_moved_is_found_at_its_new_place(
+    coserver_jobs: InProcessConsumer, site: Any, move: Any
+) -> None:
+    """As its commit would write it: by the object, by the path, and where it is looked up."""
+    site.invokeFactory("Folder", "folder")
+    page = api.content.create(site, "Document", "page")
+    transaction.commit()
+    job_id = queue.add(page, view="@@x")
+    called = functions.echo.delay(page)
+    move(page, **({"new_id": "other"} if move is api.content.rename else {"target": site.folder}))
+    path = "/plone/other" if move is api.content.rename else "/plone/folder/page"
+    for _ in range(2):
+        staged = queue.get(job_id)
+        assert (staged.args["path"], staged.title) == (f"{path}/@@x", f"{path}/@@x")
+        assert f"'{path}'" in str(queue.get(called).args)
+        assert coserver_jobs.assert_queued(path=f"{path}/@@x") == job_id
+        transaction.commit()
+
+
+def test_an_eta_of_zope_is_found(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """As ``queue.add`` takes it."""
+    eta = DateTime("2031-01-31 08:00 UTC")
+    job_id = queue.add(site, eta=eta)
+    assert coserver_jobs.assert_queued(eta=eta) == job_id
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"path": 5}, "needs a path or an object that has one, not 5"),
+        ({"path": "http://example.org/plone"}, "isn't a path from Zope's root"),
+        ({"path": functions.echo}, r"is a task: queue a call of it by echo.delay"),
+        ({"view": "@@x"}, "view goes with a path"),
+        ({"task": len}, "wanted a function with @task, its dotted name, or"),
+        ({"task": functions.echo.delay}, "wanted a function with @task, its dotted name, or"),
+        ({"pth": "/plone"}, "No option is called 'pth'.*, task, path, view"),
+    ],
+    ids=str,
+)
+def test_what_no_job_can_have_is_refused(
+    coserver_jobs: InProcessConsumer, site: Any, said: Any, fault: str
+) -> None:
+    """Or it would find nothing for ever."""
+    with pytest.raises(InvalidJob, match=fault):
+        coserver_jobs.assert_queued(**said)
+
+
+def test_a_job_is_listed_once_after_its_commit(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """Also in a hook of it, while the transaction is still the current one."""
+    told: list[str] = []
+
+    def look(*_: bool) -> None:
+        with pytest.raises(AssertionError) as caught:
+            coserver_jobs.assert_nothing_queued()
+        told.append(str(caught.value))
+
+    queue.add(site)
+    transaction.get().addAfterCommitHook(look)
+    transaction.commit()
+    assert told == ["Nothing was to be queued. Queued were:\n- view /plone"]
 
 
 def test_the_error_says_that_nothing_was_queued(coserver_jobs: InProcessConsumer) -> None:

@@ -9,14 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from Products.ZCatalog.interfaces import ICatalogBrain
 from zope.globalrequest import getRequest
 
 from collective.coserver.database.engine import read, write
 from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.uncommitted import find_uncommitted
 from collective.coserver.functions import eager
-from collective.coserver.functions.advice import advise
+from collective.coserver.functions.advice import refuse_code
 from collective.coserver.functions.result import read_result
 from collective.coserver.identity.cross_site import refuse_cross_site
 from collective.coserver.identity.owner import current_owner, find_user
@@ -28,7 +27,7 @@ from collective.coserver.producer.eta import with_moment
 from collective.coserver.producer.form import read_limit, too_long
 from collective.coserver.producer.headers import to_headers
 from collective.coserver.producer.parameters import to_parameters
-from collective.coserver.producer.path import require_target, to_title
+from collective.coserver.producer.path import to_title
 from collective.coserver.producer.target import to_aim
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob
@@ -87,7 +86,7 @@ def job(  # noqa: PLR0917  see add
     """Return the job that ``add`` would queue, for ``chain`` and ``group``; raise as ``add``."""
     request = getRequest()
     method = _to_method(method)
-    _require_target(url)
+    refuse_code(url)
     aim = to_aim(url, view)
     body = to_body(payload, method=method, request=request)
     more = {
@@ -113,7 +112,7 @@ def add_xmlrpc(url: Any, method: str, args: Sequence[Any] = (), **options: Unpac
     gives what the method returned. XML-RPC must be on in the Zope that runs the job:
     ``enable-xmlrpc on`` in zope.conf. Raises as ``add`` does.
     """
-    _require_target(url)
+    refuse_code(url)
     if not isinstance(args, list | tuple):
         raise InvalidJob(f"args is {brief(args)}, wanted a list of the method's arguments.")
     aim = to_aim(url, None)
@@ -212,13 +211,6 @@ def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     require_rerun(job)
     said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
     write(lambda connection: manage.retry(connection, job.id, **said))
-
-
-def _require_target(url: Any) -> None:
-    if said := advise(url):
-        raise InvalidJob(said)
-    if not ICatalogBrain.providedBy(url):
-        require_target(url)
 
 
 def _to_method(name: Any) -> str:

@@ -76,6 +76,11 @@ def is_id(text: Any) -> bool:
         return False
 
 
+def read_id(text: Any) -> str | None:
+    """Return a job's id as the tables have it, in lower case; None for what can't be one."""
+    return text.lower() if is_id(text) else None
+
+
 class Job(NamedTuple):
     """A job as the store has it. Times are microseconds since the epoch, by the database's clock.
 

@@ -8,7 +8,7 @@ said" everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Self, TypedDict
@@ -183,10 +183,11 @@ def refuse_moot(options: JobOptions) -> None:
         )
 
 
-def refuse_unknown(said: Mapping[str, Any]) -> None:
-    """Raise ``InvalidJob`` for a keyword that is none."""
-    if unknown := set(said) - set(NAMES):
-        raise InvalidJob(f"No option is called '{min(unknown)}'; known are: {', '.join(NAMES)}.")
+def refuse_unknown(said: Mapping[str, Any], *, beside: Sequence[str] = ()) -> None:
+    """Raise ``InvalidJob`` for a keyword that is none; ``beside`` are those that a door adds."""
+    known = (*NAMES, *beside)
+    if unknown := set(said) - set(known):
+        raise InvalidJob(f"No option is called '{min(unknown)}'; known are: {', '.join(known)}.")
 
 
 def read_snooze(seconds: Any) -> float:

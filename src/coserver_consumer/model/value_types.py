@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief, brief_text
-from coserver_consumer.model.job import is_id
+from coserver_consumer.model.job import read_id
 from coserver_consumer.model.texts import is_storable
 
 DAY_S = 86_400.0
@@ -171,9 +171,10 @@ class JobId:
 
     def read(self, name: str, value: Any) -> str:
         """Return the id as the tables have it, in lower case."""
-        if not is_id(value):
+        found = read_id(value)
+        if found is None:
             raise refuse(name, value, "a UUID as text, such as str(uuid.uuid4())")
-        return str(value).lower()
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,12 +184,15 @@ class JobIds:
     metavar: str = "ID"
 
     def read(self, name: str, value: Any) -> tuple[str, ...]:
-        """Return the ids of anything that can be gone through but a text."""
-        ids = read_texts(name, value)
-        for each in ids:
-            if not is_id(each):
-                raise InvalidJob(f"{name} has {brief(each)}, which isn't the id of a job.")
-        return ids
+        """Return the ids of anything that can be gone through but a text, in lower case."""
+        return tuple(_read_parent(name, each) for each in read_texts(name, value))
+
+
+def _read_parent(name: str, value: str) -> str:
+    found = read_id(value)
+    if found is None:
+        raise InvalidJob(f"{name} has {brief(value)}, which isn't the id of a job.")
+    return found
 
 
 class Unqueued:

@@ -8,7 +8,7 @@ from typing import Any
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import JobOptions, Options, read_options
+from coserver_consumer.model.options import JobOptions, Options, read_options, refuse_unknown
 
 
 class ClientOptions(Options, total=False):
@@ -19,6 +19,7 @@ class ClientOptions(Options, total=False):
 
 def read_keywords(said: Mapping[str, Any]) -> tuple[JobOptions, bytes | None]:
     """Return the options that these keywords say, and the payload; raise ``InvalidJob``."""
+    refuse_unknown(said, beside=("payload",))
     payload = said.get("payload")
     if payload is not None and not isinstance(payload, bytes):
         raise InvalidJob(f"payload is of type {type(payload).__name__}, wanted bytes.")

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from coserver_consumer import Client, store
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.model.job import State
 from coserver_consumer.model.options import NAMES, JobOptions, Options, read_options
 from coserver_consumer.model.value_types import Key, Names, Text
 from coserver_consumer.producer.client import ClientOptions
@@ -259,8 +260,36 @@ def test_an_id_of_ones_own_names_one_job(client: Client, said: dict):
     client.cancel(own)
     with pytest.raises(InvalidJob, match=f"Job {own} was queued before, and has ended. Choose ano"):
         client.add("x", id=own, **said)
-    with pytest.raises(InvalidJob, match="one of these was queued before"):
-        client.add_many("x", [{}, {}], id=str(uuid4()), **said)
+    other = str(uuid4())
+    with pytest.raises(InvalidJob, match=f"two that are queued together have the id {other}"):
+        client.add_many("x", [{}, {}], id=other, **said)
+
+
+def test_an_id_may_be_given_in_upper_case(client: Client):
+    """Wherever one is: it is the job's."""
+    first = client.add("x").upper()
+    second = client.add("x", after=[first])
+    client.cancel(first)
+    client.retry(first)
+    client.set_priority(first, 7)
+    assert client.get(first).priority == 7
+    assert client.get(first).state is State.READY
+    assert client.get(second.upper()).state is State.BLOCKED
+    client.cancel(first)
+    assert client.wait(first).id == first.lower()
+
+
+def test_a_job_that_is_added_again_with_its_key_is_one(client: Client):
+    """A program that doesn't know whether it has added it may do so again, while it is live."""
+    own = str(uuid4())
+    said = {"id": own, "unique": "k"}
+    assert client.add_many("x", [{}, {}], **said) == [own, own]
+    assert client.add("x", **said) == own
+    with pytest.raises(InvalidJob, match="have the id"):
+        client.add_jobs([client.job("x", **said), client.job("x", id=own, unique="other")])
+    client.cancel(own)
+    with pytest.raises(InvalidJob, match="has ended"):
+        client.add("x", **said)
 
 
 def test_a_job_of_ones_own_id_may_be_followed(client: Client):

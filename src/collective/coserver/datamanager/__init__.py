@@ -17,13 +17,12 @@ completed when the ZODB has finished.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import transaction
 from transaction.interfaces import ITransaction
 
 from collective.coserver.datamanager.afterwards import afterwards
 from collective.coserver.datamanager.batch import Batch
+from collective.coserver.datamanager.draft import preview
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
@@ -31,32 +30,30 @@ from coserver_consumer.model.errors import AddError
 from coserver_consumer.model.new_job import NewJob
 
 OPEN = ("Active", "Doomed")
+UNCOMMITTED = (*OPEN, "Committing")
 TOO_LATE = (
     "a job would be lost. Queue it in the view, in a before-commit hook or in a subscriber of "
     "IPubBeforeCommit, or in a transaction of its own, which is begun and committed there."
 )
 
 
-def join(job: NewJob) -> None:
-    """Add the job to what the current transaction queues.
+def join(*jobs: NewJob) -> None:
+    """Add jobs to what the current transaction queues, all or none.
 
-    Raises ``AddError`` when it is too late for the transaction to take a job.
-    """
-    _open_batch().jobs.append(job)
-
-
-def join_all(jobs: Sequence[NewJob]) -> None:
-    """Add jobs, all or none.
-
-    Raises as ``join`` does, and ``InvalidJob`` for one that would be there twice.
+    Raises ``AddError`` when it is too late for the transaction to take a job, and ``InvalidJob`` if
+    it has one with the same id already.
     """
     _open_batch().add(jobs)
 
 
 def pending() -> tuple[NewJob, ...]:
-    """Return the jobs that the current transaction will queue, if it commits."""
-    batch = _find_batch(transaction.get())
-    return () if batch is None else tuple(batch.jobs)
+    """Return the jobs that the current transaction queues, as they would be if it committed now.
+
+    There are none once it has ended: in an after-commit hook it is still the current one.
+    """
+    current = transaction.get()
+    batch = _find_batch(current) if current.status in UNCOMMITTED else None
+    return () if batch is None else preview(batch.jobs)
 
 
 def join_effect(effect: Effect) -> None:

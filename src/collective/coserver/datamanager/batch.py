@@ -39,6 +39,7 @@ class Batch:
     def __init__(self) -> None:
         self.id = new_id()
         self.jobs: list[NewJob] = []
+        self._ids: set[str] = set()
         self.effect: Effect | None = None
         self.has_ended = False
         self._has_voted = False
@@ -53,21 +54,24 @@ class Batch:
 
     def add(self, jobs: Sequence[NewJob]) -> None:
         """Queue jobs, all or none; raise ``InvalidJob`` for one that would be queued twice."""
-        times = Counter(job.id for job in (*self.jobs, *jobs))
+        times = Counter(job.id for job in jobs)
         for job in jobs:
-            if times[job.id] > 1 or (isinstance(job, Draft) and job.ticket.is_used()):
-                raise InvalidJob(
-                    f"Job {job.id} ({job.title or job.task}) would be queued twice; a job can be "
-                    "queued once. Make another one: queue.job(...), or the job(...) of its task."
-                )
+            if times[job.id] > 1 or job.id in self._ids or _is_used(job):
+                raise InvalidJob(_explain_twin(job))
         self.jobs += jobs
+        self._ids.update(times)
         for job in jobs:
             if isinstance(job, Draft):
                 job.ticket.is_used = partial(self._has, job.id)
 
+    def shorten(self, length: int) -> None:
+        """Drop the jobs behind the first ``length``."""
+        del self.jobs[length:]
+        self._ids = {job.id for job in self.jobs}
+
     def forget(self) -> None:
         """End the batch without its jobs."""
-        self.jobs.clear()
+        self.shorten(0)
         self.effect = None
         self.has_ended = True
 
@@ -183,3 +187,18 @@ class Batch:
         adds_one = len(self.jobs) == 1 and self._is_plain and self.effect is None
         ends_one = not self.jobs and self.effect is not None
         return store.each_by_itself(engine) if adds_one or ends_one else {}
+
+
+def _is_used(job: NewJob) -> bool:
+    """Return True if the very job is queued already, by this transaction or another."""
+    return isinstance(job, Draft) and job.ticket.is_used()
+
+
+def _explain_twin(job: NewJob) -> str:
+    """Return why a job can't be queued that is there already, or another one with its id."""
+    if job.options.id is not None and not _is_used(job):
+        return enqueue.same_id(job)
+    return (
+        f"Job {job.id} ({job.title or job.task}) would be queued twice; a job can be queued once. "
+        "Make another one: queue.job(...), or the job(...) of its task."
+    )

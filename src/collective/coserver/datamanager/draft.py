@@ -7,11 +7,14 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from Products.CMFCore.indexing import processQueue
+
 from collective.coserver.database.settings import get_settings
+from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.protocol import signing
 from coserver_consumer.store import enqueue
@@ -51,6 +54,20 @@ def finalize(job: NewJob) -> NewJob:
     settings = get_settings()
     enqueue.check_job(written, max_payload=settings.max_payload)
     return signing.sign(written, settings.secret_text)
+
+
+def preview(jobs: Sequence[NewJob]) -> tuple[NewJob, ...]:
+    """Return jobs as they would be written now; one that can't be is as it was made."""
+    if any(isinstance(job, Draft) for job in jobs):
+        processQueue()  # what this transaction has moved is where the catalog will have it
+    return tuple(map(_preview, jobs))
+
+
+def _preview(job: NewJob) -> NewJob:
+    try:
+        return finalize(job)
+    except InvalidJob:
+        return job
 
 
 def _fields(job: NewJob) -> dict[str, Any]:

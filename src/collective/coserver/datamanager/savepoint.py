@@ -18,4 +18,4 @@ class Savepoint:
 
     def rollback(self) -> None:
         """Drop the later jobs."""
-        del self.batch.jobs[self.length :]
+        self.batch.shorten(self.length)

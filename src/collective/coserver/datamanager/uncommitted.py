@@ -7,7 +7,7 @@ from typing import Any
 
 from collective.coserver.datamanager import pending
 from coserver_consumer import store
-from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.job import Job, State, read_id
 from coserver_consumer.model.new_job import NewJob
 
 UNKNOWN = {  # of a job that isn't committed
@@ -25,7 +25,8 @@ UNKNOWN = {  # of a job that isn't committed
 
 def find_uncommitted(job_id: Any) -> Job | None:
     """Return the job with this id, as staged; None if the current transaction queues none."""
-    return next((_as_staged(job) for job in pending() if job.id == job_id), None)
+    known = read_id(job_id)
+    return next((_as_staged(job) for job in pending() if job.id == known), None)
 
 
 def _as_staged(job: NewJob) -> Job:

@@ -62,6 +62,11 @@ class EagerCalls:
             self._call(job, task, run_as=_find_user(job))
 
     def _call(self, job: NewJob, task: RegisteredTask, *, run_as: str | None) -> None:
+        if job.id in self.results:
+            raise InvalidJob(
+                f"A call with the id {job.id} was made before, and a job is queued once: give each "
+                "an id of its own, or none."
+            )
         args, kwargs = read_arguments(job.args)
         before, self.followed = self.followed, tuple(self._find_followed(job))
         try:

@@ -20,11 +20,13 @@ from collective.coserver.producer.eta import with_moment
 from coserver_consumer.model.errors import InvalidJob, InvalidTask
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
-from coserver_consumer.model.options import JobOptions, Options, read_options
+from coserver_consumer.model.options import JobOptions, Options, read_options, refuse_unknown
 from coserver_consumer.model.retry import PLAIN, Backoff, Kind, RetryPolicy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+POLICY = ("backoff", "retry_on", "never_retry_on")  # said of a task, not of one job
 
 
 class TaskOptions(Options, total=False):
@@ -64,6 +66,11 @@ class Task(Generic[P, R]):
 
         ``None`` takes back what ``@task`` said. Raises ``InvalidJob``.
         """
+        if of_task := sorted(set(changes) & set(POLICY)):
+            raise InvalidJob(
+                f"{of_task[0]} is said of all jobs of a task, by @task({of_task[0]}=...)."
+            )
+        refuse_unknown(changes, beside=("run_as",))
         said = with_moment(changes)
         run_as = said.pop("run_as", self.run_as)
         return replace(self, said=self.said.change(**said), run_as=run_as)
@@ -129,10 +136,16 @@ def task(
     Raises ``InvalidTask`` for a function that couldn't be found again by its name and for a policy
     that is wrong, ``InvalidJob`` for a wrong option.
     """
+    refuse_unknown(options, beside=("run_as", *POLICY))
     said = read_options(with_moment(options))
     retry = RetryPolicy(backoff=_to_backoff(backoff), on=retry_on, never=never_retry_on)
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
+        if isinstance(function, Task):
+            raise InvalidTask(
+                f"{function.name} is a task already. Put @task before its def once, and say other "
+                f"options of single jobs by {function.function.__name__}.options(...)."
+            )
         if fault := find_fault(function):
             raise InvalidTask(fault)
         made = Task(function, said, run_as, retry)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from collective.coserver.database.settings import get_settings
-from collective.coserver.datamanager import join, join_all
+from collective.coserver.datamanager import join
 from collective.coserver.datamanager.draft import draft
 from collective.coserver.identity.cross_site import refuse_cross_site
 from collective.coserver.identity.origin import to_origin
@@ -77,24 +77,18 @@ def _name(options: JobOptions, said: str | None, work: Work) -> JobOptions:
 def enlist(job: NewJob) -> str:
     """Add the job and its follow-ups to the current transaction; return its id.
 
-    Raises ``AddError`` when it is too late for that, ``CrossSiteRequest`` if it isn't ours.
+    Raises as ``enlist_all`` does.
     """
-    refuse_cross_site()
-    match workflow.with_follow_ups([job]):
-        case [alone]:
-            join(alone)
-        case several:
-            join_all(several)
-    return job.id
+    return enlist_all([job])[0]
 
 
 def enlist_all(jobs: Iterable[NewJob]) -> list[str]:
     """Add jobs to the current transaction, all or none; return their ids in that order.
 
-    Their follow-ups are added as well. Raises ``AddError`` when it is too late for that, or for a
-    job that is in it already.
+    Their follow-ups are added as well. Raises ``AddError`` when it is too late for that, or for an
+    id that is in it already, and ``CrossSiteRequest`` if it isn't ours.
     """
     refuse_cross_site()
     new = list(jobs)
-    join_all(workflow.with_follow_ups(new))
+    join(*workflow.with_follow_ups(new))
     return [job.id for job in new]

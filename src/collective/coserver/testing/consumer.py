@@ -52,17 +52,22 @@ class InProcessConsumer:
         return self._runner.waiting()
 
     def assert_queued(
-        self, *, task: Task | str | None = None, path: Any = None, **options: Any
+        self,
+        *,
+        task: Task | str | None = None,
+        path: Any = None,
+        view: str | None = None,
+        **options: Any,
     ) -> str:
         """Return the id of the job that was queued like this, the first if there are several.
 
         Jobs count that code in Zope has queued since the test began or since the last ``run``,
         committed or in the current transaction. ``task`` is a function with ``@task``, its dotted
-        name, or the name of another task; ``path`` an object or a path, with or without its query;
-        ``options`` are those of ``queue.add``. Raises ``AssertionError``, which lists what was
-        queued.
+        name, or the name of another task; ``path`` and ``view`` are what ``queue.add`` takes, and a
+        path may leave its query out; ``options`` are those of ``queue.add``. Raises
+        ``AssertionError``, which lists what was queued, and ``InvalidJob`` for what none can have.
         """
-        return self._queued.require(task=task, path=path, **options)
+        return self._queued.require(task=task, path=path, view=view, **options)
 
     def assert_nothing_queued(self) -> None:
         """Raise ``AssertionError``, which lists what was queued, if any job counts as queued."""

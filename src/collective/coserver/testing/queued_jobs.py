@@ -9,7 +9,12 @@ from typing import Any
 
 from collective.coserver.datamanager import pending
 from collective.coserver.datamanager.listeners import leave, listen
+from collective.coserver.functions.advice import refuse_code
 from collective.coserver.functions.task import Task
+from collective.coserver.producer.eta import with_moment
+from collective.coserver.producer.target import to_aim
+from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, refuse_unknown
 
@@ -30,10 +35,12 @@ class QueuedJobs:
         """Forget what was committed."""
         self._committed.clear()
 
-    def require(self, *, task: Task | str | None, path: Any, **options: Any) -> str:
+    def require(
+        self, *, task: Task | str | None, path: Any, view: str | None, **options: Any
+    ) -> str:
         """Return the id of the first job like this; raise ``AssertionError`` if there is none."""
-        refuse_unknown(options)
-        said = _read_options(options) | {"task": _name(task), "path": _to_path(path)}
+        refuse_unknown(options, beside=("task", "path", "view"))
+        said = _read_options(options) | {"task": _name(task), "path": _to_path(path, view)}
         wanted = {name: value for name, value in said.items() if value is not None}
         for job in self._all():
             if _fits(job, wanted):
@@ -65,16 +72,25 @@ def record() -> Iterator[QueuedJobs]:
         leave(queued.note)
 
 
-def _name(task: Task | str | None) -> str | None:
-    return task.name if isinstance(task, Task) else task
+def _name(task: Any) -> str | None:
+    if isinstance(task, Task):
+        return task.name
+    if task is None or isinstance(task, str):
+        return task
+    raise InvalidJob(
+        f"task is {brief(task)}, wanted a function with @task, its dotted name, or the name of "
+        "another task."
+    )
 
 
-def _to_path(target: Any) -> str | None:
-    return target if target is None or isinstance(target, str) else _join(target)
-
-
-def _join(target: Any) -> str:
-    return "/".join(target.getPhysicalPath())
+def _to_path(target: Any, view: str | None) -> str | None:
+    """Return the path of a job that ``queue.add`` would make of these."""
+    if target is not None:
+        refuse_code(target)
+        return str(to_aim(target, view).args["path"])
+    if view is not None:
+        raise InvalidJob("view goes with a path, as in queue.add: say what it is a view of.")
+    return None
 
 
 def _read_options(options: Wanted) -> Wanted:
@@ -82,7 +98,7 @@ def _read_options(options: Wanted) -> Wanted:
     kinds = {each.name: each.metadata["type"] for each in fields(JobOptions)}
     return {
         name: None if value is None else kinds[name].read(name, value)
-        for name, value in options.items()
+        for name, value in with_moment(options).items()
     }
 
 

@@ -13,6 +13,7 @@ from coserver_consumer.store.enqueue.validation import (
     MAX_PAYLOAD_BYTES,
     check_job,
     check_size_of_row,
+    same_id,
 )
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "parents",
     "promote",
     "promote_staged",
+    "same_id",
     "stage",
 ]

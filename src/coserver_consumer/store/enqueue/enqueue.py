@@ -13,7 +13,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.insert import insert_rows, refuse_ended
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
-from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD_BYTES, check_job
+from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD_BYTES, check_job, refuse_twins
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.rows import join_names
 
@@ -72,6 +72,7 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
     """
     for job in jobs:
         check_job(job, max_payload=max_payload)
+    refuse_twins(jobs)
     refuse_ended(connection, [job.id for job in jobs if job.options.id is not None])
     parents = {parent for job in jobs for parent in job.options.after}
     rows = [_to_row(job, is_parent=job.id in parents) for job in jobs]

@@ -29,12 +29,24 @@ def insert_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     try:
         _insert_all(connection, rows)
     except IntegrityError:
-        ids = [row["id"] for row in rows]
-        named = ", ".join(ids[:MAX_NAMED]) + (", ..." if len(ids) > MAX_NAMED else "")
-        raise InvalidJob(
-            f"A job can be queued once, and {'this' if len(ids) == 1 else 'one of these'} was "
-            f"queued before: {named}. Make another one."
-        ) from None  # it has the statement's values
+        raise _queued_before([row["id"] for row in rows]) from None  # it has the statement's values
+
+
+def _queued_before(job_ids: Sequence[str]) -> InvalidJob:
+    named = ", ".join(job_ids[:MAX_NAMED]) + (", ..." if len(job_ids) > MAX_NAMED else "")
+    return InvalidJob(
+        f"A job can be queued once, and {'this' if len(job_ids) == 1 else 'one of these'} was "
+        f"queued before: {named}. Make another one."
+    )
+
+
+def refuse_live(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Raise ``InvalidJob`` if a live job has one of these ids, whatever unique key it holds."""
+    if not job_ids:
+        return
+    query = sa.select(tables.job.c.id).where(tables.job.c.id.in_(job_ids))
+    if live := list(connection.execute(query).scalars()):
+        raise _queued_before(live)
 
 
 def refuse_ended(connection: Connection, job_ids: Sequence[str]) -> None:

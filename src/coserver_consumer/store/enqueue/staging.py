@@ -16,6 +16,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import repoint, resolve_missed
 from coserver_consumer.store.enqueue.enqueue import add_many, stage
+from coserver_consumer.store.enqueue.insert import refuse_live
 from coserver_consumer.store.enqueue.unique_keys import RELEASED
 from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_locked
 from coserver_consumer.store.finish.history import revive_if_fit
@@ -31,9 +32,12 @@ RESTORED = "Its request isn't in the ZODB, which seems to have been restored fro
 def add_all(connection: Connection, jobs: Iterable[NewJob], *, max_payload: int) -> None:
     """Queue the jobs of a transaction, whose ids somebody knows already.
 
-    One whose unique key another job holds goes into the history, where its id leads to that one.
+    One whose unique key another job holds goes into the history, where its id leads to that one. So
+    the id must be its own: raises ``InvalidJob`` if a live job has it, with the same key or not.
     """
     new = list(jobs)
+    keyed = [job for job in new if job.options.unique is not None]
+    refuse_live(connection, [job.id for job in keyed if job.options.id is not None])
     made = add_many(connection, new, max_payload=max_payload)
     ids = {job.id: holder for job, holder in zip(new, made, strict=True)}
     merged = [job for job in new if ids[job.id] != job.id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.new_job import NewJob
@@ -26,6 +28,24 @@ def check_job(job: NewJob, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
         if text is not None:
             check_text(name, text, longest=MAX_CHARS[name])
     check_size(job, max_payload=max_payload)
+
+
+def refuse_twins(jobs: Sequence[NewJob]) -> None:
+    """Raise ``InvalidJob`` if two of the jobs have the same id, unless one key makes them one."""
+    known: dict[str, str | None] = {}
+    for job in jobs:
+        key = job.options.unique
+        if job.id in known and (key is None or known[job.id] != key):
+            raise InvalidJob(same_id(job))
+        known[job.id] = key
+
+
+def same_id(job: NewJob) -> str:
+    """Return what is wrong with a job that is to be queued beside another one with its id."""
+    return (
+        f"A job can be queued once, and two that are queued together have the id {job.id}; one of "
+        f"them is '{job.title or job.task}'. Give each an id of its own, or none."
+    )
 
 
 def check_size_of_row(job: Job, *, max_payload: int = MAX_PAYLOAD_BYTES) -> None:

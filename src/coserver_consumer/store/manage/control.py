@@ -34,7 +34,7 @@ def cancel(
     that runs it. A job in the state unknown is thereby decided not to run.
     Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
     """
-    state = lock_state(connection, job_id)
+    job_id, state = lock_state(connection, job_id)
     if state in WAITING:
         end_locked(connection, [job_id], state=State.CANCELLED, error=describe_cancel(by))
         state = State.CANCELLED
@@ -67,7 +67,7 @@ def retry(
     ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
     another job meanwhile.
     """
-    state = lock_state(connection, job_id)
+    job_id, state = lock_state(connection, job_id)
     if state not in states:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
     if state is State.SCHEDULED:

@@ -30,7 +30,7 @@ def set_priority(
     that doesn't wait: one that runs, has ended, or whose request hasn't.
     """
     number = PRIORITY.read("priority", priority)
-    state = _lock_waiting(connection, job_id, "its priority can be changed")
+    job_id, state = _lock_waiting(connection, job_id, "its priority can be changed")
     _change(connection, job_id, priority=number)
     audit(connection, "set_priority", who=by, job_id=job_id)
     return state
@@ -59,7 +59,7 @@ def move(
     ``JobNotFound``, and ``WrongState`` as ``set_priority`` does.
     """
     require_queue(connection, queue)
-    state = _lock_waiting(connection, job_id, "it can be moved")
+    job_id, state = _lock_waiting(connection, job_id, "it can be moved")
     job = get(connection, job_id)
     if job.queue != queue:
         _change(connection, job_id, queue=queue, signature=sign(job, queue))
@@ -67,13 +67,13 @@ def move(
     return state
 
 
-def _lock_waiting(connection: Connection, job_id: str, what: str) -> State:
-    """Return the state of a job, which no consumer can take until the transaction ends."""
-    state = lock_state(connection, job_id)
+def _lock_waiting(connection: Connection, job_id: str, what: str) -> tuple[str, State]:
+    """Return the id and state of a job, which no consumer can take until the transaction ends."""
+    job_id, state = lock_state(connection, job_id)
     if state not in WAITING:
         names = ", ".join(sorted(WAITING))
         raise WrongState(f"Job {job_id} is {state}; only while a job waits ({names}) {what}.")
-    return state
+    return job_id, state
 
 
 def _change(connection: Connection, job_id: str, **values: Any) -> None:

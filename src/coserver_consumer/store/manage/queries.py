@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.errors import JobNotFound
 from coserver_consumer.model.exception_text import brief, brief_text
-from coserver_consumer.model.job import Job, RunKey, State, is_id
+from coserver_consumer.model.job import Job, RunKey, State, read_id
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
@@ -48,8 +48,8 @@ def now(connection: Connection) -> int:
 
 def get(connection: Connection, job_id: str) -> Job:
     """Return a job, live or ended; raise ``JobNotFound``."""
-    require_id(job_id)
-    job = _get_live(connection, job_id) or _get_ended(connection, job_id)
+    known = require_id(job_id)
+    job = _get_live(connection, known) or _get_ended(connection, known)
     if job is None:
         raise _not_found(job_id)
     return job
@@ -62,9 +62,10 @@ def require_id(job_id: Any) -> str:
             f"{brief(job_id)} isn't the id of a job: that is text, as it was returned when the job "
             "was queued."
         )
-    if not is_id(job_id):
+    known = read_id(job_id)
+    if known is None:
         raise _not_found(job_id)
-    return job_id.lower()
+    return known
 
 
 def _not_found(job_id: str) -> JobNotFound:
@@ -78,21 +79,23 @@ def get_merged(connection: Connection, job_id: str) -> Job:
 
     Raises ``JobNotFound`` if there is none, or if the other one has been pruned.
     """
-    job, seen = get(connection, job_id), {job_id}
+    job = get(connection, job_id)
+    seen = {job.id}
     while (other := find_other(job)) and other not in seen:
         seen.add(other)
         job = get(connection, other)
     return job
 
 
-def lock_state(connection: Connection, job_id: str) -> State:
-    """Return the job's state, its row locked if it is live; raise ``JobNotFound``."""
-    if is_id(job_id):
-        query = sa.select(tables.job.c.state).where(tables.job.c.id == job_id)
-        state = lock(connection, query).scalar()
-        if state:
-            return to_state(state)
-    return get(connection, job_id).state
+def lock_state(connection: Connection, job_id: str) -> tuple[str, State]:
+    """Return the job's id as the tables have it, and its state, its row locked if it is live.
+
+    Raises ``JobNotFound``.
+    """
+    known = require_id(job_id)
+    query = sa.select(tables.job.c.state).where(tables.job.c.id == known)
+    state = lock(connection, query).scalar()
+    return known, to_state(state) if state else get(connection, known).state
 
 
 class Running(NamedTuple):
