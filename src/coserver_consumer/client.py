@@ -21,7 +21,13 @@ from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
 from coserver_consumer.producer.client import QueueingClient, YourConnection
-from coserver_consumer.producer.filters import JobFilter, ManyFilter, read_filter, read_many
+from coserver_consumer.producer.filters import (
+    JobFilter,
+    ManyFilter,
+    count_jobs,
+    find_page,
+    read_many,
+)
 from coserver_consumer.producer.notifier import find_notifier
 from coserver_consumer.producer.result import find_result
 from coserver_consumer.producer.waiting import read_ids, wait_many
@@ -60,23 +66,15 @@ class Client(QueueingClient):
         ``wanted`` is a ``JobFilter``; ``before`` is the id of the last job of the page before.
         Raises ``InvalidJob`` for a filter that is wrong.
         """
-
-        def work(inside: Connection) -> list[Job]:
-            which = read_filter(inside, wanted)
-            return manage.find(inside, limit=limit, before=before, **which)
-
-        return self._read(work, connection)
+        return self._read(
+            lambda inside: find_page(inside, wanted, limit=limit, before=before), connection
+        )
 
     def count(
         self, *, connection: YourConnection | None = None, **wanted: Unpack[JobFilter]
     ) -> int:
         """Return how many jobs there are, live and ended; ``wanted`` is a ``JobFilter``."""
-
-        def work(inside: Connection) -> int:
-            counts = manage.count(inside, **read_filter(inside, wanted))
-            return sum(each.number for each in counts)
-
-        return self._read(work, connection)
+        return self._read(lambda inside: count_jobs(inside, wanted), connection)
 
     def cancel(
         self,

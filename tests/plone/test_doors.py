@@ -24,10 +24,12 @@ from coserver_consumer.errors import (
     InvalidJob,
     InvalidTask,
     JobNotFound,
+    UnknownQueue,
 )
 from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import NAMES
+from coserver_consumer.producer.filters import JobFilter
 from coserver_consumer.retry import Backoff
 from support.every_option import NOON, is_tried_again, read_back, say_all
 from support.jobs import Jobs
@@ -128,6 +130,20 @@ LOOKS: dict[str, Callable[[Any], Any]] = {
     "cancel": queue.cancel,
     "retry": queue.retry,
     "retry(states)": lambda it: queue.retry(new_id(), states=it),
+    "set_priority": lambda it: queue.set_priority(it, 1),
+    "move": lambda it: queue.move(it, "default"),
+    "wait": lambda it: queue.wait(it, 0),
+}
+QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "set_priority_many": lambda it: queue.set_priority_many(it, all=True),
+    "move_many": lambda it: queue.move_many(it, all=True),
+    "wait(timeout)": lambda it: queue.wait(new_id(), it),
+    "wait_many": lambda it: queue.wait_many(it, 0),
+    "wait_many(one)": lambda it: queue.wait_many([it], 0),
+    **{
+        f"find({name})": lambda it, name=name: queue.find(**{name: it})
+        for name in (*JobFilter.__annotations__, "limit", "before")
+    },
 }
 
 
@@ -162,6 +178,12 @@ def test_odd_values_are_queued_or_refused_in_words(door: str, jobs: Jobs) -> Non
 def test_odd_ids_are_not_found_in_words(door: str, jobs: Jobs) -> None:
     """As an id that no job has."""
     assert not find_speechless(LOOKS[door], JobNotFound, InvalidJob)
+
+
+@pytest.mark.parametrize("door", QUESTIONS)
+def test_odd_filters_are_answered_in_words(door: str, jobs: Jobs) -> None:
+    """Or by an empty list: some are texts that no job has."""
+    assert not find_speechless(QUESTIONS[door], JobNotFound, InvalidJob, UnknownQueue)
 
 
 @pytest.mark.parametrize("name", ["run_as", "backoff", "retry_on", "never_retry_on", *OPTIONS])

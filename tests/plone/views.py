@@ -71,6 +71,14 @@ class Retry(BrowserView):
         return "again"
 
 
+class RetryMany(BrowserView):
+    """Has all jobs that failed run again, and tells how many, and what is said against others."""
+
+    def __call__(self) -> str:
+        changes = queue.retry_many(all=True)
+        return json.dumps([changes.changed, [each.reason for each in changes.refused]])
+
+
 class Borrow(BrowserView):
     """Queues a job under the name of somebody who may do more, as who doesn't think of jobs."""
 
@@ -310,6 +318,7 @@ VIEWS = (
     ("test-queue", Queue, IDefaultBrowserLayer, "zope2.Public"),
     ("test-try-to-queue", TryToQueue, IDefaultBrowserLayer, "zope2.Public"),
     ("test-retry", Retry, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-retry-many", RetryMany, IDefaultBrowserLayer, "zope2.Public"),
     ("test-borrow", Borrow, IDefaultBrowserLayer, "zope2.Public"),
     ("test-token", Token, IDefaultBrowserLayer, "zope2.Public"),
     ("test-locate", Locate, IDefaultBrowserLayer, "zope2.Public"),

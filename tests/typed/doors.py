@@ -92,6 +92,10 @@ def use_queue(context: Any) -> None:
     assert_type(queue.chain([queue.job(context), plain.job(1)]), list[str])
     assert_type(queue.group([queue.job(context)], on_success=plain.job(1)), Group)
     assert_type(queue.get("id"), Job)
+    assert_type(queue.find(queues="mail", site=queue.EVERY_SITE), list[Job])
+    assert_type(queue.move_many("slow", states=["ready"]), Changes)
+    assert_type(queue.wait("id", timedelta(minutes=1)), Job)
+    queue.wait("id")  # type: ignore[call-arg]
     queue.add(context, prio=1)  # type: ignore[call-arg]
     queue.add(context, delay="1")  # type: ignore[arg-type]
 

@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
 from zope.globalrequest import getRequest
 
-from collective.coserver.database.engine import read, write
-from collective.coserver.database.settings import get_settings
-from collective.coserver.datamanager.uncommitted import find_uncommitted
 from collective.coserver.functions import eager
 from collective.coserver.functions.advice import refuse_code
-from collective.coserver.functions.result import read_result
-from collective.coserver.identity.cross_site import refuse_cross_site
-from collective.coserver.identity.owner import current_owner, find_user
-from collective.coserver.identity.rerun import require_rerun
+from collective.coserver.identity.owner import find_user
+from collective.coserver.management.jobs import cancel, get, move, result, retry, set_priority
+from collective.coserver.management.many import (
+    EVERY_SITE,
+    cancel_many,
+    count,
+    find,
+    move_many,
+    retry_many,
+    set_priority_many,
+)
+from collective.coserver.management.waiting import wait, wait_many
 from collective.coserver.pas.login import require_login
 from collective.coserver.producer.body import Payload, to_body
 from collective.coserver.producer.enqueue import Work, enlist, enlist_all, make
@@ -32,15 +37,37 @@ from collective.coserver.producer.target import to_aim
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import Options, OptionsBesideQueue, read_options, refuse_moot
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.protocol.answer import XML_RPC
 from coserver_consumer.protocol.codec import encode
-from coserver_consumer.protocol.signing import make_renewal
 from coserver_consumer.protocol.xmlrpc_message import write_call
-from coserver_consumer.store import manage
+
+__all__ = [
+    "CURRENT",
+    "EVERY_SITE",
+    "METHODS",
+    "add",
+    "add_xmlrpc",
+    "cancel",
+    "cancel_many",
+    "chain",
+    "count",
+    "find",
+    "get",
+    "group",
+    "job",
+    "move",
+    "move_many",
+    "result",
+    "retry",
+    "retry_many",
+    "set_priority",
+    "set_priority_many",
+    "wait",
+    "wait_many",
+]
 
 CURRENT = Payload.CURRENT  # for ``payload``: the body of the current request
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -165,63 +192,8 @@ def _queue(jobs: Sequence[NewJob]) -> list[str]:
     return enlist_all(jobs)
 
 
-def get(job_id: str) -> Job:
-    """Return the job, live or ended, as it was committed; raise ``JobNotFound``.
-
-    One that the current transaction has queued isn't committed yet: it is ``staged``, and gone once
-    the transaction has aborted. For one that wasn't needed, since another job has its unique key,
-    that other one is returned.
-    """
-    return find_uncommitted(job_id) or _get_committed(job_id)
-
-
-def _get_committed(job_id: str) -> Job:
-    return read(lambda connection: manage.get_merged(connection, job_id))
-
-
-def result(job_id: str) -> Any:
-    """Return what a completed job's function returned, or what its view answered.
-
-    Raises ``JobNotFound``, and ``NoResult``: ``NotDone`` or ``DidNotComplete``.
-    """
-    return read_result(get(job_id))
-
-
-def cancel(job_id: str, *, kill: bool = False) -> State:
-    """Cancel the job at once, whatever becomes of the current transaction.
-
-    Returns CANCELLED, or RUNNING if its consumer was asked to stop; with ``kill`` it ends the
-    process that runs a job which doesn't heed that. Raises ``JobNotFound``, or ``WrongState`` if
-    it has ended.
-    """
-    who, found = current_owner().id, _get_committed(job_id).id
-    return write(lambda connection: manage.cancel(connection, found, by=who, kill=kill))
-
-
-def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
-    """Run an ended job again, or a scheduled one now, whatever becomes of the transaction.
-
-    ``states`` are those in which it may be run again, by default all that allow it. Raises
-    ``JobNotFound``, ``WrongState``, ``NotAllowed`` for a request of neither the job's owner nor a
-    manager, and ``CrossSiteRequest``.
-    """
-    refuse_cross_site()
-    said: dict[str, Any] = {} if states is None else {"states": _to_states(states)}
-    job = _get_committed(job_id)
-    require_rerun(job)
-    said |= {"by": current_owner().id, "renew": make_renewal(lambda: get_settings().secret_text)}
-    write(lambda connection: manage.retry(connection, job.id, **said))
-
-
 def _to_method(name: Any) -> str:
     method = "GET" if name is None else name
     if not isinstance(method, str) or method.upper() not in METHODS:
         raise InvalidJob(f"method is {brief(name)}, wanted one of {', '.join(METHODS)}.")
     return method.upper()
-
-
-def _to_states(states: Any) -> frozenset[State]:
-    try:
-        return frozenset(map(State, [states] if isinstance(states, str) else states))
-    except (TypeError, ValueError):
-        raise InvalidJob(f"states is {brief(states)}, wanted some of {', '.join(State)}.") from None

@@ -17,6 +17,7 @@ CoserverError
 ├── JobNotFound
 ├── AmbiguousId             several jobs have ids that begin or end like this
 ├── WrongState              a job can't be retried or cancelled as it stands now, a key not added
+├── NotCommitted            the current transaction would have to be committed before
 ├── NoResult                a job has no result that could be returned
 │   ├── NotDone             it hasn't ended yet
 │   └── DidNotComplete      it failed, or was cancelled
@@ -97,6 +98,10 @@ class AmbiguousId(CoserverError):
 
 class WrongState(CoserverError):
     """The job can't be changed that way in the state it is in, or a key can't be added now."""
+
+
+class NotCommitted(CoserverError):
+    """The current transaction would have to be committed before; waiting doesn't help."""
 
 
 class NoResult(CoserverError):

@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from coserver_consumer import store
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
-from coserver_consumer.model.job import State
+from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.options import MAX_DELAY_S
 from coserver_consumer.model.value_types import (
     Moment,
     Seconds,
     Span,
     Text,
+    WholeNumber,
     read_texts,
     refuse,
     to_microseconds,
@@ -25,6 +26,7 @@ from coserver_consumer.model.value_types import (
 from coserver_consumer.store import manage
 
 MAX_TEXT_CHARS = 1024
+LIMIT = WholeNumber(least=1, most=10_000)
 SPAN = Seconds(least=0, most=MAX_DELAY_S)
 
 
@@ -68,6 +70,24 @@ def read_filter(connection: Connection, said: Mapping[str, Any]) -> dict[str, An
     return read | {name: now - _to_microseconds(span) for name, span in spans.items()}
 
 
+def find_page(
+    connection: Connection, said: Mapping[str, Any], *, limit: Any, before: Any, **more: Any
+) -> list[Job]:
+    """Return up to ``limit`` jobs, the newest first, those after the one with the id ``before``.
+
+    ``more`` narrows the filter. Raises ``InvalidJob``, and ``JobNotFound`` for what is no id.
+    """
+    wanted = more | read_filter(connection, said)
+    last = None if before is None else manage.require_id(before)
+    return manage.find(connection, limit=LIMIT.read("limit", limit), before=last, **wanted)
+
+
+def count_jobs(connection: Connection, said: Mapping[str, Any], **more: Any) -> int:
+    """Return how many jobs there are; ``more`` narrows the filter."""
+    counts = manage.count(connection, **more | read_filter(connection, said))
+    return sum(each.number for each in counts)
+
+
 def read_many(
     connection: Connection, said: Mapping[str, Any], states: Collection[State]
 ) -> dict[str, Any]:
@@ -98,7 +118,8 @@ def _read_states(name: str, value: Any) -> frozenset[State]:
 
 
 def _read_names(name: str, value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else read_texts(name, value)
+    said = (value,) if isinstance(value, str) else read_texts(name, value)
+    names = tuple(_read_text(name, each) for each in said)
     return names or _refuse_nothing(name, value, "a name or several")
 
 

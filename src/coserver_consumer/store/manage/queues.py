@@ -18,7 +18,7 @@ from coserver_consumer.model.queue_name import (
     unknown_queue,
 )
 from coserver_consumer.model.unavailable import Unavailable, from_json
-from coserver_consumer.model.value_types import Seconds, WholeNumber
+from coserver_consumer.model.value_types import Seconds, WholeNumber, refuse
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
@@ -106,7 +106,9 @@ def set_rate(connection: Connection, name: str, number: int | None, period: floa
 
 
 def require_queue(connection: Connection, name: str) -> None:
-    """Raise ``UnknownQueue`` unless the queue is known."""
+    """Raise ``UnknownQueue`` unless the queue is known, ``InvalidJob`` for what is no text."""
+    if not isinstance(name, str):
+        raise refuse("queue", name, "the name of a queue")
     known = queues(connection)
     if name not in known:
         raise unknown_queue(name, known)

@@ -1,0 +1,124 @@
+"""What code in Zope asks of many jobs, changes about them, and waits for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import transaction
+
+from collective.coserver import queue
+from collective.coserver.testing.consumer import InProcessConsumer
+from coserver_consumer import Client
+from coserver_consumer.errors import InvalidJob, NotCommitted, UnknownQueue
+from coserver_consumer.model import lifecycle
+from coserver_consumer.model.job import State
+from coserver_consumer.model.outcome import Failed
+from coserver_consumer.protocol import signing
+from coserver_consumer.store import finish
+from support.jobs import Jobs
+from tests.plone import functions
+from tests.plone.instance import SECRET, Instance
+
+PATH = "/plone/@@view"
+
+
+@pytest.fixture
+def three(functional: Any, jobs: Jobs) -> list[str]:
+    """Three jobs of the site, one of them later; another program's job beside them."""
+    ids = [queue.add(PATH), queue.add(PATH, delay=3600), queue.add(PATH)]
+    transaction.commit()
+    Client(jobs.engine).add("mail.send")
+    return ids
+
+
+def test_jobs_of_the_site_are_found_and_counted(three: list[str]) -> None:
+    """Unless all are asked for, or those of another site."""
+    assert [job.id for job in queue.find()] == three[::-1]
+    assert [job.id for job in queue.find(states="scheduled")] == [three[1]]
+    assert (queue.count(), queue.count(site=queue.EVERY_SITE)) == (3, 4)
+    assert (queue.count(tasks="mail.send"), queue.count(site="/plone")) == (0, 3)
+    assert (queue.count(site="/elsewhere"), queue.count(text="*")) == (0, 0)
+
+
+def test_changes_are_made_at_once(three: list[str], jobs: Jobs) -> None:
+    """Whatever becomes of the transaction; a signed job is signed for its new queue."""
+    jobs.add_queue("slow")
+    queue.set_priority(three[0], 9)
+    queue.move(three[0], "slow")
+    assert queue.move_many("slow", states="scheduled").changed == 1
+    assert queue.set_priority_many(-1, states="ready").changed == 2
+    transaction.abort()
+    assert [(job.queue, job.priority) for job in queue.find()] == [
+        ("default", -1),
+        ("slow", 0),
+        ("slow", -1),
+    ]
+    for job in queue.find(queues="slow"):
+        signing.verify(job, SECRET)
+    with pytest.raises(UnknownQueue):
+        queue.move_many("slwo", all=True)
+
+
+def test_many_are_cancelled_and_run_again(three: list[str], jobs: Jobs) -> None:
+    """In this site only, unless all sites are named; and never without a word of which."""
+    for change in (queue.cancel_many, queue.retry_many):
+        for nothing in ({}, {"site": queue.EVERY_SITE}):
+            with pytest.raises(InvalidJob, match=r"Say which jobs.*or all=True"):
+                change(**nothing)
+    assert queue.cancel_many(all=True).changed == 3
+    assert queue.count(site=queue.EVERY_SITE, states="ready") == 1
+    assert queue.retry_many(states="cancelled", tasks="view").changed == 3
+    assert queue.cancel_many(all=True, site=queue.EVERY_SITE).changed == 4
+
+
+def test_a_request_runs_only_its_own_jobs_again(instance: Instance) -> None:
+    """Those of others are refused, each with its reason; a manager may do all."""
+    for name, roles in (("jane", ["Member"]), ("john", ["Member"]), ("boss", ["Manager"])):
+        instance.add_user(name, roles=tuple(roles))
+    for login in ("jane", "john"):
+        instance.queue("/plone/@@test-tell", login=login)
+        ended = lifecycle.fail(instance.claim(), Failed(error="no wind"))
+        with instance.jobs.engine.begin() as connection:
+            finish.end_attempts(connection, [ended])
+    answers = [
+        json.loads(instance.browse("/plone/@@test-retry-many", login=login).text)
+        for login in (None, "jane", "boss")
+    ]
+    assert [changed for changed, _ in answers] == [0, 1, 1]
+    assert [len(refused) for _, refused in answers] == [2, 1, 0]
+    assert "only its owner and those who have the permission" in answers[1][1][0]
+
+
+@pytest.mark.usefixtures("_views")
+def test_a_job_is_waited_for_once_it_is_committed(
+    functional: Any, coserver_jobs: InProcessConsumer
+) -> None:
+    """Not before: nobody could run it, and the wait would be in vain."""
+    group = queue.group([functions.echo.job(n) for n in range(2)])
+    ids = [job.id for job in group.members]
+    for wait in (lambda: queue.wait(ids[1], 60), lambda: queue.wait_many(group, 60)):
+        with pytest.raises(NotCommitted, match=f"Job {ids[0]}|Job {ids[1]}"):
+            wait()
+    transaction.commit()
+    with pytest.raises(TimeoutError, match="2 of 2 jobs haven't ended after 0 s"):
+        queue.wait_many(group, 0)
+    coserver_jobs.run()
+    assert [job.id for job in queue.wait_many(reversed(ids), 60)] == ids[::-1]
+    assert queue.wait(ids[0], 60).state is State.COMPLETED
+
+
+@pytest.mark.usefixtures("_views")
+def test_the_job_that_does_the_work_is_waited_for(
+    functional: Any, coserver_jobs: InProcessConsumer
+) -> None:
+    """Of two with one unique key, whichever was asked for."""
+    first = functions.echo.options(unique="k").delay()
+    transaction.commit()
+    second = functions.echo.options(unique="k").delay()
+    transaction.commit()
+    with pytest.raises(TimeoutError, match=f"{first} is still ready"):
+        queue.wait(second, 0)
+    coserver_jobs.run()
+    assert [job.id for job in queue.wait_many([second, first], 60)] == [first, first]
