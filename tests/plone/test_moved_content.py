@@ -556,3 +556,13 @@ def test_a_path_is_taken_as_it_is_where_nobody_can_look_it_up(
     assert (ended.state, ended.attempt) == (state, 1)
     assert state is COMPLETED or "404 Not Found: " in ended.error
     assert (site[name].title == "written") is (state is COMPLETED)
+
+
+def test_a_link_that_only_sends_on_to_content_completes_no_job(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any
+) -> None:
+    """As what Plone's editors write: its answer is a redirect, and the view isn't run."""
+    queue.add(f"/plone/resolveuid/{api.content.get_uuid(page)}/@@test-write?title=written")
+    job = run_one(coserver_jobs)
+    assert (job.state, job.attempt, page.title) == (FAILED, 1, "A page")
+    assert "sent on to /plone/page/@@test-write (301), where nothing was run" in job.error

@@ -64,7 +64,8 @@ VIEWS = [
 ]
 REDIRECTS = [
     # Within the site, by whichever of its names.
-    *(_to("/Plone", COMPLETED, status) for status in (301, 302, 303, 307, 308)),
+    *(_to("/Plone", COMPLETED, status) for status in (302, 303)),
+    *(_to("/Plone", FINAL, status) for status in (301, 307, 308)),
     *(_to(place, COMPLETED) for place in ("", "view", "/Plone/a?login=1#login", "/login/x")),
     *(_to(f"{site}/Plone/x", COMPLETED) for site in (BACKEND, PUBLIC)),
     _to("https://WWW.example.com:443/x", COMPLETED),

@@ -44,6 +44,14 @@ UNREADABLE = frozenset({400, 413, 414, 431})
 BUSY = frozenset(
     {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+# Somebody else does it, elsewhere; a form ends with one of the other redirects.
+SENT_ON = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.TEMPORARY_REDIRECT,
+        HTTPStatus.PERMANENT_REDIRECT,
+    }
+)
 DONE = Completed(is_written=True)
 NEVER_CAME = NotTried(obstacle=Obstacle.FOREIGN, reason="Its request never came to be run by Zope.")
 
@@ -177,7 +185,10 @@ def _add_advice(job: Job, reply: Reply) -> str:
 def _judge_redirect(
     job: Job, reply: Reply, site_hosts: frozenset[str], limit: int
 ) -> Completed | Failed:
-    """Return what a redirect means: views end with one after they have done their work."""
+    """Return what a redirect means: views end with one after they have done their work.
+
+    By 301, 307 and 308 (RFC 9110, 15.4) they say that somebody else does it, elsewhere.
+    """
     name, location = name_request(job), urlsplit(reply.headers.get("location", ""))
     if location.path.rstrip("/").rpartition("/")[2].removeprefix("@@") in LOGIN_FORMS:
         error = f"{name} isn't allowed for {name_owner(job)}, who was sent to the login form"
@@ -185,6 +196,9 @@ def _judge_redirect(
     if location.hostname and location.hostname not in site_hosts:
         error = f"{name} was sent to another site, {location.hostname}."
         return Failed(error=error, retry=False)
+    if reply.status in SENT_ON:
+        error = f"{name} was sent on to {location.path} ({reply.status}), where nothing was run"
+        return Failed(error=f"{error}: queue the job for what is there.", retry=False)
     return Completed(result=make_result(reply, limit=limit))
 
 
