@@ -31,7 +31,7 @@ def test_the_jobs_page_lists_what_was_queued(installation: Installation, jobs: J
     admin = installation.admin()
     job_id = job_id_of(admin.press("@@coserver-examples", "coserver-hello"))
     jobs.wait_completed(job_id)
-    assert "Say hello" in admin.get("@@coserver-jobs").text
+    assert "Say hello" in admin.get("@@coserver-jobs", q="state:done").text
 
 
 def test_a_press_without_the_authenticator_is_refused(

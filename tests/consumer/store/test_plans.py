@@ -273,6 +273,13 @@ QUESTIONS = {
     "what a job waits for": lambda c, _, child: enqueue.parents(c, child),
     "who waits for a job, by name": lambda c, parent, _: manage.children(c, parent),
     "how many a site has": lambda c, _, __: manage.count_newest(c, most=5, site="/Plone"),
+    "what a site's queues have": lambda c, _, __: manage.count_live(c, site="/Plone", most=5),
+    "what has ended in a site": lambda c, _, __: manage.count_ended(
+        c, site="/Plone", since=0, lately=0, most=5
+    ),
+    "what has failed in a site": lambda c, _, __: manage.failures(
+        c, site="/Plone", since=0, most=5
+    ),
     "who had a key": lambda c, _, __: find_recent(c, "u7", 600),
     "what failed": lambda c, _, __: manage.find(c, states=[State.FAILED]),
     "a live job": lambda c, parent, _: manage.get(c, parent),

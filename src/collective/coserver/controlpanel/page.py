@@ -23,9 +23,12 @@ from collective.coserver.permissions import MANAGE_JOBS, VIEW_ALL_JOBS
 from coserver_consumer.model.errors import JobNotFound, WrongState
 from coserver_consumer.model.job import Job
 
-OVERVIEW = "Plone Site Setup: Overview"  # Plone's permission to see Site Setup
+SITE_SETUP = "Plone Site Setup: Overview"  # Plone's permission to see it
 RESOURCES = "++resource++collective.coserver"
+OVERVIEW = "coserver"  # the others begin with it, by which Plone knows where it is
 LIST = "coserver-jobs"
+FAILURES = "coserver-failures"
+TUTORIAL = "https://github.com/collective/collective.coserver/blob/main/docs/tutorial/first-job.md"
 
 
 class Place(NamedTuple):
@@ -36,7 +39,11 @@ class Place(NamedTuple):
     is_current: bool = False
 
 
-PAGES: dict[str, Message] = {LIST: _("page_jobs", default="Jobs")}
+PAGES: dict[str, Message] = {
+    OVERVIEW: _("page_overview", default="Overview"),
+    LIST: _("page_jobs", default="Jobs"),
+    FAILURES: _("page_failures", default="Failures"),
+}
 
 
 @implementer(IPanelPage)
@@ -95,7 +102,7 @@ class PanelPage(BrowserView):
     @property
     def frame(self) -> Any:
         """Plone's macro around the page: that of Site Setup for those who may see it."""
-        if self.may(OVERVIEW):
+        if self.may(SITE_SETUP):
             return self.site.restrictedTraverse("prefs_main_template").macros["master"]
         return getMultiAdapter((self.context, self.request), name="coserver-frame")["plain"]
 
@@ -114,10 +121,16 @@ class PanelPage(BrowserView):
         setup = Place(
             _("crumb_site_setup", default="Site Setup"), f"{self.home}/@@overview-controlpanel"
         )
-        panel = Place(_("heading_jobs", default="Background jobs"), self.address(next(iter(PAGES))))
+        start = OVERVIEW if self.sees_all else LIST
+        panel = Place(_("heading_jobs", default="Background jobs"), self.address(start))
         page = Place(PAGES[self.page], self.address(self.page))
         own = [Place(self.title, self.request["ACTUAL_URL"])] if self.title else []
-        return [*([setup] if self.may(OVERVIEW) else []), panel, page, *own]
+        return [*([setup] if self.may(SITE_SETUP) else []), panel, page, *own]
+
+    @property
+    def tutorial(self) -> str:
+        """Where the first steps are told."""
+        return TUTORIAL
 
     @property
     def home(self) -> str:

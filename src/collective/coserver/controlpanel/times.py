@@ -72,7 +72,7 @@ def round_length(length: int) -> Message:
     for size, say in ((DAY, _days), (HOUR, _hours), (MINUTE, _minutes)):
         if length >= 2 * size or (size is not DAY and length >= size):
             return say(length // size)
-    return _seconds(length)
+    return _seconds_of(length // SECOND)
 
 
 def exact_length(length: int) -> Message:

@@ -11,6 +11,14 @@ from coserver_consumer.store.manage.keys import (
     note_key_use,
     revoke_key,
 )
+from coserver_consumer.store.manage.overview import (
+    Ended,
+    Failure,
+    Live,
+    count_ended,
+    count_live,
+    failures,
+)
 from coserver_consumer.store.manage.placement import move, set_priority
 from coserver_consumer.store.manage.queries import (
     MAX_COUNTED,
@@ -59,8 +67,11 @@ __all__ = [
     "AttemptError",
     "Consumer",
     "Count",
+    "Ended",
+    "Failure",
     "KeyRecord",
     "Line",
+    "Live",
     "Press",
     "Tally",
     "add_key",
@@ -73,8 +84,11 @@ __all__ = [
     "consumers",
     "count",
     "count_ahead",
+    "count_ended",
+    "count_live",
     "count_newest",
     "counts",
+    "failures",
     "find",
     "find_ended",
     "find_followed",

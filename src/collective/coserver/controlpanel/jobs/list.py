@@ -54,6 +54,7 @@ class JobsView(PanelPage):
     next_page: str | None = None
     tally: manage.Tally | None = None
     queues: Sequence[str] = ()
+    has_jobs = False
 
     def publishTraverse(self, request: Any, name: str) -> JobPage:  # noqa: N802  Zope's name
         """Return the page of the job with this id; raise ``NotFound`` if it can be none's."""
@@ -128,6 +129,15 @@ class JobsView(PanelPage):
         ]
 
     @property
+    def empty(self) -> str:
+        """Why no job is listed: ``new``, ``filter`` or ``own``; empty if some are."""
+        if self.rows or self.trouble:
+            return ""
+        if not self.sees_all:
+            return "own"
+        return "filter" if self.has_jobs else "new"
+
+    @property
     def has_terms(self) -> bool:
         """True if something is looked for, besides a tab."""
         return any(term.word != "state" for term in self.search.terms)
@@ -158,6 +168,8 @@ class JobsView(PanelPage):
         visible = [job for job in found[:PAGE] if self.may_see(job)]
         self.rows = [self._make_row(job, failures.get(job.id), times) for job in visible]
         if self.sees_all:
+            site = site_path(self.site)
+            self.has_jobs = bool(read(lambda c: manage.find(c, site=site, limit=1)))
             self.queues = read(manage.queues)
             self.tally = self._count(question)
 

@@ -1,0 +1,1 @@
+"""The failures by task and error."""

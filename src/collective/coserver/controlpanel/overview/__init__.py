@@ -1,0 +1,1 @@
+"""What goes on: queues, consumers, failures, and what is wrong."""
