@@ -19,6 +19,7 @@ from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.model.options import read_wait
 from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
+from coserver_consumer.producer import transactions
 from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
 from coserver_consumer.producer.client import QueueingClient, YourConnection
 from coserver_consumer.producer.filters import (
@@ -41,8 +42,11 @@ class Client(QueueingClient):
 
     ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
     ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
-    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here. What a database
-    says, as that it can't be reached, comes as SQLAlchemy's ``DBAPIError``.
+    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
+
+    A database that can't be reached, or refuses what it is asked now, is a ``StoreUnavailable``,
+    whose ``__cause__`` is SQLAlchemy's error. On a connection of yours, whose transaction is yours
+    to end, all errors come as SQLAlchemy raises them.
 
     ``max_payload`` is how many bytes arguments and payload of a job may have together.
     ``key`` is the word that ``coserver keys add`` has written: with it jobs of the tasks ``call``
@@ -218,12 +222,12 @@ class Client(QueueingClient):
 
     def _read(self, work: Callable[[Connection], T], connection: YourConnection | None = None) -> T:
         if connection is None:
-            return store.read(self._engine, work)
+            return transactions.read(self._engine, work)
         return self._write(work, connection)
 
     def _write(self, work: Callable[[Connection], T], connection: YourConnection | None) -> T:
         if connection is None:
-            return store.write(self._engine, work)
+            return transactions.write(self._engine, work)
         if isinstance(connection, Connection):
             return work(connection)
         with store.borrow(self._engine, connection) as inside:

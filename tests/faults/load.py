@@ -12,7 +12,8 @@ from threading import Event
 
 import sqlalchemy as sa
 
-from coserver_consumer import Client, store
+from coserver_consumer import Client
+from coserver_consumer.errors import StoreUnavailable
 from coserver_consumer.model.job import State
 from coserver_consumer.store.schema import tables
 
@@ -35,9 +36,7 @@ class Load:
         while not stop.wait(PAUSE):
             try:
                 self.queued += self._queue()
-            except sa.exc.DBAPIError as error:
-                if not store.is_outage(error):
-                    raise
+            except StoreUnavailable:
                 self.refusals += 1
 
     def runs(self) -> Counter[str]:

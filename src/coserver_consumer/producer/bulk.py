@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coserver_consumer import store
 from coserver_consumer.model.errors import CoserverError
 from coserver_consumer.model.job import State
+from coserver_consumer.producer import transactions
 from coserver_consumer.producer.notifier import find_notifier
 from coserver_consumer.store import manage
 
@@ -82,7 +83,7 @@ def notify_of_moved(engine: Engine, done: Iterable[Done], queue: str) -> Iterato
 
 
 def _find_page(engine: Engine, wanted: dict[str, Any]) -> list[str]:
-    return store.read(
+    return transactions.read(
         engine, lambda connection: manage.find_ids(connection, limit=PAGE_SIZE, **wanted)
     )
 
@@ -94,10 +95,8 @@ def _change_page(engine: Engine, job_ids: Sequence[str], act: Act) -> list[Done]
         return [_change(connection, job_id, act) for job_id in job_ids]
 
     try:
-        return store.write(engine, work)
+        return transactions.write(engine, work)
     except SQLAlchemyError as error:
-        if store.is_outage(error):
-            raise
         if len(job_ids) > 1:
             return [done for job_id in job_ids for done in _change_page(engine, [job_id], act)]
         return [Done(job_ids[0], refusal=f"The database says: {store.describe(error)}")]

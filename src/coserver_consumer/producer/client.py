@@ -16,6 +16,7 @@ from coserver_consumer.model.job import MAX_COUNT
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, refuse_moot
 from coserver_consumer.model.value_types import WholeNumber
+from coserver_consumer.producer import transactions
 from coserver_consumer.producer.keyed import sign_if_in_zope
 from coserver_consumer.producer.keywords import (
     ClientOptions,
@@ -80,7 +81,8 @@ class QueueingClient:
         ``args`` are JSON, what the task is called with; ``options`` are those of ``JobOptions``,
         and ``payload``, bytes beside the arguments. With ``connection`` the job is part of your
         transaction: it exists once you commit. If another live job has its unique key, nothing is
-        queued and that one's id is returned. Raises ``InvalidJob`` and ``UnknownQueue``.
+        queued and that one's id is returned. Raises ``InvalidJob``, ``UnknownQueue``,
+        ``StoreUnavailable``, and ``InvalidKey`` once the client's key has expired.
         """
         return self.add_many(task, [args or {}], connection=connection, **options)[0]
 
@@ -134,7 +136,7 @@ class QueueingClient:
 
         if connection is not None:
             return work(connection)
-        ids = store.write(self._engine, work, in_one=enqueue.is_one_statement(every))
+        ids = transactions.write(self._engine, work, in_one=enqueue.is_one_statement(every))
         notify_of(self._engine, every)
         return ids
 

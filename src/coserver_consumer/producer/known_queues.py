@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine
 
-from coserver_consumer import store
 from coserver_consumer.model.queue_name import unknown_queue
+from coserver_consumer.producer import transactions
 from coserver_consumer.store import manage
 
 
@@ -30,7 +30,7 @@ class KnownQueues:
         if connection is not None:
             _require(connection, new)
         else:
-            store.read(self._engine, lambda inside: _require(inside, new))
+            transactions.read(self._engine, lambda inside: _require(inside, new))
             self._names |= new
 
 

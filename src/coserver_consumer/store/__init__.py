@@ -24,7 +24,7 @@ from coserver_consumer.store.database.notify import (
     notify,
     wait_for_notification,
 )
-from coserver_consumer.store.database.outage import name_outage
+from coserver_consumer.store.database.outage import name_outage, naming_outages
 from coserver_consumer.store.database.redaction import describe
 from coserver_consumer.store.database.sessions import Timeouts
 from coserver_consumer.store.schema.clock import SECOND
@@ -43,6 +43,7 @@ __all__ = [
     "is_refusal",
     "listen",
     "name_outage",
+    "naming_outages",
     "notify",
     "open_engine",
     "prepare",

@@ -573,6 +573,7 @@ def test_an_odd_value_is_wrong_use(database_url, call, arguments):
         "mysql://queue@127.0.0.1/queue?named_pipe=x",
         "mysql+none://queue@127.0.0.1/queue",
         "sqlite:///queue.sqlite?timeout=soon",
+        "sqlite:///queue.sqlite?foo=1",
     ],
 )
 @pytest.mark.parametrize("command", ["status", "run"])

@@ -9,6 +9,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer import Client, store
 from coserver_consumer.errors import (
@@ -18,6 +19,7 @@ from coserver_consumer.errors import (
     JobNotFound,
     NoResult,
     NotDone,
+    StoreUnavailable,
     UnknownQueue,
     WrongState,
 )
@@ -276,6 +278,45 @@ def test_a_wrong_timeout_is_refused_by_its_name(client):
     for over in (timedelta(milliseconds=1), -1):
         with pytest.raises(TimeoutError):
             client.wait(job_id, timeout=over)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////no/such/folder/queue.sqlite",
+        "postgresql://queue:hunter2@127.0.0.1:1/queue",
+        "mysql://queue:hunter2@127.0.0.1:1/queue",
+    ],
+)
+def test_an_outage_is_named_as_one(url):
+    """With the driver's own error as its cause; the address is shown without its password."""
+    with Client(url) as client:
+        for ask in (
+            lambda: client.add("x"),
+            lambda: client.get(new_id()),
+            lambda: client.cancel(new_id()),
+            lambda: client.cancel_many(all=True),
+            lambda: client.wait(new_id(), timeout=1),
+        ):
+            with pytest.raises(StoreUnavailable, match=r"can't be reached|refuses that") as error:
+                ask()
+            assert isinstance(error.value.__cause__, DBAPIError)
+            assert "hunter2" not in str(error.value)
+
+
+def test_on_a_connection_of_the_callers_errors_are_as_sqlalchemy_has_them(tmp_path):
+    """The transaction is the caller's to end, so it is for the caller to know what happened."""
+    engine = store.open_engine(f"sqlite:///{tmp_path}/queue.sqlite")
+    store.upgrade(engine)
+    client = Client(engine)
+    client.add("x")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE coserver_job")
+    with pytest.raises(StoreUnavailable, match="no such table: coserver_job"):
+        client.add("x")
+    with pytest.raises(DBAPIError, match="no such table"), engine.connect() as connection:
+        client.add("x", connection=connection)
+    engine.dispose()
 
 
 def test_waiting_comes_to_an_end(client):

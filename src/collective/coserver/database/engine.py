@@ -5,15 +5,13 @@ Nothing is connected while Zope starts, and no table is made here: ``coserver in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from typing import TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from collective.coserver.database.saconfig import find_registered_engine
 from collective.coserver.database.settings import get_settings
@@ -47,33 +45,22 @@ def get_engine() -> Engine:
 def read(work: Callable[[Connection], T]) -> T:
     """Return what ``work`` returns, in a transaction of its own that only reads."""
     engine = get_engine()
-    with naming_outages(engine):
+    with store.naming_outages(engine):
         return store.read(engine, work)
 
 
 def read_within(seconds: float, work: Callable[[Connection], T]) -> T:
     """Return as ``read`` does; raise ``TooSlow`` if a statement takes longer than ``seconds``."""
     engine = get_engine()
-    with naming_outages(engine):
+    with store.naming_outages(engine):
         return store.read_within(engine, seconds, work)
 
 
 def write(work: Callable[[Connection], T]) -> T:
     """Return what ``work`` returns, in a transaction of its own that is committed at once."""
     engine = get_engine()
-    with naming_outages(engine):
+    with store.naming_outages(engine):
         return store.write(engine, work)
-
-
-@contextmanager
-def naming_outages(engine: Engine) -> Iterator[None]:
-    """Raise ``StoreUnavailable`` for an error by which the database says that it is unavailable."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        if not store.is_outage(error):
-            raise
-        raise store.name_outage(engine, error) from None  # it has the driver's words
 
 
 def _open_own() -> Engine:

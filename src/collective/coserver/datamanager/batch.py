@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from transaction.interfaces import ITransaction, TransactionError
 from ZODB.Connection import Connection as ZODBConnection
 
-from collective.coserver.database.engine import get_engine, naming_outages, write
+from collective.coserver.database.engine import get_engine, write
 from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager.draft import Draft, finalize
 from collective.coserver.datamanager.effect import Effect
@@ -86,7 +86,7 @@ class Batch:
         if self._zodb is not None:
             self._mark(current, self._zodb, completes=completes)
         engine = get_engine()
-        with naming_outages(engine):
+        with store.naming_outages(engine):
             self._sql = engine.connect().execution_options(**self._mode(engine))
 
     def vote(self) -> None:
@@ -179,7 +179,7 @@ class Batch:
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._sql is None:
             raise TransactionError("A batch is written only between its begin and its close.")
-        with naming_outages(self._sql.engine), self._sql.begin():
+        with store.naming_outages(self._sql.engine), self._sql.begin():
             return work(self._sql)
 
     def _mode(self, engine: Engine) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from sqlalchemy import Connection
 
-from collective.coserver.database.engine import get_engine, naming_outages, read
+from collective.coserver.database.engine import get_engine, read
 from collective.coserver.identity.cross_site import refuse_cross_site
 from collective.coserver.identity.owner import current_owner
 from collective.coserver.identity.rerun import require_rerun
@@ -109,9 +109,8 @@ def _change_many(
     engine = get_engine()
     said, here = _name_sites(wanted)
     which = here | read(lambda connection: read_many(connection, said, states))
-    with naming_outages(engine):
-        done = change_all(engine, which, act)
-        return sum_up(done if moved_to is None else notify_of_moved(engine, done, moved_to))
+    done = change_all(engine, which, act)
+    return sum_up(done if moved_to is None else notify_of_moved(engine, done, moved_to))
 
 
 def _name_sites(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
-from collective.coserver.database.engine import get_engine, naming_outages
+from collective.coserver.database.engine import get_engine
 from coserver_consumer import store
 from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.store import manage
@@ -22,7 +22,7 @@ def require_queue(name: str) -> None:
     engine = get_engine()
     if name in _heard_of.get(engine, ()):
         return
-    with naming_outages(engine):
+    with store.naming_outages(engine):
         _heard_of[engine] = known = frozenset(store.read(engine, manage.queues))
     if name not in known:
         raise unknown_queue(name, sorted(known))

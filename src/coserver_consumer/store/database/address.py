@@ -32,6 +32,12 @@ NOT_IN_ADDRESS = frozenset(
     }
 )
 
+SQLITE = ("sqlite", "sqlite+pysqlite")
+PYSQLITE = frozenset({"cached_statements", "check_same_thread", "detect_types", "timeout", "uri"})
+# What SQLite itself takes where the address is one of its own: https://sqlite.org/uri.html
+SQLITE_URI = frozenset({"cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"})
+TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
+
 
 def read_address(url: str) -> sa.URL:
     """Return the URL with the driver that we take for it.
@@ -47,8 +53,31 @@ def read_address(url: str) -> sa.URL:
         ) from None
     for option in sorted(NOT_IN_ADDRESS & address.query.keys()):
         raise wrong_option(f"{option} can't be given there; leave it out")
+    if address.drivername in SQLITE:
+        _check_sqlite(address)
     driver = DRIVERS.get(address.drivername)
     return address.set(drivername=driver) if driver else address
+
+
+def _check_sqlite(address: sa.URL) -> None:
+    """Raise ``ConfigurationError`` for an option that nobody knows: SQLAlchemy would only warn."""
+    if address.host or address.username:
+        raise ConfigurationError(
+            "The database's address names a host, and SQLite has a file: "
+            "sqlite:////path/to/queue.sqlite, or sqlite:///queue.sqlite in the working directory."
+        )
+    query = address.query
+    if twice := [name for name, value in query.items() if not isinstance(value, str)]:
+        raise wrong_option(f"{twice[0]} is given twice")
+    is_uri = str(query.get("uri", "")).lower() in TRUE
+    known = PYSQLITE | SQLITE_URI if is_uri else PYSQLITE
+    unknown = sorted(query.keys() - known)
+    if not unknown or (is_uri and "vfs" in query):  # a VFS has options of its own
+        return
+    if (option := unknown[0]) in SQLITE_URI:
+        how = f"sqlite:///file:/path/to/queue.sqlite?{option}=...&uri=true"
+        raise wrong_option(f"{option} is only heeded in {how}")
+    raise wrong_option(f"{option} is none that SQLite knows; those are {', '.join(sorted(known))}")
 
 
 def wrong_option(why: Exception | str) -> ConfigurationError:

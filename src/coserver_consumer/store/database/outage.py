@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.store.database.address import show_address
-from coserver_consumer.store.database.faults import is_refusal
+from coserver_consumer.store.database.faults import is_outage, is_refusal
 from coserver_consumer.store.database.redaction import describe
+
+
+@contextmanager
+def naming_outages(engine: Engine) -> Iterator[None]:
+    """Raise ``StoreUnavailable`` from an error by which the database says that it is unavailable.
+
+    What it says of a row, or of a statement, comes as it is.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_outage(error):
+            raise
+        raise name_outage(engine, error) from error
 
 
 def name_outage(engine: Engine, error: Exception) -> StoreUnavailable:
