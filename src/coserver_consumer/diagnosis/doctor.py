@@ -21,6 +21,7 @@ from coserver_consumer.model.errors import (
     StoreUnavailable,
 )
 from coserver_consumer.model.job import State
+from coserver_consumer.protocol.handshake import DIFFERS
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import maintain, manage
 from coserver_consumer.store.manage import Consumer, Count
@@ -70,7 +71,7 @@ def examine(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
         yield _warning(*hazard)
     yield _check_tasks(settings)
     yield _check_transport(settings)
-    if secret.verdict is Verdict.GOOD and (settings.zope_conf is None or settings.zodb_queues):
+    if secret.verdict is Verdict.GOOD:
         yield from _check_instances(settings, consumer)
 
 
@@ -208,10 +209,15 @@ def _check_transport(settings: Settings) -> Finding:
 
 
 def _check_instances(settings: Settings, consumer: str | None) -> Iterator[Finding]:
-    """Ask each Zope instance whether it has the same secret and the same queue."""
-    services = Services(settings)
+    """Ask each Zope instance whether it has the same secret and the same queue.
+
+    Where no jobs are sent to them only the secret matters: of those that they queue.
+    """
+    services, are_needed = Services(settings), settings.zope_conf is None or settings.zodb_queues
     for url in settings.zope_url:
-        yield _check_instance(url, probe(lambda url: services.greet(url, consumer), url))
+        found = probe(lambda url: services.greet(url, consumer), url)
+        if are_needed or isinstance(found, Able) or found == Unable(DIFFERS):
+            yield _check_instance(url, found)
 
 
 def _check_instance(url: str, found: ProbeResult) -> Finding:

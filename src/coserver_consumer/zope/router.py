@@ -12,6 +12,7 @@ from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.evidence import ask_evidence
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.in_process import load_in_process
+from coserver_consumer.zope.secret_watch import SecretWatch
 from coserver_consumer.zope.transport import Transport
 
 
@@ -28,6 +29,7 @@ class Zope:
         self._zodb = (
             None if settings.zope_conf is None else load_in_process(settings, settings.zope_conf)
         )
+        self._secret = SecretWatch(settings.zope_url, self._http.services.greet)
 
     def open(self) -> None:
         """Start Zope in this process if any queue's jobs are to run here."""
@@ -46,14 +48,14 @@ class Zope:
         self._http.consumer = consumer
         if self._http_queues:
             self._http.instances.check()
-        if self._zodb is not None and self._zodb.check():
+        if self._zodb is not None and any([self._zodb.check(), self._secret.check()]):
             self._changed()
 
     def find_troubles(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the queues whose jobs can't run in Zope now, and why, as a sentence."""
         if self._http_queues and (why := self._http.instances.trouble):
             yield self._http_queues, f"Zope can't run jobs: {why}."
-        if self._zodb is not None and (why := self._zodb.trouble):
+        if self._zodb is not None and (why := self._zodb.trouble or self._secret.trouble):
             yield self._own_queues, why
 
     def send(self, job: Job, request: Request) -> Outcome:

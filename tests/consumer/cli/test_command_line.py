@@ -365,21 +365,23 @@ def test_the_doctor_leaves_nothing_behind(database_url, call, consumers):
 
 
 @pytest.mark.parametrize(
-    ("settings", "name", "said"),
+    ("settings", "more", "said"),
     [
-        ({"secret": SECRET[::-1]}, "zope", "has another secret"),
-        ({"knows": False}, "zope", "uses another queue's database"),
+        ({"secret": SECRET[::-1]}, {}, "has another secret"),
+        ({"secret": SECRET[::-1]}, {"COSERVER_ZOPE_CONF": __file__}, "has another secret"),
+        ({"knows": False}, {}, "uses another queue's database"),
     ],
+    ids=["secret", "secret of its own Zope", "queue"],
 )
 def test_the_doctor_asks_zope_whether_it_belongs_to_this_consumer(
-    sqlite_url, call, ask, settings, name, said
+    sqlite_url, call, settings, more, said
 ):
     """What a consumer couldn't do is bad, and every sentence names the setting."""
     with serve(ZopeServices(**{"secret": SECRET, **settings})) as server:
-        options = {"COSERVER_ZOPE_URL": server.url, "COSERVER_SECRET": SECRET}
+        options = {"COSERVER_ZOPE_URL": server.url, "COSERVER_SECRET": SECRET, **more}
         done = call(sqlite_url, "doctor", **options)
     assert done.exit_code == 1
-    assert f"BAD      {name:<10} {server.url}: it {said}" in done.stdout
+    assert f"BAD      zope       {server.url}: it {said}" in done.stdout
 
 
 def test_the_doctor_says_that_zope_can_run_jobs(sqlite_url, call):
