@@ -122,7 +122,7 @@ def test_a_single_thread_is_shared_as_well(queue):
     """One after the other, from a claimer that remembers."""
     queue.set_limit("*", None)
     queue.add_many(
-        [NewJob(task="t", options=JobOptions(limit=key)) for key in ["", "a"] for _ in range(4)]
+        [NewJob(task="t", options=JobOptions(limit=key)) for key in [None, "a"] for _ in range(4)]
     )
     cursors, taken = claim.Cursors(), []
 
@@ -193,7 +193,7 @@ def test_a_queue_runs_so_many_at_once(queue):
     queue.add_many(
         [
             NewJob(task="t", options=JobOptions(limit=key))
-            for key in ["", "a", "b"]
+            for key in [None, "a", "b"]
             for _ in range(3)
         ]
     )
