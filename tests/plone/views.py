@@ -121,7 +121,7 @@ class Tell(BrowserView):
             "roles": sorted(user.getRoles()),
             "url": self.context.absolute_url(),
             "language": api.portal.get_current_language(),
-            "translated": api.portal.translate(_("state_failed", default="Failed")),
+            "translated": api.portal.translate(_("look_failed", default="Failed")),
             "skin": api.portal.get().getCurrentSkinName(),
             "job": current_job.id if current_job else None,
             "attempt": current_job.attempt if current_job else None,
