@@ -92,7 +92,9 @@ class AckAndFetch:
         """Write one ending alone; return None if the database refuses it as it is."""
         try:
             acknowledged = self._database.write(
-                lambda connection: finish.end_attempts(connection, [ended.ending])
+                lambda connection: finish.end_attempts(
+                    connection, [ended.ending], max_result=self._max_result
+                )
             )
         except StoreUnavailable:
             raise

@@ -11,11 +11,16 @@ import sqlalchemy as sa
 
 from coserver_consumer import store
 from coserver_consumer.model.job import State
+from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.outcome import Completed, Failed
+from coserver_consumer.protocol.codec import why_not_kept
 from coserver_consumer.store import claim, enqueue, finish, maintain, manage
 from coserver_consumer.store.schema import tables
+from coserver_consumer.worker.ack_and_fetch import AckAndFetch
+from coserver_consumer.worker.inflight import InFlight
+from coserver_consumer.worker.run import EndedRun
 from support.waiting import wait_for
 
 
@@ -213,3 +218,14 @@ def test_a_job_that_failed_after_it_was_cancelled_is_logged_as_cancelled(make_be
     assert "boom" in failed.traceback
     wait_for(lambda: f"{job_id} 'test' cancelled in " in caplog.text, what="its line in the log")
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
+
+
+def test_an_ending_that_is_written_alone_has_the_limit_of_the_others(make_bench):
+    """After all together were refused, as one of them was bad."""
+    bench = make_bench()
+    bench.add()
+    [job] = bench.take(1)
+    ack_and_fetch = AckAndFetch(bench.database, bench.registration, InFlight(), max_result=100)
+    ended = EndedRun(job, complete(job, "x" * 200), 1.0)
+    assert ack_and_fetch.write_ending(ended).acknowledged == {job.key: ended.ending}
+    assert "100 are kept" in why_not_kept(bench.write(manage.get, job.id).result)
