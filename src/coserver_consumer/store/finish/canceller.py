@@ -8,11 +8,19 @@ from sqlalchemy import Connection
 from coserver_consumer.model.lifecycle import describe_cancel
 from coserver_consumer.store.schema import tables
 
+NEWEST_ROWS = 100_000  # of the audit, among which a job's are looked for
+
 
 def find_canceller(connection: Connection, job_id: str) -> str | None:
-    """Return who asked last to cancel the job, None if nobody did or it isn't known."""
+    """Return who asked last to cancel the job, None if nobody did or it isn't known.
+
+    The audit has no index of jobs: what is asked for was written lately.
+    """
     audit = tables.audit.c
-    query = sa.select(audit.who).where(audit.job_id == job_id, audit.action == "cancel")
+    newest = sa.select(sa.func.max(audit.id)).scalar_subquery()
+    query = sa.select(audit.who).where(
+        audit.id > newest - NEWEST_ROWS, audit.job_id == job_id, audit.action == "cancel"
+    )
     return connection.execute(query.order_by(audit.id.desc()).limit(1)).scalar()
 
 
