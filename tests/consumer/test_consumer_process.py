@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 
 import psutil
+import pytest
 
+from coserver_consumer.errors import DidNotComplete
 from coserver_consumer.model.job import State
 from support.freezing import freeze
 from support.waiting import wait_for
@@ -45,6 +47,23 @@ def test_a_task_says_how_often_and_after_what_it_is_tried_again(start_consumer, 
     assert [job.attempt for job in ended] == [7, 1, 2, 5]
     for said in ("attempt 7 of 7", "attempt 5 of 5"):
         wait_for(lambda said=said: said in consumer.output(), what="the log")
+
+
+def test_a_job_that_has_expired_before_a_consumer_starts_never_runs(
+    start_consumer, client, jobs, gate
+):
+    """It ends by itself, while others run; what was begun in time isn't touched."""
+    late = client.add("test.gate", gate.args, expires=0.001)
+    timely, plain = client.add("test.echo", expires=3600), client.add("test.echo")
+    wait_for(lambda: client.get(late).expires_at < jobs.now(), what="the moment to pass")
+    consumer = start_consumer()
+    job = jobs.wait_ended(late)
+    assert (job.state, job.attempt, job.run) == (State.EXPIRED, 0, 0)
+    assert not gate.reached(late)
+    assert {jobs.wait_ended(each).state for each in (timely, plain)} == {State.COMPLETED}
+    with pytest.raises(DidNotComplete, match="No consumer began it in time"):
+        client.result(late)
+    wait_for(lambda: "1 jobs expired before they began" in consumer.output(), what="the log")
 
 
 def test_sigterm_lets_running_jobs_end(start_consumer, client, consumers, gate):

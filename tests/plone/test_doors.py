@@ -233,6 +233,22 @@ def test_a_moment_comes_in_by_every_door(door: str, moment: Any, jobs: Jobs) -> 
 
 
 @pytest.mark.usefixtures("_same_tasks")
+@pytest.mark.parametrize("door", ["queue.add", "@task"])
+@pytest.mark.parametrize("moment", [NOON, DateTime("2030/01/01 12:00 UTC"), 600], ids=str)
+def test_a_job_that_may_expire_is_staged_as_it_will_be(door: str, moment: Any, jobs: Jobs) -> None:
+    """By a moment of Python's or of Zope's kind, or by a span from when it is queued."""
+    job_id = SAYING[door]({"expires": moment})
+    staged = queue.get(job_id).expires_at
+    transaction.commit()
+    job = queue.get(job_id)
+    if moment == 600:
+        assert abs(job.expires_at - job.created_at) < 1200 * store.SECOND
+        assert abs(job.expires_at - staged) < 600 * store.SECOND
+    else:
+        assert job.expires_at == staged == NOON.timestamp() * store.SECOND
+
+
+@pytest.mark.usefixtures("_same_tasks")
 @pytest.mark.parametrize("door", SAYING)
 def test_five_attempts_that_were_said_outweigh_a_policy(door: str, jobs: Jobs) -> None:
     """Though 5 is what a job has of which nobody says more."""

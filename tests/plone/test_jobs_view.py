@@ -286,6 +286,21 @@ def test_a_failed_job_shows_why_and_can_be_retried(people: Instance) -> None:
     assert people.jobs.get(job_id).state is State.READY
 
 
+def test_an_expired_job_shows_why_and_can_be_retried(people: Instance) -> None:
+    """It is found by its state."""
+    job_id = people.queue(PATH, login="jane")
+    with people.jobs.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE coserver_job SET expires_at = created_at")
+        finish.expire_overdue(connection)
+    expired = f"{LIST}?q=state:expired"
+    (row,) = look(people, "jane", expired).cssselect("tr[data-job]")
+    assert "Expired" in " ".join(texts(row))
+    assert "No consumer began it in time." in texts(row)[1]
+    assert listed(look(people, "jane")) == []
+    press(people, "jane", "retry", job_id, expired)
+    assert people.jobs.get(job_id).state is State.READY
+
+
 @pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
 def test_only_a_manager_has_a_function_run_again(people: Instance, state: State) -> None:
     """It asks for no permission, and who queued it may have been demoted since."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from plone.app.testing import TEST_USER_ID, setRoles
 from collective.coserver import queue
 from collective.coserver.testing.consumer import InProcessConsumer
 from coserver_consumer.errors import InvalidJob
+from coserver_consumer.model.job import State
 from tests.plone import functions
 
 NAME = "tests.plone.functions.rename"
@@ -198,6 +199,14 @@ def test_nothing_queued_is_asserted(coserver_jobs: InProcessConsumer, site: Any)
         with pytest.raises(AssertionError, match=r"Queued were:\n- view /plone$"):
             coserver_jobs.assert_nothing_queued()
         transaction.commit()
+
+
+def test_a_job_that_has_expired_is_not_run(coserver_jobs: InProcessConsumer, site: Any) -> None:
+    """It ends as it does where consumers run."""
+    late = functions.rename.options(expires=datetime(2020, 1, 1, tzinfo=UTC)).delay(site, "late")
+    assert coserver_jobs.run() == []
+    assert queue.get(late).state is State.EXPIRED
+    assert site.title != "late"
 
 
 def test_a_run_begins_anew(coserver_jobs: InProcessConsumer, site: Any) -> None:

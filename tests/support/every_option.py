@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from coserver_consumer import store
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import conclude
+from coserver_consumer.model.moments import to_utc
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.outcome import Failed
 from coserver_consumer.retry import Backoff, RetryPolicy
@@ -38,6 +39,7 @@ def say_all(engine: Engine) -> dict[str, Any]:
         "queue": QUEUE,
         "priority": 3,
         "delay": 2 * HOUR,
+        "expires": NOON,
         "max_attempts": 5,
         "timeout": 9,
         "title": "Every option",
@@ -69,6 +71,7 @@ def read_back(engine: Engine, job_id: str) -> dict[str, Any]:
         "queue": job.queue,
         "priority": job.priority,
         "delay": round((job.run_at - job.created_at) / store.SECOND / HOUR) * HOUR,
+        "expires": to_utc(job.expires_at),
         "max_attempts": job.max_attempts,
         "timeout": job.timeout,
         "title": job.title,

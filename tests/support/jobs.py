@@ -42,6 +42,10 @@ class Jobs:
             self.engine, lambda connection: manage.find(connection, text=text, limit=1000)
         )
 
+    def now(self) -> int:
+        """Return the database's time, in microseconds since the epoch."""
+        return store.read(self.engine, manage.now)
+
     def count_live(self, queue: str = "default") -> int:
         """Return how many jobs of the queue something may still happen to."""
         counts = store.read(self.engine, manage.counts).get(queue, {})

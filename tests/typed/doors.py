@@ -23,6 +23,8 @@ def use_client(client: Client) -> None:
     """Queue, look and wait from a program."""
     assert_type(client.add("mail.send", {"to": "a"}, delay=60, max_attempts=None), str)
     assert_type(client.add("mail.send", eta=datetime.now(UTC), timeout=timedelta(hours=1)), str)
+    assert_type(client.add("mail.send", expires=datetime.now(UTC)), str)
+    assert_type(client.add_many("thumb", [{}], expires=timedelta(hours=1)), list[str])
     assert_type(client.add_many("thumb", [{"n": 1}], requires=("x",), payload=b""), list[str])
     assert_type(client.job("thumb", unique="a", unique_for=0, limit="b"), NewJob)
     assert_type(client.add("mail.send", on_success=client.job("x"), on_failure=None), str)
@@ -45,6 +47,7 @@ def mistake_client(client: Client) -> None:
     client.add("x", prioritty=1)  # type: ignore[call-arg]
     client.add("x", priority="1")  # type: ignore[arg-type]
     client.add_many("x", [{}], eta="2030-01-01")  # type: ignore[arg-type]
+    client.add("x", expires="10m")  # type: ignore[arg-type]
     client.job("x", requires=5)  # type: ignore[arg-type]
     client.job("x", on_success="y")  # type: ignore[arg-type]
     client.find(queue="mail")  # type: ignore[call-arg]

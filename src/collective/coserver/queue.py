@@ -179,7 +179,8 @@ def group(
     """Queue jobs and what follows all of them, with the current transaction; return them.
 
     ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
-    failed or was cancelled. With ``serial`` they run one after another. Raises ``AddError``.
+    failed, expired or was cancelled. With ``serial`` they run one after another. Raises
+    ``AddError``.
     """
     made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
     _queue(made.jobs)

@@ -60,6 +60,7 @@ def add(
       coserver add http url=https://example.com/ping
       coserver add http url=https://example.com/hook method=POST 'json={"a": 1}'
       coserver add mail.send --args '{"to": "a@example.com"}' --queue mail --delay 60
+      coserver add http url=https://example.com/ping --expires 10m
     """
     settings = find_access(context).load()
     limit = settings.max_payload

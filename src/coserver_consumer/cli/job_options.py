@@ -12,9 +12,10 @@ from typing import Any
 import click
 
 from coserver_consumer.cli.completion import complete_job, complete_queue
-from coserver_consumer.cli.times import MOMENT
+from coserver_consumer.cli.times import EXPIRY, MOMENT
 from coserver_consumer.model.options import JobOptions
 from coserver_consumer.model.value_types import (
+    Expiry,
     Flag,
     FollowUp,
     JobIds,
@@ -47,6 +48,7 @@ CLICK_TYPES: dict[type, click.ParamType[Any]] = {
     WholeNumber: NumberAsTyped(int),
     Seconds: NumberAsTyped(float),
     Moment: MOMENT,
+    Expiry: EXPIRY,
 }
 
 

@@ -32,6 +32,10 @@ from coserver_consumer.store import finish, manage
 from coserver_consumer.store.manage import AttemptError
 
 COLUMNS = ["ID", "STATE", "QUEUE", "ATTEMPT", "CREATED", "NAME", "ERROR"]
+TOLD_BY_TIMELINE = (
+    *("created_at", "run_at", "expires_at", "started_at", "cancel_at", "ended_at"),
+    "error",
+)
 
 
 @click.group()
@@ -166,7 +170,7 @@ def _write_as_json(job: Job, attempts: list[AttemptError], timeline: list[Moment
 
 def _write_for_people(job: Job, attempts: list[AttemptError], timeline: list[Moment]) -> None:
     shown = {key: value for key, value in job_as_json(job).items() if value not in (None, [], {})}
-    for key in ("created_at", "run_at", "started_at", "cancel_at", "ended_at", "error"):
+    for key in TOLD_BY_TIMELINE:
         shown.pop(key, None)
     for key, value in shown.items():
         say(f"{key + ':':<15}{value}")

@@ -127,6 +127,7 @@ def job_as_json(job: Job) -> dict[str, Any]:
         "progress_text": job.progress_text,
         "created_at": iso_time(job.created_at),
         "run_at": iso_time(job.run_at),
+        "expires_at": iso_time(job.expires_at),
         "started_at": iso_time(job.started_at),
         "cancel_at": iso_time(job.cancel_at),
         "ended_at": iso_time(job.ended_at),

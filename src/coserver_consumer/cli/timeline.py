@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from coserver_consumer.store.manage import AttemptError, Line
 
 SECOND = 1_000_000  # microseconds
+UNBEGUN = WAITING | {State.STAGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ def make_timeline(
     if job.cancel_at is not None:
         by = f" by {canceller}" if canceller else ""
         moments.append(Moment(at=job.cancel_at, what=f"asked to stop{by}"))
+    if job.expires_at is not None and (job.state in UNBEGUN or job.state is State.EXPIRED):
+        moments.append(Moment(at=job.expires_at, what="expires, unless it has begun by then"))
     if job.ended_at is not None:
         moments.append(Moment(at=job.ended_at, what=_describe_end(job)))
     elif job.state is State.SCHEDULED:
@@ -73,6 +76,6 @@ def _was_given_back(job: Job, attempts: Sequence[AttemptError]) -> bool:
 
 def _describe_end(job: Job) -> str:
     took = ""
-    if job.ended_at is not None and job.started_at is not None:
+    if job.ended_at is not None and job.started_at is not None and job.state is not State.EXPIRED:
         took = f" after {(job.ended_at - job.started_at) / SECOND:.1f} s"
     return f"{job.state}{took}" + (f": {job.error}" if job.error else "")

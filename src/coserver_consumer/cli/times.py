@@ -12,6 +12,8 @@ from coserver_consumer.model.options import MAX_DELAY_S
 from coserver_consumer.model.span import SPAN, UNITS
 from coserver_consumer.model.value_types import DAY_S
 
+SECONDS = re.compile(r"\d+(?:\.\d+)?")
+
 
 class Moment(click.ParamType[datetime]):
     """A date and time in ISO 8601; local time if it names no zone."""
@@ -72,6 +74,16 @@ class Until(click.ParamType[datetime | timedelta]):
         return found
 
 
+class ExpiryAsTyped(Until):
+    """What an ``Until`` is, or a bare number of seconds, as the other options of a job have it."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the moment, the span, or the seconds."""
+        if isinstance(value, str) and SECONDS.fullmatch(value):
+            return float(value)
+        return super().convert(value, param, ctx)
+
+
 def to_span(found: re.Match[str]) -> timedelta | None:
     """Return the span that ``SPAN`` has found, None for one that is too long."""
     seconds = float(found[1]) * UNITS[found[2]]
@@ -89,3 +101,4 @@ def read_moment(text: str) -> datetime | None:
 MOMENT = Moment()
 SINCE = Since()
 UNTIL = Until()
+EXPIRY = ExpiryAsTyped()

@@ -32,6 +32,8 @@ SENTENCES: Mapping[str, str] = {
     "limit": "Limit '${limit}' lets ${number} run at once with the key '${key}', and so many do.",
     "turn": "It waits for its turn in queue ${queue}: ${place}, and ${busy}.",
     "running": "It is running on ${consumer} for ${length}, attempt ${attempt}${stops}.",
+    "may_expire": "${reason} It expires at ${time}, unless it has begun by then.",
+    "overdue": "It expired at ${time}; a consumer that runs ends it as expired within seconds.",
     "ended": "It isn't waiting: it was ${end} at ${time}.",
     "ended_with": "It isn't waiting: it was ${end} at ${time}: ${error}",
     # parts of sentences
@@ -40,6 +42,7 @@ SENTENCES: Mapping[str, str] = {
     "and_others": ", and for ${number} others",
     "fate_failed": "failed",
     "fate_cancelled": "was cancelled",
+    "fate_expired": "has expired",
     "fate_dropped": "was never committed",
     "fate_unknown": "may or may not have been committed",
     "one_before": "1 job is before it",
@@ -52,6 +55,7 @@ SENTENCES: Mapping[str, str] = {
     "end_completed": "completed",
     "end_failed": "failed",
     "end_cancelled": "cancelled",
+    "end_expired": "ended as expired",
     "end_dropped": "dropped",
     "end_unknown": "given up as unknown",
 }

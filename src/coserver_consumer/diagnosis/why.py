@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from coserver_consumer.diagnosis.reasons import Reason, because
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.model.moments import write_local
 from coserver_consumer.model.queue_name import unknown_queue
 from coserver_consumer.store import SECOND, claim, enqueue, finish, manage
@@ -37,8 +38,14 @@ def explain(connection: Connection, job_id: str, *, dead_after: float = DEAD_AFT
 
 def find_reason(connection: Connection, job: Job, *, dead_after: float = DEAD_AFTER_S) -> Reason:
     """Return the reason, with what fills its sentence."""
+    asked = Question(connection, job, dead_after)
     answer = ANSWERS.get(job.state, _ended)
-    return answer(Question(connection, job, dead_after))
+    if job.expires_at is None or job.state not in WAITING:
+        return answer(asked)
+    time = _time(job.expires_at)
+    if manage.now(connection) >= job.expires_at:
+        return because("overdue", time=time)
+    return because("may_expire", reason=answer(asked), time=time)
 
 
 def _staged(_: Question) -> Reason:
@@ -214,6 +221,7 @@ def _duration(seconds: float) -> str:
 _FATE = {
     State.FAILED: because("fate_failed"),
     State.CANCELLED: because("fate_cancelled"),
+    State.EXPIRED: because("fate_expired"),
     State.DROPPED: because("fate_dropped"),
     State.UNKNOWN: because("fate_unknown"),
 }

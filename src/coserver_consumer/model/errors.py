@@ -20,7 +20,7 @@ CoserverError
 ├── NotCommitted            the current transaction would have to be committed before
 ├── NoResult                a job has no result that could be returned
 │   ├── NotDone             it hasn't ended yet
-│   └── DidNotComplete      it failed, or was cancelled
+│   └── DidNotComplete      it failed, expired, or was cancelled
 ├── ObjectGone              an object that a job was queued with isn't there any more
 ├── TaskError
 │   ├── UnknownTask

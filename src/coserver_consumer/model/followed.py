@@ -15,7 +15,8 @@ class FollowedJob:
     """A job that the running one came after, as it is now.
 
     ``state`` is None if it isn't known any more, since it was pruned; ``error`` then says so.
-    Otherwise that is why it has failed or was cancelled. ``read`` returns the result.
+    Otherwise that is why it has failed, expired or was cancelled. ``read`` returns the
+    result.
     """
 
     id: str

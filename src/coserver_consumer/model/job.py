@@ -30,6 +30,7 @@ class State(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"  # no attempt had begun by its moment
     DROPPED = "dropped"  # its request never committed
     UNKNOWN = "unknown"  # the evidence is gone: an operator decides
 
@@ -115,6 +116,7 @@ class Job(NamedTuple):
     started_at: int | None  # of the latest attempt
     deadline_at: int | None  # when the attempt is to be over
     cancel_at: int | None  # when a running one was asked to stop
+    expires_at: int | None  # not begun by then, it expires; None too once it comes back begun
     progress: float | None  # from 0 to 1
     progress_text: str | None
     batch: str | None  # the UUID of the transaction that queued it

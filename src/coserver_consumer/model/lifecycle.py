@@ -27,7 +27,14 @@ WAITING = frozenset({State.SCHEDULED, State.READY, State.BLOCKED})  # it begins 
 CANCELLABLE = WAITING | {State.RUNNING, State.UNKNOWN}
 # A scheduled one runs at once then, the others run again.
 RETRIABLE = frozenset(
-    {State.SCHEDULED, State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN}
+    {
+        State.SCHEDULED,
+        State.COMPLETED,
+        State.FAILED,
+        State.CANCELLED,
+        State.EXPIRED,
+        State.UNKNOWN,
+    }
 )
 
 
@@ -36,6 +43,7 @@ class Ending(NamedTuple):
 
     ``state`` is a state of the history, or READY / SCHEDULED for a job that comes back after
     ``delay`` seconds. ``counted`` False takes back the attempt that the claim counted.
+    ``has_begun`` False: nothing of it was done, so the job may still expire.
     ``error`` and ``traceback`` become a row of ``coserver_error``; ``note`` is for the log only.
     ``is_written``: the store has it already.
     """
@@ -47,6 +55,7 @@ class Ending(NamedTuple):
     traceback: str | None = None
     delay: float = 0
     counted: bool = True
+    has_begun: bool = True
     is_written: bool = False
     note: str | None = None
 
@@ -82,9 +91,9 @@ def cancel(job: Job, reason: str) -> Ending:
     return Ending(key=job.key, state=State.CANCELLED, error=reason)
 
 
-def release(job: Job) -> Ending:
+def release(job: Job, *, has_begun: bool = False) -> Ending:
     """The job goes back to its queue as if it had not been claimed."""
-    return Ending(key=job.key, state=State.READY, counted=False)
+    return Ending(key=job.key, state=State.READY, counted=False, has_begun=has_begun)
 
 
 def postpone(job: Job, hindered: NotTried) -> Ending:
@@ -94,6 +103,7 @@ def postpone(job: Job, hindered: NotTried) -> Ending:
         state=State.SCHEDULED,
         delay=hindered.delay,
         counted=False,
+        has_begun=False,
         note=hindered.reason,
     )
 

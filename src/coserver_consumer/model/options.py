@@ -14,9 +14,12 @@ from datetime import datetime
 from typing import Any, Self, TypedDict
 
 from coserver_consumer.model.errors import InvalidJob
+from coserver_consumer.model.moments import SECOND
 from coserver_consumer.model.queue_name import MAX_QUEUE_NAME_CHARS
 from coserver_consumer.model.value_types import (
     DAY_S,
+    LATEST_US,
+    Expiry,
     Flag,
     FollowUp,
     JobId,
@@ -44,6 +47,7 @@ class OptionsBesideQueue(TypedDict, total=False):
     priority: int | None
     delay: Span | None
     eta: datetime | None
+    expires: datetime | Span | None
     max_attempts: int | None
     timeout: Span | None
     title: str | None
@@ -95,6 +99,10 @@ class JobOptions:
     eta: datetime | None = option(  # noqa: RUF009  it makes a field, like the others
         "Not before then, such as 2030-01-31T08:00. Not together with a delay.", Moment()
     )
+    expires: datetime | float | None = option(  # noqa: RUF009  as above
+        "A moment, or a span from now: if no attempt has begun by then, it ends as `expired`.",
+        Expiry(most=MAX_DELAY_S),
+    )
     max_attempts: int | None = option(
         "How many attempts may be made in all; without it as many as the job's task says, or 5.",
         WholeNumber(least=1, most=1_000_000),
@@ -128,7 +136,8 @@ class JobOptions:
         "A job that is queued with this one, and runs once this one is completed.", FollowUp()
     )
     on_failure: Unqueued | None = option(  # noqa: RUF009  the same
-        "A job that is queued with this one, and runs once this one has failed or was cancelled.",
+        "A job that is queued with this one, and runs once this one has failed, expired or was "
+        "cancelled.",
         FollowUp(),
     )
     id: str | None = option("Its id, a UUID that no job has had; without it a new one.", JobId())
@@ -142,6 +151,12 @@ class JobOptions:
                 object.__setattr__(self, each.name, value)
         if self.eta is not None and self.delay:
             raise InvalidJob("A job has a delay or an eta, not both: leave one of them out.")
+        if self._expires_too_early():
+            raise InvalidJob(
+                f"expires is {_show(self.expires)}, when the job isn't due yet (its "
+                f"{'delay' if self.eta is None else 'eta'} is {_show(self.eta or self.delay)}), "
+                "so it could never run: let it expire later, or leave one of them out."
+            )
         if self.unique_for is not None and self.unique is None:
             raise InvalidJob("unique_for goes with a unique key: give one, or leave it out.")
 
@@ -149,6 +164,33 @@ class JobOptions:
     def run_at(self) -> int | None:
         """The ``eta`` as the store has it: microseconds since the epoch."""
         return None if self.eta is None else to_microseconds(self.eta)
+
+    def find_due(self, now: int) -> int:
+        """Return when it is due if it is queued ``now``, both in microseconds since the epoch."""
+        return now + _to_microseconds(max(0, self.delay)) if self.run_at is None else self.run_at
+
+    def find_expiry(self, now: int) -> int | None:
+        """Return when it expires if it is queued ``now``, both in microseconds since the epoch."""
+        match self.expires:
+            case datetime() as moment:
+                return to_microseconds(moment)
+            case int() | float() as seconds:
+                return min(now + _to_microseconds(seconds), LATEST_US)
+            case None:
+                return None
+
+    def _expires_too_early(self) -> bool:
+        """Return True if it would expire before it is due, as far as no clock is needed for that.
+
+        A span and a moment can't be compared without one: such a job just expires.
+        """
+        match self.expires, self.eta:
+            case datetime() as expires, datetime() as eta:
+                return expires <= eta
+            case int() | float() as expires, None:
+                return expires <= self.delay
+            case _:
+                return False
 
     def change(self, **said: Any) -> Self:
         """Return other options: what is said now, also ``None``, goes before what was said.
@@ -188,6 +230,14 @@ def refuse_unknown(said: Mapping[str, Any], *, beside: Sequence[str] = ()) -> No
     known = (*NAMES, *beside)
     if unknown := set(said) - set(known):
         raise InvalidJob(f"No option is called '{min(unknown)}'; known are: {', '.join(known)}.")
+
+
+def _to_microseconds(seconds: float) -> int:
+    return round(seconds * SECOND)
+
+
+def _show(time: datetime | float | None) -> str:
+    return time.isoformat() if isinstance(time, datetime) else f"{time:g} s"
 
 
 def read_snooze(seconds: Any) -> float:

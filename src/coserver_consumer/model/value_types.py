@@ -116,6 +116,22 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """A ``Moment``, or a span from now of so many seconds at most, which is more than 0."""
+
+    most: float
+    metavar: str = "TIME"
+
+    def read(self, name: str, value: Any) -> datetime | float:
+        """Return the moment as it is, or the seconds of a number or of a ``timedelta``."""
+        if isinstance(value, datetime):
+            return Moment().read(name, value)
+        if isinstance(value, int | float | timedelta):
+            return Seconds(least=0, most=self.most, is_positive=True).read(name, value)
+        raise refuse(name, value, "a datetime with a time zone, or seconds or a timedelta from now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """Text of so many characters at most, which each of the databases can hold."""
 

@@ -60,9 +60,9 @@ def group(
     """Return the jobs with what follows them.
 
     ``on_success`` runs once all are completed. ``on_failure`` runs once all have ended, if one has
-    failed or was cancelled; otherwise it is cancelled. With ``serial`` the members run one after
-    another, whatever becomes of the one before. Raises ``InvalidJob`` for what is no job, and for
-    no members.
+    failed, expired or was cancelled; otherwise it is cancelled. With ``serial`` the members run one
+    after another, whatever becomes of the one before. Raises ``InvalidJob`` for what is no job, and
+    for no members.
     """
     members = read_jobs(jobs)
     for end in (on_success, on_failure):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from coserver_consumer.maintenance.expirer import make_expirer
 from coserver_consumer.maintenance.heartbeat import make_heartbeat
 from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
 from coserver_consumer.maintenance.listener import make_listener
@@ -92,6 +93,7 @@ def _make_loops_for_all(parts: Parts, health: HeartbeatHealth) -> list[Loop]:
         *_make_resolver(parts),
         make_rescuer(database, settings, health, wake=wake),
         make_scheduler(database, wake=wake),
+        make_expirer(database),
         make_pruner(database, keep_days=settings.keep_days),
         make_unroutable(database),
     ]

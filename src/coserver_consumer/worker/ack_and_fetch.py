@@ -152,9 +152,13 @@ class AckAndFetch:
 def _note_prefetched(connection: Connection, prefetched: Sequence[Job]) -> set[RunKey]:
     """Note in the store which prefetched jobs it mustn't take for begun; return these.
 
-    It matters where a timeout counts from the start, and where only a job that was begun can have
-    killed its consumer; see ``store.claim.prefetched``.
+    It matters where a timeout counts from the start, where only a job that was begun can have
+    killed its consumer, and where one that isn't begun may expire; see ``store.claim.prefetched``.
     """
-    keys = {job.key for job in prefetched if job.timeout is not None or job.rescues > 0}
+    keys = {job.key for job in prefetched if _matters_when_it_begins(job)}
     claim.note_prefetched(connection, [key.job_id for key in keys])
     return keys
+
+
+def _matters_when_it_begins(job: Job) -> bool:
+    return job.timeout is not None or job.rescues > 0 or job.expires_at is not None

@@ -24,9 +24,10 @@ def conclude_attempt(run: Run, ending: Ending) -> Ending:
         case Stop.KILLED:
             return _cancel_killed(run.job) if ending.state is State.FAILED else ending
         case Stop.LOST:
-            return release(run.job) if ending.state is State.CANCELLED else ending
+            is_broken_off = ending.state is State.CANCELLED
+            return release(run.job, has_begun=ending.has_begun) if is_broken_off else ending
         case Stop.SHUTDOWN:
-            return ending if ending.is_written else release(run.job)
+            return ending if ending.is_written else release(run.job, has_begun=ending.has_begun)
         case _:
             assert_never(run.stop)
 

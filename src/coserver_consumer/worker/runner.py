@@ -7,7 +7,7 @@ from collections.abc import Callable
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.model.followed import FollowedJob, to_followed
-from coserver_consumer.model.lifecycle import Ending, cancel, conclude
+from coserver_consumer.model.lifecycle import Ending, cancel, conclude, release
 from coserver_consumer.model.outcome import CANCELLED
 from coserver_consumer.model.retry import Backoff
 from coserver_consumer.producer.result import find_result
@@ -44,9 +44,8 @@ class Runner:
         """Do a run, unless it has been given back meanwhile."""
         if not self._in_flight.begin(run):
             return
-        if not run.is_start_written:
-            self._write_start(run)
-        ending = self._perform(run)
+        may_begin = run.is_start_written or self._write_start(run)
+        ending = self._perform(run) if may_begin else release(run.job)
         self._prefetch.note(run.seconds)
         self._in_flight.end(run, ending)
 
@@ -59,21 +58,23 @@ class Runner:
         self._in_flight.end(run, conclude(run.job, failed, backoff=self._backoff))
         job_logs.attempt_broke(run.key, failed.error, failed.traceback)
 
-    def _write_start(self, run: Run) -> None:
-        """Have the store note that the run begins; stop it if it isn't ours any more."""
+    def _write_start(self, run: Run) -> bool:
+        """Have the store note that the run begins; return False if it may not begin.
+
+        Then it isn't ours any more, or has expired, which only the database's clock can tell.
+        """
         try:
-            is_ours = self._database.write(
+            return self._database.write(
                 lambda connection: claim.begin_prefetched(connection, run.key)
             )
         except Exception:  # noqa: BLE001  at worst a rescue isn't counted
-            return
-        if not is_ours:
-            self._in_flight.cancel([run.key])
+            return run.job.expires_at is None
 
     def _perform(self, run: Run) -> Ending:
         """Return how the run ends, which may have been stopped before it began."""
         if run.is_to_stop():
-            return conclude_attempt(run, cancel(run.job, CANCELLED))
+            stopped = cancel(run.job, CANCELLED)._replace(has_begun=False)
+            return conclude_attempt(run, stopped)
         current = CurrentJob(
             job=run.job,
             report=self._reporter(run),

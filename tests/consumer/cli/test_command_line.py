@@ -437,6 +437,24 @@ def test_rules_are_set_shown_and_taken_back(sqlite_url, sqlite_client, call, ask
     assert "tenant:*" in call(url, "limits", "list").stdout
 
 
+def test_a_job_is_added_that_expires(sqlite_url, sqlite_client, call, ask):
+    """After a span, or at a moment; and it is found once it has expired."""
+    hour = 3600 * 1_000_000
+    for said, expected in (("1h", hour), ("3600", hour), ("1.5h", 1.5 * hour)):
+        job = sqlite_client.get(call(sqlite_url, "add", "http", "--expires", said).stdout.strip())
+        assert abs(job.expires_at - job.created_at - expected) < hour / 10
+    soon = call(sqlite_url, "add", "http", "--expires", "2020-01-31T08:00").stdout.strip()
+    assert "It expired at 2020-01-31 08:00:00" in call(sqlite_url, "why", soon).stdout
+    with sqlite_client._engine.begin() as connection:
+        assert finish.expire_overdue(connection) == [soon]
+    [found] = ask(sqlite_url, "jobs", "list", "--state", "expired")
+    assert (found["id"], found["state"]) == (soon, "expired")
+    assert "2020-01-31 08:00:00  expires" in call(sqlite_url, "jobs", "show", soon).stdout
+    assert "EXPIRED" in call(sqlite_url, "status").stdout
+    assert "is expired: No consumer began it" in call(sqlite_url, "jobs", "result", soon).stderr
+    assert "'soon' is neither" in call(sqlite_url, "add", "http", "--expires", "soon").stderr
+
+
 def test_a_job_is_added_with_all_its_relations(sqlite_url, sqlite_client, call):
     """And why it waits is one sentence."""
     first = call(sqlite_url, "add", "http", "--limit", "feeds").stdout.strip()

@@ -56,6 +56,30 @@ def test_a_job_that_is_due_later(make_job):
     ]
 
 
+def test_a_job_that_may_expire(make_job):
+    """When it does stands at the end; of one that has begun it doesn't matter any more."""
+    job = make_job(state=State.READY, attempt=0, expires_at=60 * SECOND)
+    expected = (60 * SECOND, "expires, unless it has begun by then")
+    [*_, last] = make_timeline(job, [])
+    assert (last.at, last.what) == expected
+    for state in (State.RUNNING, State.COMPLETED, State.CANCELLED):
+        begun = make_timeline(job._replace(state=state), [])
+        assert [moment.what for moment in begun] == ["created, for queue default"]
+
+
+def test_a_job_that_has_expired(make_job):
+    """When it was to begin, and why it hadn't; that it was given back once was no beginning."""
+    job = make_job(
+        state=State.EXPIRED, attempt=0, started_at=3, expires_at=7, ended_at=9, error="Too late."
+    )
+    moments = [(moment.at, moment.what) for moment in make_timeline(job, [])]
+    assert moments[1:] == [
+        (3, "started and given back: not counted as an attempt"),
+        (7, "expires, unless it has begun by then"),
+        (9, "expired: Too late."),
+    ]
+
+
 @pytest.mark.parametrize("attempt", [0, 2])
 def test_a_job_that_was_given_back(make_job, attempt):
     """What started last is no attempt, and doesn't bear the number of the one before."""

@@ -132,6 +132,33 @@ def test_it_waits_for_another(put, why, act, take):
     )
 
 
+def test_it_may_expire(put, why, engine):
+    """Which is said whatever it waits for; once it is overdue, that is why it doesn't run."""
+    ready, later = put(expires=3600), put(delay=60, expires=3600)
+    for job_id in (ready, later):
+        assert " It expires at 2" in why(job_id)
+        assert why(job_id).endswith(", unless it has begun by then.")
+    assert why(ready).startswith("No consumer serves queue default")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE coserver_job SET expires_at = created_at")
+    assert why(ready).startswith("It expired at 2")
+    with engine.begin() as connection:
+        assert set(finish.expire_overdue(connection)) == {ready, later}
+    assert why(ready).startswith("It isn't waiting: it was ended as expired at 2")
+    assert why(ready).endswith(": No consumer began it in time.")
+
+
+def test_it_waits_for_one_that_has_expired(put, why, engine):
+    """Which doesn't help by itself."""
+    parent = put(expires=3600)
+    child = put(after=[parent])
+    with engine.begin() as connection:
+        passed = "UPDATE coserver_job SET expires_at = created_at WHERE expires_at > 0"
+        connection.exec_driver_sql(passed)
+        finish.expire_overdue(connection)
+    assert f"It waits for job {parent}, which has expired" in why(child)
+
+
 def test_it_runs_or_has_ended(put, why, act, take):
     """Then that is the answer."""
     job_id = put()

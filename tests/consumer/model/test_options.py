@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import typing
 from dataclasses import fields
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,6 +39,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"eta": datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))}, "between the years"),
     ({"eta": datetime.min.replace(tzinfo=timezone(timedelta(hours=5)))}, "between the years"),
     ({"eta": NOON, "delay": 1}, "not both"),
+    ({"expires": "10m"}, "expires is '10m', wanted a datetime with a time zone, or seconds"),
+    ({"expires": datetime(2030, 1, 1)}, "no time zone"),  # noqa: DTZ001
+    ({"expires": 0}, "expires is 0, wanted seconds or a timedelta, more than 0"),
+    ({"expires": True}, "expires is True"),
+    ({"expires": math.nan}, "expires is nan"),
+    ({"expires": 60, "delay": 60}, "expires is 60 s, when the job isn't due yet .its delay is 60"),
+    ({"expires": NOON, "eta": NOON}, "its eta is 2030-01-01T12:00:00.00:00.* let it expire later"),
     ({"max_attempts": 10**12}, "max_attempts is 1000000000000"),
     ({"max_attempts": 0}, "max_attempts is 0, wanted a whole number from 1"),
     ({"max_attempts": "5"}, "max_attempts is '5'"),
@@ -93,6 +100,14 @@ def test_the_client_refuses_the_same(client: Client, said: dict, reason: str):
         ({"delay": -5}, "delay", -5),
         ({"requires": (name for name in ["a", "b"])}, "requires", ("a", "b")),
         ({"eta": NOON}, "eta", NOON),
+        ({"expires": NOON, "eta": NOON - timedelta(hours=1)}, "expires", NOON),
+        ({"expires": timedelta(minutes=2), "delay": 119}, "expires", 120),
+        ({"expires": 60, "eta": NOON}, "expires", 60),
+        (
+            {"expires": datetime(2020, 1, 1, tzinfo=UTC)},
+            "expires",
+            datetime(2020, 1, 1, tzinfo=UTC),
+        ),
     ],
 )
 def test_what_is_meant_is_taken(said: dict, name: str, value: Any):
@@ -121,6 +136,16 @@ def test_a_later_word_goes_before_an_earlier():
     assert said.change(eta=NOON).change(delay=0) == JobOptions(priority=3)
     with pytest.raises(InvalidJob, match="not both"):
         said.change(eta=NOON, delay=5)
+
+
+def test_when_it_expires_is_reckoned_from_when_it_is_queued():
+    """As the store has it; a moment is what it is."""
+    assert JobOptions(expires=60).find_expiry(10**15) == 10**15 + 60_000_000
+    assert JobOptions(expires=NOON).find_expiry(10**15) == NOON.timestamp() * 1_000_000
+    assert JobOptions().find_expiry(10**15) is None
+    assert JobOptions(expires=60).change(expires=None).find_expiry(10**15) is None
+    with pytest.raises(InvalidJob, match="isn't due yet"):
+        JobOptions(expires=60).change(delay=3600)
 
 
 def to_flags(said: dict[str, Any]) -> list[str]:

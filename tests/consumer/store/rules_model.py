@@ -15,15 +15,21 @@ from coserver_consumer.model.new_job import NewJob
 
 BUSY = (State.RUNNING, State.FINISHING)
 WAITING = (State.SCHEDULED, State.READY, State.BLOCKED)
-RUN_AGAIN = (State.COMPLETED, State.FAILED, State.CANCELLED, State.UNKNOWN)
-FREE = (State.DROPPED, State.CANCELLED)  # such an end lets go of a key that is held for a time
+RUN_AGAIN = (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED, State.UNKNOWN)
+FREE = (
+    State.DROPPED,
+    State.CANCELLED,
+    State.EXPIRED,
+)  # such an end lets go of a key that is held for a time
+DAY = 86_400.0  # seconds
+PAST = -1  # days from when a job was made to a moment that has passed
 
 
 @dataclass(slots=True, eq=False)
 class Known:
     """A job: as it was added, and as it must be now. ``waits``: the parents it waits for.
 
-    ``merged_into``: the job that does its work.
+    ``merged_into``: the job that does its work. ``expires``: so many days after it was made.
     """
 
     new: NewJob
@@ -37,6 +43,16 @@ class Known:
     consumer: str | None = None
     is_to_stop: bool = False
     merged_into: str | None = None
+    expires: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        expires = self.new.options.expires
+        self.expires = None if expires is None else round(expires / DAY)
+
+    @property
+    def is_overdue(self) -> bool:
+        """True if it waits although its moment has passed."""
+        return self.state in WAITING and self.expires == PAST
 
     @property
     def key(self) -> RunKey:
@@ -98,7 +114,10 @@ class Model:
         for job in dropped:
             self._forget_ended(job)
         staged = self._of_batch(batch, State.STAGED)
+        while any(self._end_overdue_holder(job.new) for job in staged):
+            pass
         for job, holder in self._duplicates(staged).items():
+            self._take_over(self.jobs[holder], job)
             self._replace(job, holder)
             job.merged_into = holder
             self.end(job, State.CANCELLED)
@@ -119,6 +138,7 @@ class Model:
         for job in jobs:
             known = self.jobs[job.id]
             assert known.state is State.READY
+            assert not known.is_overdue
             assert job.queue in queues
             assert not self.queues[job.queue].is_paused
             known.state, known.consumer = State.RUNNING, consumer
@@ -145,7 +165,7 @@ class Model:
         ready = Counter(
             job.new.options.limit or ""
             for job in self.jobs.values()
-            if job.state is State.READY and job.new.queue == queue
+            if job.state is State.READY and job.new.queue == queue and not job.is_overdue
         )
         room = limit
         if rules.max_running is not None:
@@ -195,8 +215,16 @@ class Model:
         if job.is_to_stop:
             self.end(job, State.CANCELLED)
             return
-        job.state, job.consumer = State.READY, None
+        job.state, job.consumer, job.expires = State.READY, None, None
         job.run, job.attempt, job.rescues = job.run + 1, job.attempt - 1, job.rescues + rescues
+
+    def expire(self) -> None:
+        """End what waits although its moment has passed."""
+        overdue = [job for job in self.jobs.values() if job.is_overdue]
+        for job in overdue:
+            job.state = State.EXPIRED
+        for job in overdue:
+            self._tell_children(job)
 
     def rescue(self, consumer: str, most: int) -> None:
         """Take all running jobs from a dead consumer; a job's ``most``-th rescue is its end."""
@@ -235,12 +263,15 @@ class Model:
         if job.state is State.SCHEDULED:
             return True
         key = job.new.options.unique
-        return job.state in RUN_AGAIN and (key is None or self.holder(key) is None)
+        holder = None if key is None else self.holder(key)
+        return job.state in RUN_AGAIN and (holder is None or self.jobs[holder].is_overdue)
 
     def retry(self, job_id: str) -> None:
         """Run a job again, or now."""
         job = self.jobs[job_id]
         if job.state is not State.SCHEDULED:
+            self._end_overdue_holder(job.new)
+            job.expires = None
             job.attempt, job.rescues, job.is_to_stop, job.waits = 0, 0, False, set()
             job.merged_into = None
         job.state = State.READY
@@ -258,16 +289,31 @@ class Model:
     def _is_added(self, job: NewJob, made: str) -> bool:
         """Return True if the job is a new one, as it must be unless its key is held."""
         key = job.options.unique
+        self._end_overdue_holder(job)
         holder = None if key is None else self.holder(key)
         recent = self._recent(job)
         if holder is not None:
             assert made == holder
+            self._take_over(self.jobs[holder], Known(job, State.STAGED))
         elif recent:
             assert made in recent
         else:
             assert made == job.id
             self.jobs[job.id] = Known(job, State.BLOCKED)
         return made == job.id
+
+    def _end_overdue_holder(self, job: NewJob) -> bool:
+        """Let the holder of a job's key expire if its moment has passed."""
+        holder = None if job.options.unique is None else self.holder(job.options.unique)
+        if holder is None or not self.jobs[holder].is_overdue:
+            return False
+        self.end(self.jobs[holder], State.EXPIRED)
+        return True
+
+    def _take_over(self, holder: Known, job: Known) -> None:
+        """Let who does the work of another expire no sooner than that one."""
+        if holder.expires is not None:
+            holder.expires = None if job.expires is None else max(holder.expires, job.expires)
 
     def _recent(self, job: NewJob) -> list[str]:
         """Return the ended jobs that hold the key of a new one; no period ends here."""
@@ -361,6 +407,7 @@ class Model:
         else:
             job.state = State.SCHEDULED if ending.delay else State.READY
             job.consumer = None
+            job.expires = None if ending.has_begun else job.expires
 
     def _room(self, key: str, wanted: int, running: int) -> int:
         most = self.limit_of(key) if key else None

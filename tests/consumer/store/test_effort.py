@@ -93,6 +93,7 @@ def list_all_keys(connection: Connection) -> Any:
 READY = NewJob(task="t")
 ELSEWHERE = NewJob(task="t", options=JobOptions(queue="other"))
 LATER = NewJob(task="t", options=JobOptions(delay=3600))
+TIMELY = NewJob(task="t", options=JobOptions(expires=3600))
 LIMITED = NewJob(task="t", options=JobOptions(limit="k"))
 FOR_ANOTHER = NewJob(task="t", options=JobOptions(requires=("gpu",)))
 # What is asked beside few or many jobs of a kind.
@@ -114,6 +115,10 @@ QUESTIONS = {
     "jobs that are due later": (
         LATER,
         {"a snapshot": read_snapshot, "what is due": maintain.make_due_ready},
+    ),
+    "jobs that expire later": (
+        TIMELY,
+        {"a claim": claim_jobs, "what has expired": finish.expire_overdue},
     ),
     "jobs with a limit": (
         LIMITED,

@@ -259,6 +259,7 @@ QUESTIONS = {
     "whom to rescue": lambda c, _, __: maintain.has_dead(c),
     "a rescue": lambda c, _, __: maintain.rescue(c),
     "what is due": lambda c, _, __: maintain.make_due_ready(c),
+    "what has expired": lambda c, _, __: finish.expire_overdue(c),
     "what is too old": lambda c, _, __: maintain.prune(c, older_than=86_400, limit=OLD),
     "what is too old and lies apart": lambda c, _, __: maintain.prune(
         c, older_than=86_400, limit=OLD

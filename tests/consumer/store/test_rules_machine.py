@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, Engine
 
-from consumer.store.rules_model import BUSY, Known, Model, Rules
+from consumer.store.rules_model import BUSY, DAY, PAST, Known, Model, Rules
 from coserver_consumer import store
 from coserver_consumer.diagnosis.why import explain
 from coserver_consumer.errors import WrongState
@@ -39,10 +39,10 @@ from support.waiting import wait_for
 
 EXAMPLES = int(os.environ.get("COSERVER_RULES_EXAMPLES", "35"))  # on each database
 QUICK = 3  # times as many on SQLite, which takes a third of the time
-DAY = 86_400.0  # seconds; no example lasts so long
 QUEUES = ("a", "b")
 KEYS = (None, None, "t:x", "t:Y", "solo", "solo")
 LIMITS = ("*", "t:*", "t:x", "solo")
+EXPIRIES = st.sampled_from([None] * 5 + [2 * DAY, 3 * DAY])  # no example lasts so long
 NUMBERS = st.sampled_from([None, None, 0, 1, 2])
 MOST_RESCUES = st.sampled_from([1, 2, 3])
 ENDED = tuple(state for state in State if not state.is_live)
@@ -65,6 +65,8 @@ ACTIONS = [
     *["complete_at_once", "tell_stale", "cancel", "ask"],
     *["retry"] * 4,
     *["die", "silence", "leave"],
+    *["let_pass"] * 4,
+    *["expire"] * 2,
     *["limit"] * 2,
     *["rule_queue"] * 3,
 ]
@@ -104,9 +106,10 @@ class Machine(RuleBasedStateMachine):
             job.new.id: (job.state, job.run) for job in known if not job.state.is_live
         }
         assert {
-            row.id: (row.state, row.run, row.attempt, row.rescues, row.consumer) for row in live
+            row.id: (row.state, row.run, row.attempt, row.rescues, row.consumer, _expires(row))
+            for row in live
         } == {
-            job.new.id: (job.state, job.run, job.attempt, job.rescues, job.consumer)
+            job.new.id: (job.state, job.run, job.attempt, job.rescues, job.consumer, job.expires)
             for job in known
             if job.state.is_live
         }
@@ -123,6 +126,7 @@ class Machine(RuleBasedStateMachine):
         self._lift()
         for batch in self.batches:
             self._promote(batch)
+        self.expire()
         while self.model.ids(*State) != (done := self.model.ids(State.COMPLETED)):
             self._unblock()
             self._end_all()
@@ -273,6 +277,26 @@ class Machine(RuleBasedStateMachine):
         for job in self.model.running(consumer):
             self.model.give_back(job, rescues=0)
 
+    # What time does.
+
+    def let_pass(self) -> None:
+        """Let the moments pass at which some jobs expire, of which some have begun."""
+        live = self.model.ids(*[state for state in State if state.is_live])
+        may_expire = [job_id for job_id in live if self.model.jobs[job_id].expires is not None]
+        if not may_expire:
+            self._add([self._make(expires=2 * DAY)])
+            return
+        passed = self.draw(st.lists(st.sampled_from(may_expire), min_size=1, max_size=3))
+        self._write(_let_pass, passed)
+        for job_id in passed:
+            self.model.jobs[job_id].expires = PAST
+
+    def expire(self) -> None:
+        """End what has expired."""
+        overdue = [job.new.id for job in self.model.jobs.values() if job.is_overdue]
+        assert sorted(self._write(finish.expire_overdue)) == sorted(overdue)
+        self.model.expire()
+
     # What people do.
 
     def cancel(self) -> None:
@@ -349,6 +373,7 @@ class Machine(RuleBasedStateMachine):
     def _make(self, **values: Any) -> NewJob:
         unique, unique_for = self.draw(UNIQUE)
         mood = self.draw(st.sampled_from(["", "accepts", "only"])) if values.get("after") else ""
+        values.setdefault("expires", self.draw(EXPIRIES))
         return make_new(
             queue=self.draw(st.sampled_from(QUEUES)),
             limit=self.draw(st.sampled_from(KEYS)),
@@ -400,6 +425,7 @@ class Machine(RuleBasedStateMachine):
         for job in jobs:
             assert not any(
                 other.state is State.READY
+                and not other.is_overdue
                 and (other.new.queue, other.new.options.limit or "")
                 == (job.queue, job.concurrency_key)
                 and other.new.options.priority > job.priority
@@ -517,11 +543,24 @@ def _silence(connection: Connection, consumer: str) -> None:
     connection.execute(silent.values(heartbeat_at=heart.heartbeat_at - 3600 * store.SECOND))
 
 
+def _let_pass(connection: Connection, job_ids: list[str]) -> None:
+    job = tables.job.c
+    passed = sa.update(tables.job).where(job.id.in_(job_ids))
+    day = round(DAY * store.SECOND)
+    connection.execute(passed.values(expires_at=job.created_at + PAST * day))
+
+
+def _expires(row: Any) -> int | None:
+    """Return how many days after it was made a job expires."""
+    at = row.expires_at
+    return None if at is None else round((at - row.created_at) / store.SECOND / DAY)
+
+
 def _read(connection: Connection) -> tuple[Any, Any, dict[str, set[str]]]:
     """Return the live and the ended jobs, and the parents of those that wait."""
     job, past, dependency = tables.job.c, tables.history.c, tables.dependency.c
     counted = (job.run, job.attempt, job.rescues, job.waits_for, job.failed_parents)
-    told = (job.id, job.state, job.consumer, job.held_key)
+    told = (job.id, job.state, job.consumer, job.held_key, job.created_at, job.expires_at)
     live = connection.execute(sa.select(*told, *counted)).all()
     ended = connection.execute(sa.select(past.id, past.state, past.run)).all()
     waits: dict[str, set[str]] = {}

@@ -50,6 +50,15 @@ def test_what_becomes_of_a_run_that_was_to_stop(run, stop, how):
     assert conclude_attempt(run, ENDINGS[how](run.job)).state == state
 
 
+@pytest.mark.parametrize("has_begun", [True, False])
+@pytest.mark.parametrize("stop", [Stop.LOST, Stop.SHUTDOWN])
+def test_a_run_that_is_given_back_may_expire_only_if_it_had_not_begun(run, stop, has_begun):
+    """Its thread stopped before the attempt, or broke it off."""
+    run.stop = stop
+    ending = cancel(run.job, "cancelled")._replace(has_begun=has_begun)
+    assert conclude_attempt(run, ending).has_begun is has_begun
+
+
 @pytest.mark.parametrize("reasons", [(Stop.KILLED, Stop.SHUTDOWN), (Stop.SHUTDOWN, Stop.KILLED)])
 def test_a_killed_job_is_cancelled_though_its_process_ends_as_well(run, reasons):
     """Zope ends its attempt as failed since its consumer doesn't wait any more: we did that."""

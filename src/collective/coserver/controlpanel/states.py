@@ -40,6 +40,7 @@ LOOKS: dict[State, Look] = {
     State.CANCELLED: Look(
         word=_("look_cancelled", default="Cancelled"), icon="slash-circle", tone="wait"
     ),
+    State.EXPIRED: Look(word=_("look_expired", default="Expired"), icon="clock", tone="wait"),
     State.DROPPED: Look(
         word=_("look_dropped", default="Dropped"), icon="slash-circle", tone="wait"
     ),
@@ -66,11 +67,12 @@ def _kind(*states: State, is_tried: bool | None = None) -> Kind:
     return Kind(frozenset(states), is_tried)
 
 
+SETTLED = {State.COMPLETED, State.CANCELLED, State.EXPIRED, State.DROPPED}  # nobody need look
 ALL = "all"
 OPEN = "open"
 KINDS: dict[str, Kind] = {
     **{state.value: _kind(state) for state in State},
-    OPEN: Kind(frozenset(State) - {State.COMPLETED, State.CANCELLED, State.DROPPED}),
+    OPEN: Kind(frozenset(State) - SETTLED),
     "waiting": _kind(State.STAGED, State.READY, State.BLOCKED),
     "planned": _kind(State.SCHEDULED, is_tried=False),
     "again": _kind(State.SCHEDULED, is_tried=True),

@@ -32,14 +32,14 @@ def find_uncommitted(job_id: Any) -> Job | None:
 def _as_staged(job: NewJob) -> Job:
     """Return a job that isn't committed; its times are by this machine's clock."""
     said, now = job.options, round(time.time() * store.SECOND)
-    due = now + round(max(0, said.delay) * store.SECOND) if said.run_at is None else said.run_at
     return Job(
         **UNKNOWN,
         id=job.id,
         state=State.STAGED,
         queue=said.queue,
         priority=said.priority,
-        run_at=due,
+        run_at=said.find_due(now),
+        expires_at=said.find_expiry(now),
         created_at=now,
         run=0,
         attempt=0,

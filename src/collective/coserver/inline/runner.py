@@ -55,6 +55,7 @@ class InlineRunner:
         capabilities = {name for job in self.waiting() for name in job.requires}
 
         def work(connection: Connection) -> list[Job]:
+            finish.expire_overdue(connection)
             return claim.claim(
                 connection,
                 consumer=self._id,

@@ -57,6 +57,7 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
 def retry(job_id: str, *, states: Collection[State] | None = None) -> None:
     """Run an ended job again, or a scheduled one now, whatever becomes of the transaction.
 
+    An ended one doesn't expire any more.
     ``states`` are those in which it may be run again, by default all that allow it. Raises
     ``JobNotFound``, ``WrongState``, ``NotAllowed`` for a request of neither the job's owner nor a
     manager, and ``CrossSiteRequest``.

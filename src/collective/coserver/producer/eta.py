@@ -1,9 +1,8 @@
-"""When a job is due."""
+"""When a job is due, and when it expires."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from DateTime import DateTime
@@ -11,18 +10,22 @@ from DateTime import DateTime
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 
+MOMENTS = ("eta", "expires")
+
 
 def with_moment(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keywords of ``JobOptions``, an ``eta`` of Zope's kind as a ``datetime``.
+    """Return the keywords of ``JobOptions``, moments of Zope's kind as a ``datetime``.
 
     One that was written without a zone stays without, and is refused like any other.
     """
-    eta = said.get("eta")
-    return {**said, "eta": _to_datetime(eta)} if isinstance(eta, DateTime) else dict(said)
+    return {name: _to_datetime(name, value) for name, value in said.items()}
 
 
-def _to_datetime(eta: DateTime) -> datetime:
+def _to_datetime(name: str, value: Any) -> Any:
+    if not isinstance(value, DateTime) or name not in MOMENTS:
+        return value
     try:
-        return eta.asdatetime()
+        return value.asdatetime()
     except (ValueError, OverflowError) as error:
-        raise InvalidJob(f"eta is {brief(eta)}, wanted a moment that can be: {error}.") from error
+        why = f"{name} is {brief(value)}, wanted a moment that can be: {error}."
+        raise InvalidJob(why) from error

@@ -87,6 +87,11 @@ def unroutable_failed(queue: str, job_ids: Sequence[str]) -> None:
     log.warning(text, len(job_ids), shorten(queue), job_ids[0])
 
 
+def expired(job_ids: Sequence[str]) -> None:
+    """Jobs ended because no consumer had begun them by their moment."""
+    log.info("%s jobs expired before they began; the first is %s", len(job_ids), job_ids[0])
+
+
 def _name_job(job: Job) -> str:
     """Return the job's id and what people know it by: its title, or its task."""
     return f"{job.id} '{cut(job.name, MAX_TITLE_LENGTH)}'"

@@ -18,7 +18,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
-from coserver_consumer.store.schema.fragments import by_index, is_state
+from coserver_consumer.store.schema.fragments import by_index, is_state, may_still_begin
 from coserver_consumer.store.schema.loose_scan import READY_QUEUES, LooseIndexScan
 from coserver_consumer.store.schema.rows import split_names
 
@@ -203,7 +203,9 @@ def _probe_queue(
     name = parameter(f"name_{number}", type_=sa.String)
     one = sa.select(sa.literal_column(str(number)).label("number")).subquery()
     job = tables.job.c
-    ready = sa.select(job.id).where(is_state(State.READY), job.queue == name, job.run_at <= Now())
+    ready = sa.select(job.id).where(
+        is_state(State.READY), job.queue == name, job.run_at <= Now(), may_still_begin()
+    )
     ready = by_index(family, ready, "coserver_job_claim")
     keyless = ready.where(job.concurrency_key == "", is_behind(family, f"_{number}"))
     return sa.select(

@@ -13,7 +13,13 @@ from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, is_one_of, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import by_index, count_up, is_state, locked
+from coserver_consumer.store.schema.fragments import (
+    by_index,
+    count_up,
+    is_state,
+    locked,
+    may_still_begin,
+)
 from coserver_consumer.store.schema.loose_scan import LooseIndexScan
 from coserver_consumer.store.schema.rows import live_columns, to_job
 
@@ -100,6 +106,7 @@ def _pick(family: Family, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     job = tables.job.c
     may_run = (
         job.run_at <= Now(),
+        may_still_begin(),
         is_one_of(family, job.task, "tasks"),
         sa.or_(job.requires.is_(None), is_one_of(family, job.requires, "requirements")),
     )

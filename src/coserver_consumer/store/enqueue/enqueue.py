@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
+from coserver_consumer.model.options import JobOptions
 from coserver_consumer.store.enqueue.dependencies import attach
 from coserver_consumer.store.enqueue.insert import insert_rows, refuse_ended
 from coserver_consumer.store.enqueue.unique_keys import insert_keyed
 from coserver_consumer.store.enqueue.validation import MAX_PAYLOAD_BYTES, check_job, refuse_twins
-from coserver_consumer.store.schema.clock import SECOND, Now
+from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.rows import join_names
 
 
@@ -25,7 +26,12 @@ def add(connection: Connection, job: NewJob, *, max_payload: int = MAX_PAYLOAD_B
 
 def is_one_statement(jobs: Sequence[NewJob]) -> bool:
     """Return True if ``add_many`` adds them in one statement, which needs no transaction."""
-    return len(jobs) == 1 and all(job.may_begin and job.options.unique is None for job in jobs)
+    return len(jobs) == 1 and all(_is_plain(job) for job in jobs)
+
+
+def _is_plain(job: NewJob) -> bool:
+    said = job.options
+    return job.may_begin and said.unique is None and said.expires is None
 
 
 def add_many(
@@ -68,7 +74,8 @@ def stage(
 def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> list[dict[str, Any]]:
     """Return the rows of jobs, all with the same columns.
 
-    The database's defaults say "at once": only when a job is for later must its clock be asked.
+    The database's defaults say "at once": only when a job is for later, or expires, must its clock
+    be asked.
     """
     for job in jobs:
         check_job(job, max_payload=max_payload)
@@ -76,9 +83,9 @@ def _to_rows(connection: Connection, jobs: list[NewJob], max_payload: int) -> li
     refuse_ended(connection, [job.id for job in jobs if job.options.id is not None])
     parents = {parent for job in jobs for parent in job.options.after}
     rows = [_to_row(job, is_parent=job.id in parents) for job in jobs]
-    if any(job.options.eta is not None or job.options.delay > 0 for job in jobs):
+    if any(_is_timed(job.options) for job in jobs):
         now: int = connection.execute(sa.select(Now())).scalar_one()
-        rows = [row | _due(job, now) for row, job in zip(rows, jobs, strict=True)]
+        rows = [row | _times(job, now) for row, job in zip(rows, jobs, strict=True)]
     elif parents:
         rows = [
             row | {"state": _waiting_or(State.READY, job)}
@@ -114,11 +121,14 @@ def _to_row(job: NewJob, *, is_parent: bool) -> dict[str, Any]:
     }
 
 
-def _due(job: NewJob, now: int) -> dict[str, Any]:
-    said = job.options
-    run_at = now + round(max(0, said.delay) * SECOND) if said.run_at is None else said.run_at
+def _is_timed(said: JobOptions) -> bool:
+    return said.eta is not None or said.delay > 0 or said.expires is not None
+
+
+def _times(job: NewJob, now: int) -> dict[str, Any]:
+    run_at, expires_at = job.options.find_due(now), job.options.find_expiry(now)
     state = State.SCHEDULED if run_at > now else State.READY
-    return {"run_at": run_at, "state": _waiting_or(state, job)}
+    return {"run_at": run_at, "expires_at": expires_at, "state": _waiting_or(state, job)}
 
 
 def _waiting_or(state: State, job: NewJob) -> str:

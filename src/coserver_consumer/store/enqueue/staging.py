@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,9 @@ from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.enqueue.dependencies import repoint, resolve_missed
 from coserver_consumer.store.enqueue.enqueue import add_many, stage
 from coserver_consumer.store.enqueue.insert import refuse_live
-from coserver_consumer.store.enqueue.unique_keys import RELEASED
+from coserver_consumer.store.enqueue.unique_keys import RELEASED, expire_later
 from coserver_consumer.store.finish.dependents import DUE_STATE, cancel_unneeded, end_locked
+from coserver_consumer.store.finish.expire import expire_if_overdue
 from coserver_consumer.store.finish.history import revive_if_fit
 from coserver_consumer.store.finish.results import cap_error
 from coserver_consumer.store.schema import tables
@@ -140,30 +141,34 @@ def _cancel_duplicates(connection: Connection, batch: str) -> None:
         return
     held, recent = _lock_holders(connection, batch), _find_recent_holders(connection, batch)
     first: dict[str, str] = {}
-    for job_id, key in keys:
+    for job_id, key, expires_at in keys:
         holder_id = held.get(job_id) or first.get(key) or recent.get(job_id)
         if holder_id is None:
             first[key] = job_id
             continue
+        expire_later(connection, holder_id, expires_at)
         repoint(connection, job_id, holder_id)
         end_locked(connection, [job_id], **as_merged(holder_id))
 
 
-def _find_keys(connection: Connection, batch: str) -> list[tuple[str, str]]:
-    """Return the ids and unique keys of the staged jobs that have one, the first job first."""
+def _find_keys(connection: Connection, batch: str) -> Sequence[Any]:
+    """Return id, unique key and ``expires_at`` of staged jobs that have a key, the first first."""
     job = tables.job.c
-    query = sa.select(job.id, job.unique_key).where(
+    query = sa.select(job.id, job.unique_key, job.expires_at).where(
         job.batch == batch, is_state(State.STAGED), job.unique_key.is_not(None)
     )
-    return [(row.id, row.unique_key) for row in connection.execute(query.order_by(job.id))]
+    return connection.execute(query.order_by(job.id)).all()
 
 
 def _lock_holders(connection: Connection, batch: str) -> dict[str, str]:
     """Return the jobs whose key another live job holds, and that one, which goes on holding it.
 
-    One that lets its key go now, ended or claimed, may not have seen what these are about.
+    One that lets its key go now, ended or claimed, may not have seen what these are about. One that
+    is overdue ends as expired.
     """
     while found := _find_holders(connection, batch):
+        if expire_if_overdue(connection, set(found.values())):
+            continue
         job = tables.job.c
         query = sa.select(job.id).where(job.id.in_(found.values()), job.held_key.is_not(None))
         if set(lock(connection, query.order_by(job.id)).scalars()) == set(found.values()):

@@ -6,7 +6,7 @@ outlives its job: then the history is asked as well.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, assert_never
+from typing import Any, NamedTuple, TypeVar, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.job import State
 from coserver_consumer.store.database.family import Family, find_family
+from coserver_consumer.store.finish.expire import expire_if_overdue, is_overdue
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import insert_unless_there
@@ -21,7 +22,7 @@ from coserver_consumer.store.schema.fragments import insert_unless_there
 T = TypeVar("T", bound=tuple[Any, ...])
 
 # A job that ends so releases its key: it has done nothing that mustn't be done again.
-RELEASED = (State.DROPPED.value, State.CANCELLED.value)
+RELEASED = (State.DROPPED.value, State.CANCELLED.value, State.EXPIRED.value)
 
 
 def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
@@ -32,11 +33,12 @@ def insert_keyed(connection: Connection, row: dict[str, Any]) -> str:
     while True:  # the one that stood in the way may have ended meanwhile
         insert_unless_there(connection, tables.job, row)
         holder = find_holder(connection, row["unique_key"])
-        if holder == row["id"] and row["unique_for"]:
-            return _yield_to_earlier(connection, row)
+        if holder is not None and holder.id == row["id"]:
+            return _yield_to_earlier(connection, row) if row["unique_for"] else holder.id
         if holder is not None:
-            return holder
-        if _is_live(connection, row["id"]):
+            if _take_over(connection, holder, row.get("expires_at")):
+                return holder.id
+        elif _is_live(connection, row["id"]):
             raise InvalidJob(f"A job can be queued once, and {row['id']} was queued before.")
 
 
@@ -45,10 +47,37 @@ def _is_live(connection: Connection, job_id: str) -> bool:
     return connection.execute(_read_committed(connection, query)).first() is not None
 
 
-def find_holder(connection: Connection, unique_key: str) -> str | None:
-    """Return the id of the live job that holds the key."""
-    query = sa.select(tables.job.c.id).where(tables.job.c.held_key == unique_key)
-    return connection.execute(_read_committed(connection, query)).scalar()
+class Holder(NamedTuple):
+    """The live job that holds a key, and when it expires; None: never."""
+
+    id: str
+    expires_at: int | None
+
+
+def find_holder(connection: Connection, unique_key: str) -> Holder | None:
+    """Return the job that holds the key; one that is overdue is ended as expired instead."""
+    job = tables.job.c
+    query = sa.select(job.id, job.expires_at, is_overdue()).where(job.held_key == unique_key)
+    found = connection.execute(_read_committed(connection, query)).one_or_none()
+    if found is None or (found[-1] and expire_if_overdue(connection, [found.id])):
+        return None
+    return Holder(found.id, found.expires_at)
+
+
+def _take_over(connection: Connection, holder: Holder, expires_at: int | None) -> bool:
+    """Have the holder do the work of a job that expires then; return False if it has ended."""
+    is_late_enough = expires_at is not None and (holder.expires_at or 0) >= expires_at
+    if holder.expires_at is None or is_late_enough:
+        return True
+    return expire_later(connection, holder.id, expires_at)
+
+
+def expire_later(connection: Connection, job_id: str, expires_at: int | None) -> bool:
+    """Let a job expire no sooner than then, None: never; return True if that changed anything."""
+    job = tables.job.c
+    is_sooner = job.expires_at.is_not(None) if expires_at is None else job.expires_at < expires_at
+    later = sa.update(tables.job).where(job.id == job_id, is_sooner)
+    return connection.execute(later.values(expires_at=expires_at)).rowcount == 1
 
 
 def _read_committed(connection: Connection, query: sa.Select[T]) -> sa.Select[T]:

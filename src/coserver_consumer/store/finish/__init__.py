@@ -16,6 +16,7 @@ from coserver_consumer.store.finish.effects import (
     lock_running,
     vote,
 )
+from coserver_consumer.store.finish.expire import expire_overdue
 from coserver_consumer.store.finish.finish import end_attempts
 from coserver_consumer.store.finish.indoubt import (
     abandon_finishing,
@@ -33,6 +34,7 @@ __all__ = [
     "complete_found",
     "complete_running",
     "end_attempts",
+    "expire_overdue",
     "find_agreed",
     "find_canceller",
     "find_dropped",

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import RunKey, State
 from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.finish.dependents import end_locked
+from coserver_consumer.store.finish.requeue import NEVER_EXPIRES
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.store.schema.fragments import insert_unless_there, is_state, lock, pages
@@ -159,6 +160,7 @@ def _restage(connection: Connection, rows: Iterable[sa.Row[Any]], base: int) -> 
                 evidence=evidence,
                 consumer=None,
                 deadline_at=None,
+                **(NEVER_EXPIRES if is_running else {}),
             )
         )
 

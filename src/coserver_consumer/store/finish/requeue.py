@@ -18,6 +18,8 @@ from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
 from coserver_consumer.store.schema.fragments import count_down, count_up, is_state
 
+NEVER_EXPIRES: dict[str, Any] = {"expires_at": None}
+
 
 def requeue_locked(connection: Connection, endings: Sequence[Ending]) -> None:
     """Put jobs back into their queues, each due after its delay. The caller has locked them."""
@@ -25,14 +27,18 @@ def requeue_locked(connection: Connection, endings: Sequence[Ending]) -> None:
         _requeue.execute_many(connection, map(_to_row, endings))
 
 
-def requeue_lost(connection: Connection, job_ids: Sequence[str], *, rescues: int) -> None:
+def requeue_lost(
+    connection: Connection, job_ids: Sequence[str], *, rescues: int, has_begun: bool
+) -> None:
     """Put locked jobs back whose attempts nobody makes any more; these aren't counted.
 
     Each job gets a new run, so that an old attempt can't end it, and so many ``rescues`` more.
+    One that ``has_begun`` doesn't expire any more.
     """
     if job_ids:
         lost = sa.update(tables.job).where(tables.job.c.id.in_(job_ids))
-        connection.execute(lost.values(_as_lost(rescues)))
+        expiry = NEVER_EXPIRES if has_begun else {}
+        connection.execute(lost.values(_as_lost(rescues) | expiry))
 
 
 def requeue_finishing(connection: Connection, key: RunKey) -> bool:
@@ -47,7 +53,8 @@ def requeue_finishing(connection: Connection, key: RunKey) -> bool:
             connection, key, was=State.FINISHING, state=State.CANCELLED, error=reason
         )
     lost = sa.update(tables.job).where(*_is_finishing(key))
-    return connection.execute(lost.values(_as_lost(1) | {"voted_at": None})).rowcount == 1
+    requeued = lost.values(_as_lost(1) | NEVER_EXPIRES | {"voted_at": None})
+    return connection.execute(requeued).rowcount == 1
 
 
 def _is_cancelled(connection: Connection, key: RunKey) -> bool:
@@ -85,6 +92,7 @@ def _requeue(_family: Family) -> sa.Executable:
             state=parameter("state"),
             run_at=sa.case((wait == 0, job.run_at), else_=Now() + wait),
             attempt=count_down(job.attempt, parameter("uncounted", type_=sa.Integer)),
+            expires_at=sa.case((parameter("has_begun", type_=sa.Integer) == 0, job.expires_at)),
             consumer=None,
             deadline_at=None,
         )
@@ -98,4 +106,5 @@ def _to_row(ending: Ending) -> dict[str, Any]:
         "state": (State.SCHEDULED if wait else State.READY).value,
         "wait": wait,
         "uncounted": 0 if ending.counted else 1,
+        "has_begun": int(ending.has_begun),
     }

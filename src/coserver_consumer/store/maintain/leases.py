@@ -75,8 +75,9 @@ def register(connection: Connection, consumer: ConsumerInfo) -> None:
 def unregister(connection: Connection, consumer_id: str) -> None:
     """Remove a consumer; what it still holds goes back to its queue, or is cancelled as asked."""
     held = _held_by(tables.job.c.consumer == consumer_id)
-    rows = _cancel(connection, lock(connection, held).all())
-    requeue_lost(connection, [row.id for row in rows], rescues=0)
+    begun, prefetched = _divide(_cancel(connection, lock(connection, held).all()))
+    for rows, has_begun in ((begun, True), (prefetched, False)):
+        requeue_lost(connection, [row.id for row in rows], rescues=0, has_begun=has_begun)
     connection.execute(sa.delete(tables.consumer).where(tables.consumer.c.id == consumer_id))
 
 
@@ -154,17 +155,22 @@ def _rescue_held(
     Those that somebody has cancelled don't come back.
     """
     rows = _cancel(connection, lock(connection, held, skip=True).all())
-    prefetched = [row for row in rows if row.started_at is None]
-    begun = [row for row in rows if row.started_at is not None]
+    begun, prefetched = _divide(rows)
     poisoned = [row for row in begun if row.rescues + 1 >= max_rescues]
     returned = [row for row in begun if row.rescues + 1 < max_rescues]
-    requeue_lost(connection, [row.id for row in prefetched], rescues=0)
-    requeue_lost(connection, [row.id for row in returned], rescues=1)
+    requeue_lost(connection, [row.id for row in prefetched], rescues=0, has_begun=False)
+    requeue_lost(connection, [row.id for row in returned], rescues=1, has_begun=True)
     _fail_poisoned(connection, [row.id for row in poisoned], max_rescues)
     return (
         [RunKey(row.id, row.run) for row in prefetched + returned],
         [RunKey(row.id, row.run) for row in poisoned],
     )
+
+
+def _divide(rows: Sequence[sa.Row[Any]]) -> tuple[list[sa.Row[Any]], list[sa.Row[Any]]]:
+    """Return the jobs that were begun, and those that were only prefetched."""
+    begun = [row for row in rows if row.started_at is not None]
+    return begun, [row for row in rows if row.started_at is None]
 
 
 def _is_dead(dead_after: float) -> sa.ColumnElement[bool]:

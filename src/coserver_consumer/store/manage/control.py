@@ -62,6 +62,7 @@ def retry(
 ) -> None:
     """Run an ended job again with all its attempts before it, or a scheduled one now.
 
+    An ended one doesn't expire any more.
     ``states`` are those in which whoever asks may have it run. ``renew`` returns the job's new
     signature: the old one may be too old by now. Raise ``JobNotFound``, or
     ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
@@ -76,7 +77,12 @@ def retry(
     else:
         _check_key(connection, get(connection, job_id))
         forget_parents(connection, job_id)
-        again: dict[str, Any] = {"state": State.READY, "run_at": Now(), "waits_for": sa.literal(0)}
+        again: dict[str, Any] = {
+            "state": State.READY,
+            "run_at": Now(),
+            "waits_for": sa.literal(0),
+            "expires_at": sa.null(),
+        }
         if why := revive_if_fit(connection, job_id, **again):
             raise WrongState(f"Job {job_id} can't run again. {why}")
     _sign_anew(connection, job_id, renew)
@@ -111,6 +117,6 @@ def _check_key(connection: Connection, job: Job) -> None:
     holder = find_holder(connection, job.unique_key)
     if holder is not None:
         raise WrongState(
-            f"Job {job.id} can't run again now: job {holder} has the same unique key "
+            f"Job {job.id} can't run again now: job {holder.id} has the same unique key "
             f"'{job.unique_key}'."
         )

@@ -13,6 +13,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from coserver_consumer.model.job import MAX_COUNT, State
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema.clock import Now
 
 Row = TypeVarTuple("Row")
 OnJobs = TypeVar("OnJobs", sa.Select[Any], sa.Update, sa.Delete)
@@ -32,6 +33,12 @@ def is_state(*states: State) -> ColumnElement[bool]:
     if len(names) == 1:
         return tables.job.c.state == names[0]
     return tables.job.c.state.in_(names)
+
+
+def may_still_begin() -> ColumnElement[bool]:
+    """Return the condition that a live job which has never begun hasn't expired."""
+    expires_at = tables.job.c.expires_at
+    return sa.or_(expires_at.is_(None), expires_at > Now())
 
 
 def commit_async(family: Family) -> list[ColumnElement[bool]]:

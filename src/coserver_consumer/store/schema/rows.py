@@ -20,7 +20,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Any]] = {
     **dict.fromkeys(("priority", "run_at", "run", "attempt", "rescues"), ((int,), 0)),
     **dict.fromkeys(("waits_for", "failed_parents", "created_at"), ((int,), 0)),
     **dict.fromkeys(("started_at", "deadline_at", "cancel_at", "tid"), ((int,), None)),
-    **dict.fromkeys(("max_attempts", "ended_at"), ((int,), None)),
+    **dict.fromkeys(("max_attempts", "expires_at", "ended_at"), ((int,), None)),
     **dict.fromkeys(("unique_for", "timeout", "progress"), ((int, float), None)),
     **dict.fromkeys(("queue", "task", "concurrency_key"), ((str,), "")),
     **dict.fromkeys(("owner", "site", "title", "unique_key", "signature"), ((str,), None)),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.schema.clock import NewId, Now
 from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0011"  # the Alembic revision that has these tables
+REVISION = "0012"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -61,6 +61,7 @@ def _job_columns() -> Iterator[sa.Column[Any]]:
     yield sa.Column("deadline_at", Time)
     yield sa.Column("voted_at", Time)
     yield sa.Column("cancel_at", Time)
+    yield sa.Column("expires_at", Time)
     yield sa.Column("progress", sa.Double)
     yield sa.Column("progress_text", sa.String(1024))
     yield sa.Column("batch", Id)
@@ -252,6 +253,7 @@ _index(
     *(_live.state, _live.created_at),
     where="state IN ('staged', 'finishing')",
 )
+_index("coserver_job_expires", _live.expires_at, where="expires_at IS NOT NULL")
 _index("coserver_job_lease", _live.consumer, where="consumer IS NOT NULL")
 _index("coserver_job_batch", _live.batch, where="batch IS NOT NULL")
 _index("coserver_job_owner", _live.owner, _live.id, where="owner IS NOT NULL")

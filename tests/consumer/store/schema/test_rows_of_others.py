@@ -33,6 +33,8 @@ def refusal(queue):
         ("run_at", "'2030-01-01T00:00:00Z'", (f"{TYPES} bigint", "'run_at'", "be an integer")),
         ("run_at", "1893456000", ("in_microseconds", "in_microseconds", "be in microseconds")),
         ("run_at", "1893456000000", ("in_microseconds", "in_microseconds", "be in microseconds")),
+        ("expires_at", "'soon'", (f"{TYPES} bigint", "`expires_at`", "be an integer")),
+        ("expires_at", "1893456000", ("in_microseconds", "in_microseconds", "be in microseconds")),
         ("created_at", "1", ("in_microseconds", "in_microseconds", "be in microseconds")),
         ("priority", "'high'", (f"{TYPES} bigint", "`priority`", "be an integer")),
         ("priority", "2000000", ("within_a_million", "within_a_million", "from -1000000")),
@@ -77,6 +79,7 @@ def test_a_change_to_nonsense_is_refused_too(queue, refusal):
     job_id = queue.put()
     assert "state" in refusal("UPDATE coserver_job SET state = 'waiting'")
     assert "run_at" in refusal("UPDATE coserver_job SET run_at = 1893456000")
+    assert "expires_at" in refusal("UPDATE coserver_job SET expires_at = 1893456000")
     assert queue.get(job_id).state is State.READY
 
 

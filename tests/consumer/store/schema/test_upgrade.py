@@ -239,7 +239,7 @@ def _crossed_locks_are_tried_again(engine):
     assert len(tries) > 2
 
 
-ADDED = {"parents"}  # columns of the history, since
+ADDED = {"expires_at", "parents"}  # columns of the history, since
 
 
 @pytest.fixture

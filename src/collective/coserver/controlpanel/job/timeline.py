@@ -15,6 +15,7 @@ from collective.coserver.controlpanel.states import LOOKS, Look
 from collective.coserver.controlpanel.times import SECOND, Moment, Times, exact_length
 from collective.coserver.i18n import _
 from coserver_consumer.model.job import Job, State
+from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.store.manage import AttemptError, Line, Press
 
 QUEUED = Look(word=_("look_queued", default="Queued"), icon="inbox", tone="plain")
@@ -72,6 +73,8 @@ def _happened(story: Story, times: Times) -> Iterator[Event]:
         yield _event(
             times, job.started_at, STARTED, _started(job), lines=lines, where=_where(story)
         )
+    if job.expires_at is not None and job.state in (*WAITING, State.STAGED, State.EXPIRED):
+        yield _event(times, job.expires_at, LOOKS[State.EXPIRED], _expires())
     if job.ended_at is not None:
         yield _event(times, job.ended_at, LOOKS[job.state], _ended(job), error=_end_error(story))
     elif job.state is State.SCHEDULED:
@@ -147,6 +150,10 @@ def _ended(job: Job) -> Message:
 
 def _due(job: Job) -> Message:
     return _("event_due", default="Attempt ${attempt} is due", mapping={"attempt": job.attempt + 1})
+
+
+def _expires() -> Message:
+    return _("event_expires", default="Expires, unless it has begun by then")
 
 
 def _is_told(story: Story) -> bool:
