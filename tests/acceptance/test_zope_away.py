@@ -111,6 +111,7 @@ def test_the_resolver_says_once_that_it_has_to_wait(
         wait_for(lambda: jobs.get(job_id).state is State.READY, what="a decision")
     [line] = [line for line in complaints(consumer) if "requests that died" in line]
     assert said in line
+    assert "Traceback" not in consumer.output()
 
 
 def stage_as_if_dead(jobs: Jobs, committed: Job, queue: str) -> str:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from coserver_consumer import store
 from support.clocks import set_clock
 from support.consumers import let_be_silent
@@ -10,6 +18,8 @@ from support.waiting import wait_for
 
 HOUR = 3600
 CLOCKS = {"behind": -HOUR, "ahead": HOUR}
+
+COSERVER = Path(sys.executable).with_name("coserver")
 
 pytestmark = only_on("postgresql", "mysql")  # SQLite's clock is that of the machine
 
@@ -38,3 +48,15 @@ def test_consumers_with_wrong_clocks_work_like_any_other(
     job = jobs.wait_completed(held)
     assert (job.attempt, job.rescues) == (1, 1)
     assert {each.name for each in jobs.consumers()} == CLOCKS.keys()
+
+
+@pytest.mark.parametrize("ahead", CLOCKS.values(), ids=CLOCKS)
+def test_the_doctor_tells_of_a_wrong_clock(database_url, ahead):
+    """Jobs don't mind, but whoever compares the logs of two machines does."""
+    environment = os.environ | {"COSERVER_DATABASE": database_url} | set_clock(ahead)
+    done = subprocess.run(
+        [COSERVER, "doctor"], env=environment, capture_output=True, text=True, check=False
+    )
+    [found] = re.findall(r"warning +clock .* differs from the database's by (\S+) s", done.stdout)
+    assert abs(float(found) - ahead) < HOUR / 2
+    assert "Set the clocks by NTP" in done.stdout

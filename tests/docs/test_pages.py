@@ -41,6 +41,15 @@ def test_links_lead_somewhere(page: Path):
         assert not anchor or anchor in find_anchors(target), f"{page} links to {link}"
 
 
+def test_a_reader_comes_upon_it(page: Path):
+    """Each page of the documentation is linked from the README and from the index."""
+    index = Path("docs/index.md")
+    for start in (Path("README.md"), index) if page.parts[0] == "docs" and page != index else ():
+        links = find_links(REPOSITORY / start)
+        found = {(REPOSITORY / start.parent / link.partition("#")[0]).resolve() for link in links}
+        assert REPOSITORY / page in found, f"{start} doesn't link to {page}"
+
+
 def test_code_runs(page: Path, queue_here: str, monkeypatch: pytest.MonkeyPatch):
     """The page's blocks of Python run one after the other."""
     monkeypatch.setenv("COSERVER_DATABASE", queue_here)

@@ -566,3 +566,18 @@ def test_a_link_that_only_sends_on_to_content_completes_no_job(
     job = run_one(coserver_jobs)
     assert (job.state, job.attempt, page.title) == (FAILED, 1, "A page")
     assert "sent on to /plone/page/@@test-write (301), where nothing was run" in job.error
+
+
+@pytest.mark.parametrize("at", ["", "/++api++"])
+def test_a_service_of_content_that_was_moved_is_called_there(
+    coserver_jobs: InProcessConsumer, site: Any, page: Any, at: str
+) -> None:
+    """Nothing that has taken its place is changed, or deleted, instead."""
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    queue.add(f"/plone{at}/page", method="PATCH", headers=headers, payload='{"title": "patched"}')
+    transaction.commit()
+    api.content.rename(page, "renamed")
+    other = api.content.create(site, "Document", "page", title="Another")
+    job = run_one(coserver_jobs)
+    assert (job.state, job.error) == (COMPLETED, None)
+    assert (site.renamed.title, other.title) == ("patched", "Another")

@@ -49,10 +49,13 @@ def asked_for() -> list[str]:
 DATABASES = asked_for()
 
 
-def only_on(*kinds: str) -> pytest.MarkDecorator:
-    """Return the mark of tests of these kinds of database, as far as they are asked for."""
+def only_on(*kinds: str, fixture: str = "database_url") -> pytest.MarkDecorator:
+    """Return the mark of tests of these kinds of database, as far as they are asked for.
+
+    ``fixture`` is the one that yields the URL.
+    """
     asked = [kind for kind in DATABASES if kind in kinds]
-    return pytest.mark.parametrize("database_url", asked, indirect=True)
+    return pytest.mark.parametrize(fixture, asked, indirect=True)
 
 
 @contextmanager

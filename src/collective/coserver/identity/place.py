@@ -14,6 +14,7 @@ from plone.uuid.interfaces import IUUID
 
 from collective.coserver.identity.site import find_site
 from collective.coserver.identity.tree import Steps, find_at, find_root, find_site_on, walk
+from collective.coserver.identity.way import list_names
 from coserver_consumer.model.errors import InvalidJob
 
 
@@ -102,19 +103,19 @@ def find_paths(root: Any, uid: str | None, path: str, *, site: Any) -> Iterator[
 
 
 def find_subject(path: str) -> tuple[Subject, int] | None:
-    """Return what a path is about, and the number of steps to it; None if it is about no object.
+    """Return what a path is about, and the number of names to it; None if it is about no object.
 
     That is the last object on the path that has a UID, or else the object to which the containers
     on the path lead; a site is none. ``path`` begins at Zope's root and has no query; it may be
     quoted.
     """
     root = find_root()
-    steps = [unquote(step) for step in path.split("/")[1:]]
-    places = [] if root is None else list(walk(root, steps))
+    names = list(list_names(unquote(step) for step in path.split("/")[1:]))
+    places = [] if root is None else list(walk(root, names))
     for number in range(len(places), 0, -1):
         target = places[number - 1]
         if is_content(target):
-            return note(target, below="/".join(steps[number : len(places)])), number
+            return note(target, below="/".join(names[number : len(places)])), number
     if places and is_followed(places[-1]):
         return note(places[-1]), len(places)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -11,6 +11,7 @@ from Products.ZCatalog.interfaces import ICatalogBrain
 from collective.coserver.identity.place import Subject, find_subject, is_followed, note
 from collective.coserver.identity.site import find_site
 from collective.coserver.identity.tree import find_root, find_site_on, has_path
+from collective.coserver.identity.way import DIRECT, Way, find_way
 from collective.coserver.producer.path import require_target, to_path
 from coserver_consumer.model.errors import InvalidJob
 
@@ -19,14 +20,14 @@ Args = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """``args`` are those of the job as it would be now; ``rest`` follows the subject's path.
+    """``args`` are those of the job as it would be now; ``way`` leads by the subject.
 
     ``site`` is the one that it lies in, or else the current one.
     """
 
     args: Args
     site: Any
-    rest: str = ""
+    way: Way = DIRECT
     subject: Subject | None = None
 
     def settle(self) -> Args:
@@ -39,7 +40,7 @@ class Aim:
         place = self.subject.find()
         if "content" in self.args and not self.subject.is_at(place):
             return self.args
-        return {"path": to_path(quote(place) + self.rest, None), **_refer(self.subject, place)}
+        return {"path": to_path(self.way.lead(quote(place)), None), **_refer(self.subject, place)}
 
 
 def to_aim(url: Any, view: str | None) -> Aim:
@@ -54,7 +55,8 @@ def to_aim(url: Any, view: str | None) -> Aim:
     subject = note(_to_object(url))
     args = {"path": to_path(quote(subject.path or "/"), view), **_refer(subject, subject.path)}
     site = find_site(subject.target) or find_site()  # one that is being made may be in none
-    return Aim(args=args, site=site, rest="" if view is None else f"/{view}", subject=subject)
+    way = Way(rest="" if view is None else f"/{view}")
+    return Aim(args=args, site=site, way=way, subject=subject)
 
 
 def _from_path(path: str) -> Aim:
@@ -64,9 +66,10 @@ def _from_path(path: str) -> Aim:
     if found is None:
         return Aim(args={"path": path}, site=site)
     subject, number = found
-    rest = path[len("/".join(asked.split("/")[: number + 1])) :]
+    way = find_way(asked, number)
+    way = replace(way, rest=way.rest + path[len(asked) :])
     args = {"path": path, **_refer(subject, subject.path)}
-    return Aim(args=args, site=site, rest=rest, subject=subject)
+    return Aim(args=args, site=site, way=way, subject=subject)
 
 
 def _refer(subject: Subject, place: str | None) -> Args:

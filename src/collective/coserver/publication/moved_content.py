@@ -10,6 +10,7 @@ from plone.uuid.interfaces import IUUID
 
 from collective.coserver.identity.place import find_paths
 from collective.coserver.identity.tree import find_at
+from collective.coserver.identity.way import find_way
 from collective.coserver.publication.refusal import Refused, refuse
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Failed
@@ -64,7 +65,6 @@ def _has(app: Any, path: str, content: dict[str, Any]) -> bool:
 
 def _replace(asked: str, job: Job, before: str, now: str) -> str:
     """Return the path for the new place, by the virtual host that the request came by."""
-    steps = job.args["path"].partition("?")[0].split("/")
-    rest = steps[before.count("/") + 1 :]
-    path = "/".join([now, *(unquote(step) for step in rest)])
+    way = find_way(unquote(job.args["path"].partition("?")[0]), before.count("/"))
+    path = way.lead(now)
     return through_virtual_host(path, job.origin) if asked.startswith(HOSTED) else path

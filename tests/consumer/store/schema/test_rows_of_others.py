@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +67,14 @@ def test_a_wrong_value_is_refused_where_it_is_written(queue, refusal, column, va
     assert words[KINDS[kind]] in said
     assert kind == "postgresql" or column in said
     assert queue.counts() == {}
+
+
+@pytest.mark.parametrize("column", ["origin", "evidence"])
+def test_what_only_zope_writes_has_a_bound(refusal, column):
+    """A consumer that claims many such rows isn't made to hold gigabytes."""
+    large = json.dumps({"x": "x" * 65_536})
+    said = refusal(f"INSERT INTO coserver_job (task, {column}) VALUES ('t', '{large}')")
+    assert f"{column}_up_to_64_kib" in said or f"{column} must have 65536 bytes at most" in said
 
 
 def test_a_job_needs_a_task(refusal):
