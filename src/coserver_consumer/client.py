@@ -8,6 +8,7 @@ client.wait(job_id, timeout=60).result
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import Connection
@@ -207,6 +208,33 @@ class Client(QueueingClient):
             return find_result(self.wait(job_id, timeout))
         except TimeoutError as error:
             raise NotDone(str(error)) from error
+
+    def run_until_empty(
+        self,
+        *,
+        queues: str | Iterable[str] | None = None,
+        tasks: str | Iterable[str] | None = None,
+        scheduled: bool = False,
+        timeout: Span | None = None,
+        max_attempts: int | None = None,
+        config: Path | None = None,
+    ) -> dict[State, int]:
+        """Run jobs in this thread, one after another, until none is ready that could begin.
+
+        By default those of all ``queues``, and of all ``tasks`` that are installed here and don't
+        run in Zope. With ``scheduled`` what is due later is waited for, too. No attempt begins once
+        ``timeout`` seconds are over, or ``max_attempts`` were made. Settings are those of a
+        consumer: from the environment, and from the file ``config``, by default ./coserver.toml.
+
+        Returns how many of the jobs that were run are in which state now. Raises ``UnknownQueue``,
+        ``UnknownTask``, ``InvalidJob``, ``ConfigurationError`` and ``StoreUnavailable``.
+        """
+        # They bring all that a consumer is made of, which who only queues jobs doesn't need.
+        from coserver_consumer.inline.local import run_here
+        from coserver_consumer.inline.until_empty import read_bounds
+
+        bounds = read_bounds(timeout=timeout, max_attempts=max_attempts, scheduled=scheduled)
+        return run_here(self._engine, config, bounds, queues=queues, tasks=tasks)
 
     def _change_many(
         self,

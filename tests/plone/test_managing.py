@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import transaction
+from plone.app.testing import TEST_USER_ID, setRoles
 
 from collective.coserver import queue
 from collective.coserver.testing.consumer import InProcessConsumer
@@ -122,3 +123,30 @@ def test_the_job_that_does_the_work_is_waited_for(
         queue.wait(second, 0)
     coserver_jobs.run()
     assert [job.id for job in queue.wait_many([second, first], 60)] == [first, first]
+
+
+@pytest.mark.usefixtures("_views")
+def test_a_script_runs_jobs_itself(functional: Any, jobs: Jobs) -> None:
+    """In its own thread, through the publisher; then it sees what they did."""
+    site = functional["portal"]
+    setRoles(site, TEST_USER_ID, ["Manager"])
+    renamed = functions.rename.delay(site, "renamed")
+    failing = functions.fail.options(max_attempts=2).delay(site)
+    transaction.commit()
+    other = Client(jobs.engine).add("mail.send")
+    assert queue.run_until_empty() == {State.COMPLETED: 1, State.SCHEDULED: 1}
+    assert (site.title, queue.result(renamed)) == ("renamed", "/plone")
+    assert (queue.get(failing).attempt, queue.get(other).state) == (1, State.READY)
+    assert jobs.consumers() == []
+
+
+def test_jobs_are_not_run_where_they_would_end_another_transaction(instance: Instance) -> None:
+    """With changes that aren't committed, or in a request."""
+    answer = instance.browse("/plone/@@test-run-until-empty")
+    assert "a request is being published in this thread" in answer.text
+    job_id = queue.add("/plone/@@test-tell")
+    with pytest.raises(NotCommitted, match="the transaction has changes"):
+        queue.run_until_empty()
+    transaction.commit()
+    assert queue.run_until_empty() == {State.COMPLETED: 1}
+    assert queue.get(job_id).state is State.COMPLETED

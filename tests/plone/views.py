@@ -23,7 +23,7 @@ from zope.publisher.interfaces.browser import IDefaultBrowserLayer
 from collective.coserver import current_job, queue
 from collective.coserver.i18n import _
 from collective.coserver.interfaces import IJobRequest
-from coserver_consumer.errors import AddError
+from coserver_consumer.errors import AddError, NotCommitted
 from tests.plone import functions
 
 
@@ -77,6 +77,16 @@ class RetryMany(BrowserView):
     def __call__(self) -> str:
         changes = queue.retry_many(all=True)
         return json.dumps([changes.changed, [each.reason for each in changes.refused]])
+
+
+class RunUntilEmpty(BrowserView):
+    """Would run jobs within its own request, and tells what is said against it."""
+
+    def __call__(self) -> str:
+        try:
+            return str(queue.run_until_empty())
+        except NotCommitted as error:
+            return str(error)
 
 
 class Borrow(BrowserView):
@@ -319,6 +329,7 @@ VIEWS = (
     ("test-try-to-queue", TryToQueue, IDefaultBrowserLayer, "zope2.Public"),
     ("test-retry", Retry, IDefaultBrowserLayer, "zope2.Public"),
     ("test-retry-many", RetryMany, IDefaultBrowserLayer, "zope2.Public"),
+    ("test-run-until-empty", RunUntilEmpty, IDefaultBrowserLayer, "zope2.Public"),
     ("test-borrow", Borrow, IDefaultBrowserLayer, "zope2.Public"),
     ("test-token", Token, IDefaultBrowserLayer, "zope2.Public"),
     ("test-locate", Locate, IDefaultBrowserLayer, "zope2.Public"),

@@ -39,6 +39,7 @@ def use_client(client: Client) -> None:
     assert_type(client.cancel_many(queues=["mail"], kill=True), Changes)
     assert_type(client.move_many("slow", all=True).refused, tuple[Refusal, ...])
     assert_type(client.set_priority_many(5, owner="jane").changed, int)
+    assert_type(client.run_until_empty(tasks="a", max_attempts=1), dict[State, int])
     assert_type(client.wait_many(client.group([client.job("a")]), 60), list[Job])
 
 
@@ -97,6 +98,7 @@ def use_queue(context: Any) -> None:
     assert_type(queue.get("id"), Job)
     assert_type(queue.find(queues="mail", site=queue.EVERY_SITE), list[Job])
     assert_type(queue.move_many("slow", states=["ready"]), Changes)
+    assert_type(queue.run_until_empty(queues=["a"], scheduled=True, timeout=9), dict[State, int])
     assert_type(queue.wait("id", timedelta(minutes=1)), Job)
     queue.wait("id")  # type: ignore[call-arg]
     queue.add(context, prio=1)  # type: ignore[call-arg]

@@ -37,8 +37,10 @@ from collective.coserver.producer.target import to_aim
 from coserver_consumer.model import workflow
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
+from coserver_consumer.model.job import State
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import Options, OptionsBesideQueue, read_options, refuse_moot
+from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.protocol.answer import XML_RPC
 from coserver_consumer.protocol.codec import encode
@@ -63,6 +65,7 @@ __all__ = [
     "result",
     "retry",
     "retry_many",
+    "run_until_empty",
     "set_priority",
     "set_priority_many",
     "wait",
@@ -191,6 +194,36 @@ def _queue(jobs: Sequence[NewJob]) -> list[str]:
     if calls := eager.current():
         return calls.make_all(jobs)
     return enlist_all(jobs)
+
+
+def run_until_empty(
+    *,
+    queues: str | Iterable[str] | None = None,
+    tasks: str | Iterable[str] | None = None,
+    scheduled: bool = False,
+    timeout: Span | None = None,
+    max_attempts: int | None = None,
+) -> dict[State, int]:
+    """Run jobs in this thread, one after another, until none is ready that could begin.
+
+    For scripts. By default those of all ``queues``, and of the ``tasks`` that Zope runs. With
+    ``scheduled`` what is due later is waited for, too. No attempt begins once ``timeout`` seconds
+    are over, or ``max_attempts`` were made. Afterwards another transaction has begun.
+
+    Returns how many of the jobs that were run are in which state now. Raises ``NotCommitted`` in a
+    request, and in a transaction with changes; ``UnknownQueue``, ``UnknownTask``, ``InvalidJob``,
+    ``ConfigurationError``, ``StoreUnavailable``.
+    """
+    # It brings all that a consumer is made of, which no other process of Zope needs.
+    from collective.coserver.inline import until_empty
+
+    return until_empty.run_until_empty(
+        queues=queues,
+        tasks=tasks,
+        scheduled=scheduled,
+        timeout=timeout,
+        max_attempts=max_attempts,
+    )
 
 
 def _to_method(name: Any) -> str:

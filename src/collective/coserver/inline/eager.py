@@ -6,7 +6,7 @@ For a developer's instance, which needs no consumer then.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import transaction
 from sqlalchemy import Connection
@@ -49,9 +49,8 @@ class EagerConsumer:
         self._loop.join(get_settings().grace)
 
     def _tick(self) -> None:
-        self._leave_to_consumers()
-        runner = self._begin()
-        while not self._is_stopped and (ended := runner.run_next(but=self._served)):
+        runner, find_served = self._begin(), self._leave_to_consumers
+        while not self._is_stopped and (ended := runner.run_next(find_served=find_served)):
             transaction.abort()  # leave nothing of it in the thread
             logs.ran(ended)
         self._tell_left(runner)
@@ -63,13 +62,14 @@ class EagerConsumer:
             self._runner = InlineRunner()
         return self._runner
 
-    def _leave_to_consumers(self) -> None:
-        """Run nothing of a queue that a living consumer serves, and say so once."""
-        served = dict(engine.read(lambda connection: [*_find_served(connection)]))
+    def _leave_to_consumers(self, connection: Connection) -> Collection[str]:
+        """Return the queues that living consumers serve; say once of each that it is left."""
+        served = dict(_find_served(connection))
         for queue, name in served.items():
             if queue not in self._served:
                 logs.is_served(queue, name)
         self._served = served
+        return served
 
     def _tell_left(self, runner: InlineRunner) -> None:
         """Say once of each task whose jobs Zope can't run that they wait for a consumer."""

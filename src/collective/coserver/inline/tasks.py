@@ -19,6 +19,7 @@ from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import Request, make_request
 from coserver_consumer.tasks import call, xmlrpc
+from coserver_consumer.tasks.registry import Registry
 from coserver_consumer.tasks.task import Task
 
 
@@ -74,3 +75,4 @@ TASKS = {
     "call": Task(name="call", run=run_call, is_signed=True),
     "xmlrpc": Task(name="xmlrpc", run=run_xmlrpc, is_signed=True),
 }
+REGISTRY = Registry(tasks=TASKS)
