@@ -18,7 +18,7 @@ PUBLIC = (
     "from collective.coserver import queue",
     "from collective.coserver import task",
     "from collective.coserver import current_job",
-    "from collective.coserver.interfaces import IJobRequest",
+    "from collective.coserver.interfaces import IJobFailed, IJobRequest",
     "from collective.coserver.testing import COSERVER_FUNCTIONAL_TESTING",
 )
 

@@ -9,9 +9,13 @@ import transaction
 from AccessControl import getSecurityManager
 from plone import api
 from ZODB.POSException import ConflictError
+from zope.component import adapter
+from zope.component.hooks import getSite
 from zope.globalrequest import getRequest
 
 from collective.coserver import current_job, queue, task
+from collective.coserver.interfaces import IJob, IJobFailed
+from coserver_consumer.model.job import Job
 from coserver_consumer.retry import Backoff
 
 EXITS = {"exit": SystemExit, "interrupt": KeyboardInterrupt, "close": GeneratorExit}
@@ -41,6 +45,13 @@ def whoami() -> dict[str, Any]:
         "job": current_job.id,
         "attempt": current_job.attempt,
     }
+
+
+@task
+def tell_progress(context: Any) -> tuple[int, int]:
+    """Say how far it is, then return."""
+    current_job.progress(0.5, "half")
+    return 1, 2
 
 
 @task
@@ -111,6 +122,13 @@ def rest(context: Any) -> None:
 def snooze(seconds: str) -> None:
     """Snooze for as long as ``float`` takes the text for."""
     current_job.snooze(float(seconds))
+
+
+@adapter(IJob, IJobFailed)
+def write_failure(job: Job, event: Any) -> None:
+    """Subscribe to a site's jobs: write what has failed, and queue another job."""
+    getSite().description += f"{job.title} {job.state}: {event.job.error}"
+    rename.options(run_as="system").delay(getSite(), "after a failure")
 
 
 def and_go_on(end: Callable[[], None], then: str) -> str:

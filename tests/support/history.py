@@ -13,7 +13,7 @@ from coserver_consumer.model.job import new_id
 from coserver_consumer.store.schema import tables
 
 DAY = 86_400  # seconds
-TOLD = (tables.error, tables.line, tables.dependency)
+TOLD = (tables.error, tables.line, tables.dependency, tables.event)
 
 
 class History:
@@ -34,16 +34,18 @@ class History:
         self._insert(tables.history, [{"id": job_id, **row} for job_id in ids])
 
     def tell(self, *ids: str) -> None:
-        """Write an error and a line of each job, and whom it waits for."""
+        """Write an error, a line and an event of each job, and whom it waits for."""
         of_jobs = [{"job_id": job_id, "attempt": 1} for job_id in ids]
         self._insert(tables.error, [{**one, "run": 1, "error": "no"} for one in of_jobs])
         self._insert(tables.line, [{**one, "text": "sails set"} for one in of_jobs])
         self._insert(
             tables.dependency, [{"job_id": job_id, "parent_id": new_id()} for job_id in ids]
         )
+        ends = {"queue": "default", "state": "failed"}
+        self._insert(tables.event, [{"job_id": job_id, **ends} for job_id in ids])
 
     def told(self) -> list[str]:
-        """Return the jobs of which errors, lines or parents are known, once for each."""
+        """Return the jobs of which errors, lines, parents or events are known, once for each."""
         with self.engine.connect() as connection:
             found = [connection.execute(sa.select(each.c.job_id)).scalars() for each in TOLD]
             return sorted(job_id for each in found for job_id in each)

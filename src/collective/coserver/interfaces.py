@@ -1,6 +1,32 @@
-"""The layers of a request."""
+"""The layers of a request, and the events of jobs."""
 
 from zope.interface import Interface
+
+from collective.coserver.events.interfaces import (
+    IJob,
+    IJobCancelled,
+    IJobEvent,
+    IJobExpired,
+    IJobFailed,
+    IJobProgressed,
+    IJobQueued,
+    IJobStarted,
+    IJobSucceeded,
+)
+
+__all__ = [
+    "ICoserverLayer",
+    "IJob",
+    "IJobCancelled",
+    "IJobEvent",
+    "IJobExpired",
+    "IJobFailed",
+    "IJobProgressed",
+    "IJobQueued",
+    "IJobRequest",
+    "IJobStarted",
+    "IJobSucceeded",
+]
 
 
 class IJobRequest(Interface):

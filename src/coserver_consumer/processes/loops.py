@@ -13,6 +13,7 @@ from coserver_consumer.maintenance.pruner import make_pruner
 from coserver_consumer.maintenance.rescuer import make_rescuer
 from coserver_consumer.maintenance.resolver import make_resolver
 from coserver_consumer.maintenance.scheduler import make_scheduler
+from coserver_consumer.maintenance.teller import make_teller
 from coserver_consumer.maintenance.unroutable import make_unroutable
 from coserver_consumer.maintenance.watchdog import make_watchdog
 from coserver_consumer.maintenance.zope_watch import ZopeWatch
@@ -90,7 +91,7 @@ def _make_zope_watch(parts: Parts, heartbeat: Loop) -> ZopeWatch | None:
 def _make_loops_for_all(parts: Parts, health: HeartbeatHealth) -> list[Loop]:
     database, settings, wake = parts.database, parts.settings, parts.worker.wake
     return [
-        *_make_resolver(parts),
+        *_make_loops_of_zope(parts),
         make_rescuer(database, settings, health, wake=wake),
         make_scheduler(database, wake=wake),
         make_expirer(database),
@@ -99,9 +100,13 @@ def _make_loops_for_all(parts: Parts, health: HeartbeatHealth) -> list[Loop]:
     ]
 
 
-def _make_resolver(parts: Parts) -> list[Loop]:
-    """Return the loop; only a process that reaches Zope can ask it."""
+def _make_loops_of_zope(parts: Parts) -> list[Loop]:
+    """Return the loops that ask Zope; only a process that reaches it can."""
     if parts.zope is None:
         return []
-    every, wake = parts.settings.resolve_every, parts.worker.wake
-    return [make_resolver(parts.database, parts.zope.ask, every=every, wake=wake)]
+    database, settings, zope = parts.database, parts.settings, parts.zope
+    every, wake = settings.resolve_every, parts.worker.wake
+    return [
+        make_resolver(database, zope.ask, every=every, wake=wake),
+        make_teller(database, zope.find_tellers(), lease=settings.dead_after),
+    ]

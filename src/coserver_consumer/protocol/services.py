@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from coserver_consumer.model.indoubt import Decision, Fate, Mark, Question
 from coserver_consumer.model.job import RunKey
+from coserver_consumer.model.told_event import EventReport
 from coserver_consumer.protocol.run_state import RunQuestion, RunReport, RunState
 
 Q = TypeVar("Q")
@@ -83,6 +84,15 @@ def _load_decision(message: Any) -> Decision:
     )
 
 
+def _load_numbers(message: Any) -> tuple[int, ...]:
+    return tuple(map(int, message))
+
+
+def _load_event_report(message: Any) -> EventReport:
+    told, failed = (_load_numbers(message[name]) for name in ("told", "failed"))
+    return EventReport(told=told, failed=failed)
+
+
 def _load_names(message: Any) -> list[str]:
     return list(map(str, message))
 
@@ -102,6 +112,15 @@ EVIDENCE: Service[Sequence[Question], list[Decision]] = Service(
     dump_answer=_dump_all,
     load_answer=_load_decisions,
     timeout_s=300.0,  # a walk over the transactions of a long night takes a while
+)
+# Tell these events, by the ids of their rows; what they are stands in the database.
+EVENTS: Service[Sequence[int], EventReport] = Service(
+    path="/@@coserver-events",
+    dump_question=list,
+    load_question=_load_numbers,
+    dump_answer=asdict,
+    load_answer=_load_event_report,
+    timeout_s=30.0,  # Zope begins with none after a third of it; a subscriber may take the rest
 )
 # The dotted names of the functions that are tasks; nothing is said in the question.
 FUNCTIONS: Service[None, list[str]] = Service(

@@ -10,6 +10,7 @@ from typing import Protocol
 from coserver_consumer.model import exception_text
 from coserver_consumer.model.errors import ConfigurationError
 from coserver_consumer.model.indoubt import Decision, Question
+from coserver_consumer.model.told_event import EventReport
 from coserver_consumer.settings.settings import Settings
 from coserver_consumer.zope.transport import Transport
 
@@ -36,6 +37,9 @@ class InProcess(Transport, Protocol):
 
     def ask(self, questions: Sequence[Question]) -> list[Decision]:
         """Return what became of transactions; raise ``EvidenceUnavailable``."""
+
+    def tell(self, event_ids: Sequence[int]) -> EventReport:
+        """Tell events, by their ids, to subscribers here; raise ``ZopeUnavailable``."""
 
 
 def load_in_process(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job, RunKey
 from coserver_consumer.model.outcome import Outcome
 from coserver_consumer.protocol.request import Request
 from coserver_consumer.settings.settings import Settings
+from coserver_consumer.zope.events import Tell, tell_events
 from coserver_consumer.zope.evidence import ask_evidence
 from coserver_consumer.zope.http_transport import HttpTransport
 from coserver_consumer.zope.in_process import load_in_process
@@ -71,6 +73,14 @@ class Zope:
         if self._zodb is not None:
             return self._zodb.ask(questions)
         return ask_evidence(self._http.services, questions)
+
+    def find_tellers(self) -> Iterator[tuple[tuple[str, ...], Tell]]:
+        """Yield queues, and what has Zope tell events of their jobs."""
+        if self._http_queues:
+            services, instances = self._http.services, self._http.instances
+            yield self._http_queues, partial(tell_events, services, instances)
+        if self._zodb is not None and self._own_queues:
+            yield self._own_queues, self._zodb.tell
 
     def _find_transport(self, queue: str) -> Transport:
         if self._zodb is not None and self._settings.runs_in_process(queue):

@@ -26,10 +26,10 @@ UNKNOWN = {  # of a job that isn't committed
 def find_uncommitted(job_id: Any) -> Job | None:
     """Return the job with this id, as staged; None if the current transaction queues none."""
     known = read_id(job_id)
-    return next((_as_staged(job) for job in pending() if job.id == known), None)
+    return next((as_staged(job) for job in pending() if job.id == known), None)
 
 
-def _as_staged(job: NewJob) -> Job:
+def as_staged(job: NewJob) -> Job:
     """Return a job that isn't committed; its times are by this machine's clock."""
     said, now = job.options, round(time.time() * store.SECOND)
     return Job(

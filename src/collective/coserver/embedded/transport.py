@@ -22,6 +22,7 @@ from coserver_consumer.model.exception_text import describe
 from coserver_consumer.model.indoubt import Decision, Question
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.outcome import NotTried, Obstacle, Outcome
+from coserver_consumer.model.told_event import EventReport
 from coserver_consumer.protocol.request import Request
 from coserver_consumer.protocol.wsgi import Application
 from coserver_consumer.runtime.logs import zope_logs
@@ -100,6 +101,24 @@ class ZodbTransport:
                 f"The ZODB doesn't answer ({describe(error)}); jobs of requests that "
                 "died are decided when it does."
             ) from error
+
+    def tell(self, event_ids: Sequence[int]) -> EventReport:
+        """Tell events, by their ids, to the subscribers of this Zope.
+
+        Raises ``ZopeUnavailable`` while Zope isn't open or its ZODB isn't there.
+        """
+        from ZODB.POSException import StorageError
+
+        from collective.coserver.services.events.telling import tell
+
+        if self.trouble is not None or self._application is None:
+            raise ZopeUnavailable(self.trouble or "Zope isn't open yet.")
+        try:
+            return tell(event_ids)
+        except StorageError as error:
+            raise ZopeUnavailable(f"The ZODB doesn't answer ({describe(error)}).") from error
+        finally:
+            _clear_thread()
 
     def _ask(self, questions: Sequence[Question]) -> list[Decision]:
         import Zope2

@@ -53,6 +53,8 @@ class EagerConsumer:
         while not self._is_stopped and (ended := runner.run_next(find_served=find_served)):
             transaction.abort()  # leave nothing of it in the thread
             logs.ran(ended)
+        while not self._is_stopped and runner.tell_events(but=self._served):
+            transaction.abort()
         self._tell_left(runner)
 
     def _begin(self) -> InlineRunner:

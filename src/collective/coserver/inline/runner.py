@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline.tasks import REGISTRY, TASKS
+from collective.coserver.services.events.telling import tell
 from coserver_consumer.inline.worker import Choice, InlineWorker
+from coserver_consumer.maintenance.teller import Teller
 from coserver_consumer.model.job import Job, State, new_id
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.runtime.database import Database
@@ -55,6 +57,15 @@ class InlineRunner:
             )
 
         return self._worker.run_next(choose)
+
+    def tell_events(self, *, but: Collection[str] = ()) -> bool:
+        """Tell how jobs have ended where Zope didn't see it, but of these queues.
+
+        Return True if there may be more.
+        """
+        queues = [name for name in engine.read(manage.queues) if name not in but]
+        teller = Teller(engine, [(queues, tell)], lease=get_settings().dead_after)
+        return teller.tick() is not None
 
 
 def _find_waiting(connection: Connection) -> list[Job]:

@@ -9,6 +9,8 @@ from typing import Any
 from collective.coserver.database.settings import get_settings
 from collective.coserver.datamanager import join
 from collective.coserver.datamanager.draft import draft
+from collective.coserver.datamanager.uncommitted import as_staged
+from collective.coserver.events.job_events import tell_queued
 from collective.coserver.identity.cross_site import refuse_cross_site
 from collective.coserver.identity.origin import to_origin
 from collective.coserver.identity.owner import Owner
@@ -90,5 +92,8 @@ def enlist_all(jobs: Iterable[NewJob]) -> list[str]:
     """
     refuse_cross_site()
     new = list(jobs)
-    join(*workflow.with_follow_ups(new))
+    every = workflow.with_follow_ups(new)
+    join(*every)
+    for job in every:
+        tell_queued(as_staged(job))
     return [job.id for job in new]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+import transaction
 from zope.component import adapter
 from ZPublisher.interfaces import IPubBeforeCommit
 from ZPublisher.pubevents import PubFailure, PubSuccess
 
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
+from collective.coserver.events.job_events import tell_success
 from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.judgement import judge_commit, judge_error, judge_uncommitted
@@ -24,7 +28,7 @@ NAME = "_coserver_effect"
 
 @adapter(IPubBeforeCommit)
 def end_job(event: IPubBeforeCommit) -> None:
-    """Join the end of the job to the transaction, by what it has come to at its vote.
+    """Join the end of the job to the transaction, by what it has come to when that commits.
 
     Raises what ends the attempt, if the job's code has ended it and gone on.
     """
@@ -33,18 +37,32 @@ def end_job(event: IPubBeforeCommit) -> None:
     if job is None:
         return
     refuse_ended(request)
+    judge = _make_judge(job, request)
     effect = Effect(
         job.key,
-        judge=lambda: _judge_unless_ended(job, request),
+        judge=judge,
         completed=lambda: request.response.setHeader(COMPLETED_RUN, run_mark(*job.key)),
     )
     setattr(request, NAME, effect)
     join_effect(effect)
+    transaction.get().addBeforeCommitHook(lambda: tell_success(job, judge()))
 
 
-def _judge_unless_ended(job: Job, request: Any) -> Completed | Failed:
-    refuse_ended(request)
-    return judge_commit(job, request)
+def _make_judge(job: Job, request: Any) -> Callable[[], Completed | Failed]:
+    """Return what judges the attempt, unless its code has ended it.
+
+    It is judged once: what subscribers are told of it before the commit is what is committed.
+    """
+
+    @cache
+    def judge_once() -> Completed | Failed:
+        return judge_commit(job, request)
+
+    def judge() -> Completed | Failed:
+        refuse_ended(request)
+        return judge_once()
+
+    return judge
 
 
 @adapter(PubSuccess)

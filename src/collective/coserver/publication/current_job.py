@@ -7,6 +7,7 @@ from typing import NoReturn
 from zope.globalrequest import getRequest
 
 from collective.coserver.database.engine import read, write
+from collective.coserver.events.job_events import tell_progress
 from collective.coserver.functions import eager
 from collective.coserver.functions.result import read_result
 from collective.coserver.identity.request_job import get_job
@@ -71,8 +72,11 @@ class CurrentJob:
         """
         progress = read_progress(fraction, text)
         job = self._find_wanted()
-        if job and not write(lambda connection: manage.report(connection, job.key, *progress)):
+        if job is None:
+            return
+        if not write(lambda connection: manage.report(connection, job.key, *progress)):
             self._stop("its consumer lost the lease")
+        tell_progress(job, *progress)
 
     def log(self, line: str) -> None:
         """Keep a line with the job, for whoever looks at it: at once, not with the commit.

@@ -34,6 +34,8 @@ class InProcessConsumer:
     def run(self, *, scheduled: bool = False) -> list[Job]:
         """Commit, run what is ready and what that queues or lets go; return those jobs.
 
+        Subscribers are told of jobs that have failed or were cancelled.
+
         With ``scheduled``, what is due later is run now: delayed jobs, and the next attempts of
         those that failed or snoozed. The jobs are returned as they are in the end, in the order in
         which they were begun.
@@ -86,9 +88,15 @@ class InProcessConsumer:
         return eagerly()
 
     def _run_ready(self, ran: dict[str, None]) -> None:
-        """Run jobs until none is ready, and note which."""
-        while ended := self._runner.run_next():
-            ran[ended.job.id] = None
+        """Run jobs until none is ready, and note which; then tell how jobs have ended.
+
+        Subscribers may queue jobs.
+        """
+        while True:
+            while ended := self._runner.run_next():
+                ran[ended.job.id] = None
+            if not self._runner.tell_events():
+                return
 
     def _hasten(self, *, but: Collection[str]) -> bool:
         """Make scheduled jobs ready, but for these; return False if there were none."""

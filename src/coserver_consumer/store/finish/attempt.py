@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import RunKey, State
+from coserver_consumer.model.told_event import TOLD_STATES
 from coserver_consumer.protocol.codec import cap_result
 from coserver_consumer.store.database.family import Family, find_family
 from coserver_consumer.store.database.statement import Statement, parameter
@@ -30,10 +31,11 @@ def end_attempt(
 ) -> bool:
     """End a job as ``state``; return False if it isn't in this run and in state ``was`` any more.
 
-    One round trip on PostgreSQL, unless other jobs wait for it.
+    One round trip on PostgreSQL, unless other jobs wait for it or Zope is told of it.
     """
     added = {"result": cap_result(result, max_result), "error": cap_error(error)}
-    if _end_childless(connection, key, was=was, state=state, **added):
+    is_told = state in TOLD_STATES
+    if not is_told and _end_childless(connection, key, was=was, state=state, **added):
         return True
     with one_transaction(connection):
         if not lock_attempt(connection, key, was=was):

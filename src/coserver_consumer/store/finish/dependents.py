@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
+from coserver_consumer.store.finish.events import note_ends
 from coserver_consumer.store.finish.history import find_duplicates, move_locked
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
@@ -27,6 +28,7 @@ from coserver_consumer.store.schema.fragments import (
     lock,
     pages,
 )
+from coserver_consumer.store.schema.merging import read_merged
 
 NOBODY_FAILED = "None of the jobs that it waited for failed."
 
@@ -43,9 +45,12 @@ def end_locked(
 ) -> None:
     """Move live jobs to the history and resolve their dependents; see ``move_locked``.
 
-    The caller has locked their rows and knows that they may end.
+    The caller has locked their rows and knows that they may end. Zope isn't told of those that were
+    merged into others, which do their work.
     """
     parents = _find_parents(connection, job_ids)
+    if read_merged(ending.get("result")) is None:
+        note_ends(connection, job_ids, state=state, error=ending.get("error"))
     move_locked(connection, job_ids, state=state, **ending)
     resolve_dependents(connection, dict.fromkeys(parents, state))
 

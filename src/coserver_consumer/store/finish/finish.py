@@ -16,6 +16,7 @@ from coserver_consumer.store.database.statement import Statement, is_one_of
 from coserver_consumer.store.finish.canceller import explain_cancel
 from coserver_consumer.store.finish.complete_many import complete_childless
 from coserver_consumer.store.finish.dependents import resolve_dependents
+from coserver_consumer.store.finish.events import note_ends
 from coserver_consumer.store.finish.history import move_locked
 from coserver_consumer.store.finish.requeue import requeue_locked
 from coserver_consumer.store.finish.results import MAX_RESULT_CHARS, cap_error
@@ -158,11 +159,13 @@ def _move_alike(connection: Connection, endings: Sequence[Ending], max_result: i
 
     for _, alike in groupby(sorted(endings, key=kind), key=kind):
         group = list(alike)
+        ids, state, error = [ending.key.job_id for ending in group], group[0].state, group[0].error
+        note_ends(connection, ids, state=state, error=error)
         move_locked(
             connection,
-            [ending.key.job_id for ending in group],
-            state=group[0].state,
+            ids,
+            state=state,
             result=group[0].result,
-            error=group[0].error,
+            error=error,
             max_result=max_result,
         )

@@ -38,8 +38,8 @@ def drop_old_partition(
 ) -> DropStep | None:
     """Drop a day all of whose jobs ended more than ``older_than`` seconds ago, step by step.
 
-    Their errors, their lines and what they waited for go first: up to ``limit`` rows of each in a
-    step. Returns None if there is no such day.
+    Their errors, their lines, what they waited for and what Zope wasn't told of them go first: up
+    to ``limit`` rows of each in a step. Returns None if there is no such day.
     """
     with hold(connection, PARTITIONS) as is_held:
         old = _find_old(connection, older_than) if is_held else None
@@ -71,7 +71,7 @@ def _clear(connection: Connection, partition: Partition, limit: int) -> int:
     A job that was made on that day and still lives keeps its own.
     """
     gone = 0
-    for table in (tables.error, tables.line, tables.dependency):
+    for table in (tables.error, tables.line, tables.dependency, tables.event):
         key = sa.tuple_(*table.primary_key)
         lives = sa.select(tables.job.c.id).where(tables.job.c.id == table.c.job_id).exists()
         some = (

@@ -25,8 +25,8 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     """Remove jobs that ended more than ``older_than`` seconds ago; return how many.
 
     That is the ``limit`` oldest, and others that ended in the same microsecond as the last of them
-    if these lie among them. Their errors, their lines and what they waited for go with them. On
-    PostgreSQL whole days are dropped instead, see ``partitions``.
+    if these lie among them. Their errors, their lines, what they waited for and what Zope wasn't
+    told of them go with them. On PostgreSQL whole days are dropped instead, see ``partitions``.
     """
     ended = tables.history.c
     before = Now() - round(older_than * SECOND)
@@ -43,7 +43,7 @@ def prune(connection: Connection, *, older_than: float, limit: int = 1000) -> in
     chosen, last = _choose(connection, sorted(row.id for row in rows)), rows[-1].ended_at
     old = sa.delete(tables.history).where(chosen(ended.id), ended.ended_at <= last, singly)
     gone = connection.execute(old).rowcount
-    for table in (tables.error, tables.line, tables.dependency):
+    for table in (tables.error, tables.line, tables.dependency, tables.event):
         connection.execute(sa.delete(table).where(chosen(table.c.job_id), _has_no_job(table)))
     return gone
 

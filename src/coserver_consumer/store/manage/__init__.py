@@ -1,6 +1,7 @@
 """What people ask of jobs and queues, and change about them."""
 
 from coserver_consumer.store.manage.control import cancel, report, retry
+from coserver_consumer.store.manage.events import find_job_ends
 from coserver_consumer.store.manage.followed import find_followed
 from coserver_consumer.store.manage.job_log import Line, add_line, lines
 from coserver_consumer.store.manage.keys import (
@@ -94,6 +95,7 @@ __all__ = [
     "find_followed",
     "find_id",
     "find_ids",
+    "find_job_ends",
     "find_key",
     "find_leased",
     "find_live",

@@ -15,6 +15,7 @@ from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
 from coserver_consumer.store.enqueue.unique_keys import find_holder
 from coserver_consumer.store.finish.dependents import end_locked
+from coserver_consumer.store.finish.events import note_decision
 from coserver_consumer.store.finish.history import revive_if_fit
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.manage.queries import get, lock_state
@@ -41,6 +42,7 @@ def cancel(
     elif state is State.UNKNOWN:
         decided = sa.update(tables.history).where(tables.history.c.id == job_id)
         connection.execute(decided.values(state=State.CANCELLED.value))
+        note_decision(connection, job_id)
         state = State.CANCELLED
     elif state is State.RUNNING:
         asked = sa.update(tables.job).where(tables.job.c.id == job_id)

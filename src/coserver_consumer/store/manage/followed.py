@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from coserver_consumer.model.job import Job, is_id
+from coserver_consumer.store.manage.queries import find_by_ids
 from coserver_consumer.store.schema import tables
-from coserver_consumer.store.schema.fragments import pages
 from coserver_consumer.store.schema.merging import find_other
-from coserver_consumer.store.schema.rows import history_columns, live_columns, to_any_job
 
 
 def find_followed(connection: Connection, job_id: str) -> list[tuple[str, Job | None]]:
@@ -22,9 +20,9 @@ def find_followed(connection: Connection, job_id: str) -> list[tuple[str, Job | 
     """
     query = sa.select(tables.job.c.parents).where(tables.job.c.id == job_id)
     parents = _read_ids(connection.execute(query).scalar())
-    found = _find(connection, parents)
+    found = find_by_ids(connection, parents)
     while others := {other for job in found.values() if (other := find_other(job))} - found.keys():
-        more = _find(connection, others)
+        more = find_by_ids(connection, others)
         found |= more
         if not more:
             break
@@ -34,22 +32,6 @@ def find_followed(connection: Connection, job_id: str) -> list[tuple[str, Job | 
 def _read_ids(written: Any) -> list[str]:
     """Return the ids of a row's column, which any program may have written."""
     return [each for each in written if is_id(each)] if isinstance(written, list) else []
-
-
-def _find(connection: Connection, job_ids: Iterable[str]) -> dict[str, Job]:
-    """Return those of the jobs that are there.
-
-    The history is read twice: a job that somebody runs again may end once more in between.
-    """
-    found: dict[str, Job] = {}
-    ended, live = (tables.history, history_columns()), (tables.job, live_columns())
-    for page in pages(job_ids):
-        for table, columns in (ended, live, ended):
-            left = [job_id for job_id in page if job_id not in found]
-            if left:
-                rows = connection.execute(sa.select(*columns).where(table.c.id.in_(left)))
-                found |= {job.id: job for job in map(to_any_job, rows)}
-    return found
 
 
 def _follow(found: dict[str, Job], job_id: str) -> Job | None:

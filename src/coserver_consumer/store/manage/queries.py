@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import is_state, lock
+from coserver_consumer.store.schema.fragments import is_state, lock, pages
 from coserver_consumer.store.schema.merging import find_other
 from coserver_consumer.store.schema.rows import (
     history_columns,
@@ -96,6 +96,22 @@ def lock_state(connection: Connection, job_id: str) -> tuple[str, State]:
     query = sa.select(tables.job.c.state).where(tables.job.c.id == known)
     state = lock(connection, query).scalar()
     return known, to_state(state) if state else get(connection, known).state
+
+
+def find_by_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Job]:
+    """Return those of the jobs that are there, by their ids.
+
+    The history is read twice: a job that somebody runs again may end once more in between.
+    """
+    found: dict[str, Job] = {}
+    ended, live = (tables.history, history_columns()), (tables.job, live_columns())
+    for page in pages(job_ids):
+        for table, columns in (ended, live, ended):
+            left = [job_id for job_id in page if job_id not in found]
+            if left:
+                rows = connection.execute(sa.select(*columns).where(table.c.id.in_(left)))
+                found |= {job.id: job for job in map(to_any_job, rows)}
+    return found
 
 
 class Running(NamedTuple):

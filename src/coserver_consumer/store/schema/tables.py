@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from coserver_consumer.store.schema.clock import NewId, Now
 from coserver_consumer.store.schema.types import Bytes, Id, Json, LongText, Name, Site, Time
 
-REVISION = "0012"  # the Alembic revision that has these tables
+REVISION = "0013"  # the Alembic revision that has these tables
 VERSION_TABLE = "coserver_version"
 MINUTE = 60_000_000  # microseconds
 
@@ -159,6 +159,19 @@ dependency = sa.Table(
     sa.Column("accepts_failure", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
+event = sa.Table(
+    "coserver_event",
+    metadata,
+    _serial(),
+    sa.Column("job_id", Id, nullable=False),
+    sa.Column("queue", Name, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("error", LongText),
+    sa.Column("at", Time, nullable=False, server_default=Now()),
+    sa.Column("due_at", Time, nullable=False, server_default=Now()),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+)
+
 consumer = sa.Table(
     "coserver_consumer",
     metadata,
@@ -267,5 +280,7 @@ _index("coserver_history_site", _ended.site, _ended.id, where="site IS NOT NULL"
 _index("coserver_history_batch", _ended.batch, where="state = 'dropped'")
 _index("coserver_error_job", error.c.job_id)
 _index("coserver_line_job", line.c.job_id)
+_index("coserver_event_due", event.c.due_at)
+_index("coserver_event_job", event.c.job_id)
 _index("coserver_start_at", start.c.queue, start.c.at)
 _index("coserver_dependency_job", dependency.c.job_id)

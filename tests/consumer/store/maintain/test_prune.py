@@ -20,7 +20,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.store import manage
 from coserver_consumer.store.schema import tables
-from support.history import DAY, History
+from support.history import DAY, TOLD, History
 from support.threads import at_once
 
 KEEP = 30 * DAY
@@ -88,7 +88,7 @@ def test_what_lies_among_the_old_stays(queue, history, deletes, others, by):
     assert queue.prune(older_than=KEEP) == 20
     assert by in deletes[0]
     assert [job.id for job in queue.find(limit=99)] == between[::-1]
-    assert history.told() == sorted(between * 3)
+    assert history.told() == sorted(between * len(TOLD))
 
 
 def test_what_ended_in_one_moment_leaves_nothing_behind(queue, history):

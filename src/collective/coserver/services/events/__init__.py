@@ -1,0 +1,1 @@
+"""Telling subscribers how jobs have ended."""
