@@ -39,7 +39,8 @@ rules: install  ## keep rules with 5,000 jobs and killed processes, in 1,000 ran
 
 predecessors: install  ## do as plone.app.async and collective.celery did, on each database
 	for kind in sqlite postgresql mysql; do \
-		COSERVER_TEST_DATABASES=$$kind $(RUN)/python -m pytest tests/acceptance/test_predecessors.py || exit 1; \
+		COSERVER_TEST_DATABASES=$$kind $(RUN)/python -m pytest tests/acceptance/test_predecessors.py \
+			tests/acceptance/test_events.py || exit 1; \
 	done
 
 check: install  ## check style, types and layers; build the wheel and run it alone

@@ -1,6 +1,7 @@
 """What plone.app.async and collective.celery did for their users, over both transports.
 
-These are the behaviours that their own tests and pages promise, each with a real job.
+These are the behaviours that their own tests and pages promise, each with a real job; their events
+are in ``test_events``.
 """
 
 from __future__ import annotations
@@ -132,6 +133,17 @@ def test_a_job_begins_after_its_delay(installation: Installation, jobs: Jobs, na
     """``begin_after``: not before, by the database's clock."""
     job = jobs.wait_completed(queue_as_before(installation, "delayed", name))
     assert begun(job) - job.created_at >= 2 * store.SECOND
+
+
+def test_a_job_that_isn_t_begun_in_time_expires(
+    installation: Installation, jobs: Jobs, name: str
+) -> None:
+    """``begin_by``: it waits for one that is at work, and never runs."""
+    first, second = queue_as_before(installation, "expiring", name)
+    assert jobs.wait_ended(second).state is State.EXPIRED
+    installation.gates.open(name)
+    jobs.wait_completed(first)
+    assert notes(installation, name) == [name]
 
 
 def test_a_job_that_is_killed_leaves_nothing(

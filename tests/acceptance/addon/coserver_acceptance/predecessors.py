@@ -224,6 +224,15 @@ def queue_stuck(context: Any, name: str, line: str) -> str:
     return note_at_gate.options(queue=line).delay(context, name, name)
 
 
+def queue_expiring(context: Any, name: str, line: str) -> list[str]:
+    """Queue what stands at a gate, and behind it what may be begun within a second only."""
+    said = {"queue": line, "limit": f"expiring-{name}"}
+    return [
+        note_at_gate.options(**said).delay(context, name, name),
+        note.options(**said, expires=1).delay(context, name, "too late"),
+    ]
+
+
 def queue_search(context: Any, name: str, line: str) -> str:
     """Queue a search for a document."""
     return count_found.options(queue=line).delay(api.portal.get(), name)
@@ -278,6 +287,7 @@ KINDS = _list(
     queue_delayed,
     queue_callbacks,
     queue_stuck,
+    queue_expiring,
     queue_search,
     queue_objects,
     queue_publication,
