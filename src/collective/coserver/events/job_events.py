@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from zope.event import notify
@@ -19,7 +20,6 @@ from collective.coserver.events.interfaces import (
     IJobStarted,
     IJobSucceeded,
 )
-from collective.coserver.functions.result import read_result
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.outcome import Completed, Outcome
 
@@ -66,10 +66,14 @@ class JobProgressed(JobEvent):
 class JobSucceeded(JobEvent):
     """The job has done its work, and commits."""
 
+    def __init__(self, job: Job, read_result: Callable[[Job], Any]) -> None:
+        super().__init__(job)
+        self._read_result = read_result
+
     @property
     def result(self) -> Any:
         """What ``queue.result`` will return; raises as that does."""
-        return read_result(self.job)
+        return self._read_result(self.job)
 
 
 @implementer(IJobFailed)
@@ -109,10 +113,11 @@ def tell_progress(job: Job, fraction: float, text: str | None) -> None:
     notify(JobProgressed(job._replace(progress=fraction, progress_text=text)))
 
 
-def tell_success(job: Job, outcome: Outcome) -> None:
+def tell_success(job: Job, outcome: Outcome, read_result: Callable[[Job], Any]) -> None:
     """Tell that the job commits what it has done, if that is what its attempt has come to."""
     if isinstance(outcome, Completed):
-        notify(JobSucceeded(job._replace(state=State.COMPLETED, result=outcome.result)))
+        done = job._replace(state=State.COMPLETED, result=outcome.result)
+        notify(JobSucceeded(done, read_result))
 
 
 def tell_end(job: Job) -> None:

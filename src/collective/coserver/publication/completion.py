@@ -14,6 +14,7 @@ from ZPublisher.pubevents import PubFailure, PubSuccess
 from collective.coserver.datamanager import join_effect
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.events.job_events import tell_success
+from collective.coserver.functions.result import read_result
 from collective.coserver.identity.request_job import get_job
 from collective.coserver.publication.ending import refuse_ended
 from collective.coserver.publication.judgement import judge_commit, judge_error, judge_uncommitted
@@ -45,7 +46,7 @@ def end_job(event: IPubBeforeCommit) -> None:
     )
     setattr(request, NAME, effect)
     join_effect(effect)
-    transaction.get().addBeforeCommitHook(lambda: tell_success(job, judge()))
+    transaction.get().addBeforeCommitHook(lambda: tell_success(job, judge(), read_result))
 
 
 def _make_judge(job: Job, request: Any) -> Callable[[], Completed | Failed]:

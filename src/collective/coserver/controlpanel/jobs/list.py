@@ -13,7 +13,6 @@ from zope.i18nmessageid import Message
 from zope.interface import implementer
 from zope.publisher.interfaces import IPublishTraverse
 
-from collective.coserver.controlpanel.job.page import JobPage
 from collective.coserver.controlpanel.jobs.actions import act
 from collective.coserver.controlpanel.jobs.row import Row
 from collective.coserver.controlpanel.jobs.search import Search, Term, WrongTerm, read_search
@@ -56,7 +55,7 @@ class JobsView(PanelPage):
     queues: Sequence[str] = ()
     has_jobs = False
 
-    def publishTraverse(self, request: Any, name: str) -> JobPage:  # noqa: N802  Zope's name
+    def publishTraverse(self, request: Any, name: str) -> Any:  # noqa: N802  Zope's name
         """Return the page of the job with this id; raise ``NotFound`` if it can be none's."""
         if not is_id(name):
             raise zExceptions.NotFound(name)
