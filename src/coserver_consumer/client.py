@@ -22,7 +22,6 @@ from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.producer import transactions
 from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
-from coserver_consumer.producer.client import QueueingClient, YourConnection
 from coserver_consumer.producer.filters import (
     JobFilter,
     ManyFilter,
@@ -31,6 +30,7 @@ from coserver_consumer.producer.filters import (
     read_many,
 )
 from coserver_consumer.producer.notifier import find_notifier
+from coserver_consumer.producer.queueing_client import QueueingClient, YourConnection
 from coserver_consumer.producer.result import find_result
 from coserver_consumer.producer.waiting import read_ids, wait_many
 from coserver_consumer.store import manage

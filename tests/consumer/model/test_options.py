@@ -17,7 +17,7 @@ from coserver_consumer.errors import InvalidJob
 from coserver_consumer.model.job import State
 from coserver_consumer.model.options import NAMES, JobOptions, Options, read_options
 from coserver_consumer.model.value_types import Key, Names, Text
-from coserver_consumer.producer.client import ClientOptions
+from coserver_consumer.producer.keywords import ClientOptions
 from coserver_consumer.protocol.json_values import MAX_DEPTH
 from coserver_consumer.retry import PLAIN
 from coserver_consumer.store import manage
