@@ -37,6 +37,7 @@ TEST = [
     *MYSQL,
     *BUILDOUT,
     "aiosmtpd",
+    "axe-playwright-python",
     "build",
     "Django>=5.2",
     "docutils",

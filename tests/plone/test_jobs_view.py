@@ -162,6 +162,13 @@ def test_the_address_has_the_filter(people: Instance) -> None:
     assert len(listed(look(people, "boss", without.removeprefix(people.url)))) == 2
 
 
+def test_the_token_of_a_form_stays_out_of_the_address(people: Instance) -> None:
+    """It is put into each form, also into one that only searches; the link may be sent around."""
+    address = f"{LIST}?q=queue%3Adefault&q=feed&_authenticator=secret"
+    answer = people.browse(address, login="boss")
+    assert answer.headers["Location"] == f"{people.url}{LIST}?q=queue%3Adefault+feed"
+
+
 def test_the_tabs_count_and_write_the_word_of_the_state(people: Instance) -> None:
     """What waits for another attempt isn't what is due tomorrow."""
     planned = people.queue(PATH, delay=86_400)

@@ -209,3 +209,16 @@ def test_the_unclear_jobs_wait_for_a_decision(people: Instance) -> None:
     [warning] = look(people, OVERVIEW).cssselect(".cs-note")
     assert "They are: 1." in words(warning)
     assert listed(people, warning.cssselect("a")[0]) == 1
+
+
+def test_who_has_a_page_already_is_sent_nothing(people: Instance) -> None:
+    """Until something has changed; a form's token, which is new each time, is no change."""
+    people.queue(PATH, delay=3 * 86_400)
+    past = sa.update(tables.job).values(created_at=tables.job.c.created_at - 86_400 * 30 * SECOND)
+    write(people, lambda connection: connection.execute(past))
+    tag = people.browse(LIST, login="boss").headers["ETag"]
+    again = people.browse(LIST, login="boss", headers={"If-None-Match": tag})
+    assert (again.status_code, again.text) == (304, "")
+    people.queue(PATH)
+    again = people.browse(LIST, login="boss", headers={"If-None-Match": tag})
+    assert again.status_code == 200

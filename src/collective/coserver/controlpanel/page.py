@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -25,6 +27,9 @@ from coserver_consumer.model.job import Job
 
 SITE_SETUP = "Plone Site Setup: Overview"  # Plone's permission to see it
 RESOURCES = "++resource++collective.coserver"
+OK, NOT_MODIFIED = 200, 304  # of HTTP
+TOKEN = re.compile(r'name="_authenticator"\s+value="[^"]*"')
+TAG_CHARS = 32
 OVERVIEW = "coserver"  # the others begin with it, by which Plone knows where it is
 LIST = "coserver-jobs"
 FAILURES = "coserver-failures"
@@ -60,7 +65,18 @@ class PanelPage(BrowserView):
         if self.request.method == "POST":
             require_own_form(self.request)
             return self.press()
-        return self.show()
+        return self._answer(self.show())
+
+    def _answer(self, page: str) -> str:
+        """Return the page, nothing to whoever has it already and says so by If-None-Match."""
+        tag = make_tag(page)
+        response = self.request.response
+        response.setHeader("ETag", tag)
+        response.setHeader("Cache-Control", "private, no-cache")
+        if self.request.getHeader("If-None-Match") != tag or response.getStatus() != OK:
+            return page
+        response.setStatus(NOT_MODIFIED)
+        return ""
 
     def show(self) -> str:
         """Return the page."""
@@ -163,6 +179,12 @@ class PanelPage(BrowserView):
     def say(self, text: Message, *, kind: str = "info") -> None:
         """Have the next page say that at its top."""
         IStatusMessage(self.request).add(text, type=kind)
+
+
+def make_tag(page: str) -> str:
+    """Return the page's ETag; forms' tokens, which are new each time, aren't part of it."""
+    lasting = TOKEN.sub("", page)
+    return f'"{sha256(lasting.encode()).hexdigest()[:TAG_CHARS]}"'
 
 
 OUT_OF_REACH = _(

@@ -13,13 +13,13 @@ from zope.i18nmessageid import Message
 from zope.interface import implementer
 from zope.publisher.interfaces import IPublishTraverse
 
+from collective.coserver.controlpanel.actions import act, find_visible
 from collective.coserver.controlpanel.job.about import find_subject
 from collective.coserver.controlpanel.job.arguments import Argument, hide, list_arguments, show
 from collective.coserver.controlpanel.job.timeline import Event, Story, tell
-from collective.coserver.controlpanel.jobs.actions import act, find_visible
-from collective.coserver.controlpanel.jobs.row import Row
 from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, PanelPage
 from collective.coserver.controlpanel.reasons import translate_reason
+from collective.coserver.controlpanel.row import Row
 from collective.coserver.controlpanel.times import Times, exact_length, site_zone
 from collective.coserver.database.engine import read
 from collective.coserver.database.settings import get_settings

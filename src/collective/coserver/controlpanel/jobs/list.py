@@ -13,11 +13,11 @@ from zope.i18nmessageid import Message
 from zope.interface import implementer
 from zope.publisher.interfaces import IPublishTraverse
 
-from collective.coserver.controlpanel.jobs.actions import act
-from collective.coserver.controlpanel.jobs.row import Row
+from collective.coserver.controlpanel.actions import act
 from collective.coserver.controlpanel.jobs.search import Search, Term, WrongTerm, read_search
 from collective.coserver.controlpanel.jobs.tabs import TABS, Tab, write_count
 from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, PanelPage
+from collective.coserver.controlpanel.row import Row
 from collective.coserver.controlpanel.states import ALL, OPEN
 from collective.coserver.controlpanel.times import Times, site_zone
 from collective.coserver.database.engine import read, read_within
@@ -66,6 +66,8 @@ class JobsView(PanelPage):
     def show(self) -> str:
         """Return the page, with as much as can be found out."""
         self.search = read_search(self._asked_words())
+        if "_authenticator" in self.request.form:  # plone.protect puts it into each form
+            return self.request.response.redirect(self.here)
         try:
             self._load()
         except WrongTerm as wrong:
