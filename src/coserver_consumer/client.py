@@ -68,8 +68,8 @@ class Client(QueueingClient):
     ) -> list[Job]:
         """Return up to ``limit`` jobs, live and ended, the newest first.
 
-        ``wanted`` is a ``JobFilter``; ``before`` is the id of the last job of the page before.
-        Raises ``InvalidJob`` for a filter that is wrong.
+        ``wanted`` is a ``JobFilter``; ``before`` is the id of the last job of the page before,
+        which may have been pruned meanwhile. Raises ``InvalidJob`` for a filter that is wrong.
         """
         return self._read(
             lambda inside: find_page(inside, wanted, limit=limit, before=before), connection

@@ -19,6 +19,7 @@ from coserver_consumer.cli.access import access_options, find_access, json_optio
 from coserver_consumer.cli.completion import complete_job
 from coserver_consumer.cli.counts import write_counts
 from coserver_consumer.cli.filters import Chosen, filter_options, make_wanted
+from coserver_consumer.cli.numbers import count_jobs
 from coserver_consumer.cli.output import say, who, write_json
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import WAITING
@@ -186,13 +187,13 @@ def _make_sure(change: Change, counts: list[Count], *, is_sure: bool) -> None:
     """Ask the person at the terminal; a script must have said --yes."""
     if is_sure:
         return
-    number = _sum(counts)
+    number = count_jobs(_sum(counts))
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"{number} jobs would be changed: say --yes to change them, --dry-run to count them."
+            f"{number} would be changed: say --yes to go on, --dry-run to count only."
         )
     write_counts(counts, as_json=False)
-    click.confirm(f"{change.verb}: {number} jobs?", abort=True)
+    click.confirm(f"{change.verb}: {number}?", abort=True)
 
 
 def _change_many(
@@ -238,8 +239,9 @@ def _write(change: Change, done: list[Done], *, as_json: bool) -> None:
             say(f"Job {each.job_id} is {change.describe(each.answer)}.")
     else:
         for what, number in Counter(change.describe(each.answer) for each in changed).items():
-            say(f"{number} jobs are {what}.")
+            say(f"{count_jobs(number)} {'is' if number == 1 else 'are'} {what}.")
     for each in refused[:MAX_LISTED]:
         say(each.refusal or "", err=True)
     if refused:
-        say(f"{len(refused)} of {len(done)} jobs weren't changed.", err=True)
+        verb = "wasn't" if len(refused) == 1 else "weren't"
+        say(f"{len(refused)} of {count_jobs(len(done))} {verb} changed.", err=True)

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from coserver_consumer.cli.completion import complete_queue, complete_task
+from coserver_consumer.cli.texts import FILLED_TEXT
 from coserver_consumer.cli.times import SINCE
 from coserver_consumer.model.job import State
 from coserver_consumer.producer.filters import read_filter
@@ -43,6 +44,7 @@ OPTIONS = (
         "--queue",
         "queues",
         multiple=True,
+        type=FILLED_TEXT,
         metavar="NAME",
         shell_complete=complete_queue,
         help="Only jobs in this queue.",
@@ -51,13 +53,24 @@ OPTIONS = (
         "--task",
         "tasks",
         multiple=True,
+        type=FILLED_TEXT,
         metavar="NAME",
         shell_complete=complete_task,
         help="Only jobs of this task.",
     ),
-    click.option("--owner", metavar="USER", help="Only jobs that run as this Plone user."),
-    click.option("--site", metavar="PATH", help="Only jobs of the Plone site with this path."),
-    click.option("--text", help="Only jobs with this text in title, task or id."),
+    click.option(
+        "--owner",
+        type=FILLED_TEXT,
+        metavar="USER",
+        help="Only jobs that run as this Plone user.",
+    ),
+    click.option(
+        "--site",
+        type=FILLED_TEXT,
+        metavar="PATH",
+        help="Only jobs of the Plone site with this path.",
+    ),
+    click.option("--text", type=FILLED_TEXT, help="Only jobs with this text in title, task or id."),
     click.option(
         "--since",
         type=SINCE,

@@ -25,6 +25,7 @@ from coserver_consumer.cli.output import (
     write_table,
 )
 from coserver_consumer.cli.placement import move_jobs, set_priority
+from coserver_consumer.cli.texts import FILLED_TEXT
 from coserver_consumer.cli.timeline import Moment, make_timeline
 from coserver_consumer.client import Client
 from coserver_consumer.model.job import Job
@@ -50,6 +51,7 @@ def jobs() -> None:
 @filter_options
 @click.option(
     "--before",
+    type=FILLED_TEXT,
     metavar="ID",
     shell_complete=complete_job,
     help="Only jobs queued before this one: the next page.",

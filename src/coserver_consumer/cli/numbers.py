@@ -10,6 +10,11 @@ import click
 from coserver_consumer.model.job import MAX_COUNT
 
 
+def count_jobs(number: int) -> str:
+    """Return the number with its noun: ``1 job``, ``2 jobs``."""
+    return f"{number} job" if number == 1 else f"{number} jobs"
+
+
 class NumberOrAll(click.ParamType[int | str]):
     """A number from 0, or ``all``."""
 

@@ -23,6 +23,20 @@ class Text(StringParamType):
         return text
 
 
+class FilledText(Text):
+    """Text that isn't empty, as a shell's variable that isn't set would be."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the text."""
+        text = super().convert(value, param, ctx)
+        if not text:
+            self.fail("It is empty: give a value, or leave the option out.", param, ctx)
+        return text
+
+
+FILLED_TEXT = FilledText()
+
+
 def take_plain_texts(command: click.Command) -> None:
     """Have all options of a command, and of those below it, refuse other texts in one way."""
     for parameter in command.params:

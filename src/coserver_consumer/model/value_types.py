@@ -92,9 +92,10 @@ class Moment:
     """A ``datetime`` with a time zone, in the years that the tables can hold.
 
     A time without a zone is refused: whether it meant UTC, the server's zone or the site's would
-    be a guess.
+    be a guess. ``example`` is what the refusal suggests.
     """
 
+    example: str = "datetime.now(UTC) + timedelta(hours=1)"
     metavar: str = "TIME"
 
     def read(self, name: str, value: Any) -> datetime:
@@ -108,7 +109,7 @@ class Moment:
         if offset is None:
             raise InvalidJob(
                 f"{name} is {value.isoformat()}, which has no time zone; "
-                "pass one that has, such as datetime.now(UTC) + timedelta(hours=1)."
+                f"pass one that has, such as {self.example}."
             )
         if not EARLIEST_US <= to_microseconds(value) <= LATEST_US:
             raise refuse(name, value.isoformat(), "a moment between the years 2001 and 9999")

@@ -12,7 +12,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, State
-from coserver_consumer.model.options import MAX_DELAY_S
+from coserver_consumer.model.options import MAX_DELAY_S, read_flag
 from coserver_consumer.model.value_types import (
     Moment,
     Seconds,
@@ -26,6 +26,8 @@ from coserver_consumer.model.value_types import (
 from coserver_consumer.store import manage
 
 MAX_TEXT_CHARS = 1024
+MAX_NAMES = 1_000  # of queues or tasks in one filter
+PAST = Moment(example="datetime.now(UTC) - timedelta(hours=1)")
 LIMIT = WholeNumber(least=1, most=10_000)
 SPAN = Seconds(least=0, most=MAX_DELAY_S)
 
@@ -96,7 +98,7 @@ def read_many(
     Raises ``InvalidJob`` for one that would let all jobs through, unless it says so.
     """
     said = dict(said)
-    is_for_all = bool(said.pop("all", False))
+    is_for_all = read_flag("all", said.pop("all", None))
     if not is_for_all and all(value is None for value in said.values()):
         raise InvalidJob(
             "Say which jobs, such as queues=['mail'], or all=True for all of them: "
@@ -119,23 +121,26 @@ def _read_states(name: str, value: Any) -> frozenset[State]:
 
 def _read_names(name: str, value: Any) -> tuple[str, ...]:
     said = (value,) if isinstance(value, str) else read_texts(name, value)
+    if len(said) > MAX_NAMES:
+        raise InvalidJob(f"{name} has {len(said)} names; the limit is {MAX_NAMES}.")
     names = tuple(_read_text(name, each) for each in said)
     return names or _refuse_nothing(name, value, "a name or several")
 
 
 def _refuse_nothing(name: str, value: Any, wanted: str) -> Any:
-    """Refuse an empty list: whether it stands for all jobs or for none would be a guess."""
+    """Refuse what is empty: whether it stands for all jobs or for none would be a guess."""
     raise refuse(name, value, f"{wanted}; leave it out for all")
 
 
 def _read_text(name: str, value: Any) -> str:
-    return Text(longest=MAX_TEXT_CHARS).read(name, value)
+    text = Text(longest=MAX_TEXT_CHARS).read(name, value)
+    return text or _refuse_nothing(name, value, "text that isn't empty")
 
 
 def _read_since(name: str, value: Any) -> int | timedelta:
     """Return the moment in microseconds since the epoch, or the span before now."""
     if isinstance(value, datetime):
-        return to_microseconds(Moment().read(name, value))
+        return to_microseconds(PAST.read(name, value))
     try:
         return timedelta(seconds=SPAN.read(name, value))
     except InvalidJob:

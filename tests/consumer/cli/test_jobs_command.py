@@ -178,7 +178,17 @@ def test_a_script_must_say_that_it_is_sure(sqlite_url, sqlite_client, call):
     """Nobody sits there to be asked."""
     job_id = sqlite_client.add("test")
     done = call(sqlite_url, "jobs", "cancel", "--queue", "default")
-    assert (done.exit_code, "say --yes" in done.stderr) == (2, True)
+    assert (done.exit_code, "1 job would be changed: say --yes" in done.stderr) == (2, True)
+    assert sqlite_client.get(job_id).state is State.READY
+
+
+@pytest.mark.parametrize("option", ["--queue", "--task", "--owner", "--site", "--text"])
+def test_an_empty_option_does_not_choose_all_jobs(sqlite_url, sqlite_client, call, option):
+    """As by a variable of a shell that isn't set; also beside an option or an id that says much."""
+    job_id = sqlite_client.add("test")
+    for more in (["--yes"], ["--state", "ready", "--yes"], [job_id]):
+        done = call(sqlite_url, "jobs", "cancel", *more, option, "")
+        assert (done.exit_code, f"'{option}': It is empty" in done.stderr) == (2, True)
     assert sqlite_client.get(job_id).state is State.READY
 
 

@@ -54,8 +54,13 @@ def test_jobs_are_found_and_counted_by_filter(client, mail):
         ({"queues": []}, r"queues is \[\], wanted a name or several; leave it out for all"),
         ({"tasks": 5}, "tasks is 5"),
         ({"since": "yesterday"}, "since is 'yesterday', wanted a datetime with a time zone"),
-        ({"since": datetime(2030, 1, 1)}, "has no time zone"),  # noqa: DTZ001  that is it
+        ({"since": datetime(2030, 1, 1)}, r"has no time zone.*\(UTC\) - t"),  # noqa: DTZ001  it is
         ({"owner": 5}, "owner is 5"),
+        ({"text": ""}, "text is '', wanted text that isn't empty; leave it out for all"),
+        ({"states": "ready", "owner": ""}, "owner is ''"),
+        ({"site": ""}, "site is ''"),
+        ({"tasks": ["a", ""]}, "tasks is ''"),
+        ({"queues": [*map(str, range(1001))]}, "queues has 1001 names; the limit is 1000"),
     ],
 )
 def test_a_wrong_filter_is_refused(sqlite_client, wanted, said):
@@ -101,6 +106,8 @@ def test_it_must_be_said_which_jobs_are_changed(sqlite_client):
         for nothing in ({}, {"queues": None}):
             with pytest.raises(InvalidJob, match=r"Say which jobs.*or all=True"):
                 change(**nothing)
+        with pytest.raises(InvalidJob, match="all is 1, wanted True or False"):
+            change(all=1)
     assert sqlite_client.count(states="ready") == 3
     assert sqlite_client.cancel_many(all=True).changed == 3
 

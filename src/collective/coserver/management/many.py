@@ -34,8 +34,8 @@ def find(*, limit: int = 50, before: str | None = None, **wanted: Unpack[JobFilt
     """Return up to ``limit`` jobs as they were committed, live and ended, the newest first.
 
     ``wanted`` is a ``JobFilter``; without ``site`` it means the current site, if there is one, and
-    ``EVERY_SITE`` all jobs. ``before`` is the id of the last job of the page before. Raises
-    ``InvalidJob`` for a filter that is wrong.
+    ``EVERY_SITE`` all jobs. ``before`` is the id of the last job of the page before, which may
+    have been pruned meanwhile. Raises ``InvalidJob`` for a filter that is wrong.
     """
     said, here = _name_sites(wanted)
     return read(lambda connection: find_page(connection, said, limit=limit, before=before, **here))
