@@ -30,6 +30,7 @@ from support.databases import only_on
 GROWS = ("coserver_job", "coserver_history", "coserver_dependency")
 ENDED = new_id()  # a job of the site
 OLD = 9  # jobs that ended long ago and are pruned as a range of ids; and as many that lie apart
+OF_QUERY = ("anon_", "<derived", "<union")  # how the rows of a query within a query are named
 LATER = 4_000_000_000_000_000  # microseconds since the epoch
 HIGH = "f0000000-0000-7000-8000-000000000000"  # most ids are below
 EMPTY = "cost=0.00..0.00"  # what PostgreSQL says of a partition of the coming days
@@ -67,7 +68,8 @@ def indexes(engine: Engine, work: Any) -> set[str]:
         engine.dialect.name, lambda row: row.key or row.table
     )
     with engine.begin() as connection:
-        return {name for row in plans(connection, sent) if (name := named(row))}
+        names = {name for row in plans(connection, sent) if (name := named(row))}
+        return {name for name in names if not name.startswith(OF_QUERY)}
 
 
 def _sqlite_index(row: sa.Row[Any]) -> str | None:

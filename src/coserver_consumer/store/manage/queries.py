@@ -16,7 +16,7 @@ from coserver_consumer.store.database.family import Family
 from coserver_consumer.store.database.statement import Statement, parameter
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND, Now
-from coserver_consumer.store.schema.fragments import is_state, lock, pages
+from coserver_consumer.store.schema.fragments import is_state, lock, look_once, pages
 from coserver_consumer.store.schema.merging import find_other
 from coserver_consumer.store.schema.rows import (
     history_columns,
@@ -155,14 +155,16 @@ def counts(connection: Connection, *, newest: int = MAX_COUNTED) -> dict[str, di
     """Return how many jobs each queue has in each state; of ended ones, of the newest."""
     ended = tables.history.c
     last = sa.select(ended.queue, ended.state).order_by(ended.id.desc()).limit(newest)
+    parts = [
+        sa.select(table.c.queue, table.c.state, sa.func.count()).group_by(
+            table.c.queue, table.c.state
+        )
+        for table in (tables.job, last.subquery())
+    ]
     found: dict[str, dict[State, int]] = {}
-    for table in (tables.job, last.subquery()):
-        query = sa.select(table.c.queue, table.c.state, sa.func.count())
-        for queue, state, number in connection.execute(
-            query.group_by(table.c.queue, table.c.state)
-        ):
-            of_queue = found.setdefault(queue, {})
-            of_queue[to_state(state)] = of_queue.get(to_state(state), 0) + number
+    for queue, state, number in look_once(connection, parts):
+        of_queue = found.setdefault(queue, {})
+        of_queue[to_state(state)] = of_queue.get(to_state(state), 0) + number
     return found
 
 

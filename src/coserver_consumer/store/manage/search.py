@@ -15,10 +15,9 @@ from coserver_consumer.model.job import Job, State
 from coserver_consumer.store.manage.short_ids import to_id
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import SECOND
-from coserver_consumer.store.schema.fragments import pages
+from coserver_consumer.store.schema.fragments import look_once, pages
 from coserver_consumer.store.schema.rows import (
     history_columns,
-    live_columns,
     to_any_job,
     to_state,
 )
@@ -59,12 +58,12 @@ class Filter:
     min_rescues: int | None = None
 
     def tables(self) -> Iterator[sa.Table]:
-        """Yield the tables that may have such jobs."""
+        """Yield the tables that may have such jobs; the history first, which has more columns."""
         kinds = {state.is_live for state in self.states} or {True, False}
-        if True in kinds and self.ended_since is None:
-            yield tables.job
         if False in kinds:
             yield tables.history
+        if True in kinds and self.ended_since is None:
+            yield tables.job
 
     def conditions(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
         """Return what holds for the wanted rows of a table."""
@@ -112,24 +111,27 @@ class Count(NamedTuple):
 
 def find(connection: Connection, *, limit: int = 50, **wanted: Any) -> list[Job]:
     """Return up to ``limit`` jobs, live and ended, the newest first; see ``Filter``."""
-    which = Filter(**wanted)
-    rows: list[Job] = []
-    for table in which.tables():
-        columns = live_columns() if table is tables.job else history_columns()
-        query = sa.select(*columns).where(*which.conditions(table))
-        newest = query.order_by(table.c.id.desc()).limit(limit)
-        rows += [to_any_job(row) for row in connection.execute(newest)]
-    return sorted(rows, key=lambda job: job.id, reverse=True)[:limit]
+    rows = _find_newest(connection, Filter(**wanted), Job._fields, limit)
+    return sorted(map(to_any_job, rows), key=lambda job: job.id, reverse=True)[:limit]
 
 
 def find_ids(connection: Connection, *, limit: int, **wanted: Any) -> list[str]:
     """Return the ids of what ``find`` would return, without the jobs' arguments and payloads."""
-    which = Filter(**wanted)
-    found: list[str] = []
+    rows = _find_newest(connection, Filter(**wanted), ["id"], limit)
+    return sorted((row.id for row in rows), reverse=True)[:limit]
+
+
+def _find_newest(
+    connection: Connection, which: Filter, names: Sequence[str], limit: int
+) -> Sequence[Any]:
+    """Return these columns of the newest jobs of each table; what a live one lacks is None."""
+    parts = []
     for table in which.tables():
-        query = sa.select(table.c.id).where(*which.conditions(table))
-        found += connection.execute(query.order_by(table.c.id.desc()).limit(limit)).scalars()
-    return sorted(found, reverse=True)[:limit]
+        columns = [table.c[name] for name in names if name in table.c]
+        query = sa.select(*columns).where(*which.conditions(table))
+        newest = query.order_by(table.c.id.desc()).limit(limit).subquery().c
+        parts.append(sa.select(*[newest.get(name, sa.null().label(name)) for name in names]))
+    return look_once(connection, parts)
 
 
 def find_live(connection: Connection, job_ids: Collection[str]) -> dict[str, State]:
@@ -155,13 +157,13 @@ def find_ended(connection: Connection, job_ids: Collection[str]) -> dict[str, Jo
 def count(connection: Connection, **wanted: Any) -> list[Count]:
     """Return how many such jobs there are, live and ended, by state, queue and task."""
     which = Filter(**wanted)
-    found: list[Count] = []
-    for table in which.tables():
-        parts = (table.c.state, table.c.queue, table.c.task)
-        query = sa.select(*parts, sa.func.count()).where(*which.conditions(table)).group_by(*parts)
-        for state, queue, task, number in connection.execute(query):
-            found.append(Count(State(state), queue, task, number))
-    return sorted(found)
+    parts = [
+        sa.select(*grouped, sa.func.count()).where(*which.conditions(table)).group_by(*grouped)
+        for table in which.tables()
+        for grouped in [(table.c.state, table.c.queue, table.c.task)]
+    ]
+    rows = look_once(connection, parts)
+    return sorted(Count(State(row[0]), *row[1:]) for row in rows)
 
 
 class Tally(NamedTuple):
@@ -182,16 +184,13 @@ def count_newest(connection: Connection, *, most: int, **wanted: Any) -> Tally:
     """
     which = Filter(**wanted)
     numbers: Counter[tuple[State, bool]] = Counter()
-    is_whole = {True: True, False: True}
-    for table in which.tables():
-        newest = _newest(table, which, most)
-        seen = 0
-        for state, is_tried, number, is_wanted in connection.execute(newest):
-            seen += number
-            if is_wanted:
-                numbers[to_state(state), bool(is_tried)] += number
-        is_whole[table is tables.job] = seen < most
-    return Tally(numbers, is_whole)
+    seen: Counter[bool] = Counter()
+    parts = [_newest(table, which, most) for table in which.tables()]
+    for state, is_tried, number, is_wanted, is_live in look_once(connection, parts):
+        seen[bool(is_live)] += number
+        if is_wanted:
+            numbers[to_state(state), bool(is_tried)] += number
+    return Tally(numbers, {is_live: seen[is_live] < most for is_live in (True, False)})
 
 
 def _newest(table: sa.Table, which: Filter, most: int) -> sa.Select[Any]:
@@ -204,7 +203,8 @@ def _newest(table: sa.Table, which: Filter, most: int) -> sa.Select[Any]:
     parts = sa.select(column.state, is_tried, is_wanted).where(*mine)
     newest = parts.order_by(column.id.desc()).limit(most).subquery().c
     grouped = (newest.state, newest.is_tried, newest.is_wanted)
-    counted = sa.select(newest.state, newest.is_tried, sa.func.count(), newest.is_wanted)
+    is_live = sa.literal_column("1" if table is tables.job else "0", sa.Integer).label("is_live")
+    counted = sa.select(newest.state, newest.is_tried, sa.func.count(), newest.is_wanted, is_live)
     return counted.group_by(*grouped)
 
 

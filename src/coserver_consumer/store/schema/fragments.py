@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple, assert_never
 
@@ -150,6 +150,15 @@ def _insert_or_nothing(family: Family, table: sa.Table) -> sa.Insert:
             return mysql.insert(table).on_duplicate_key_update({key.name: key})
         case _:
             assert_never(family)
+
+
+def look_once(connection: Connection, queries: Sequence[Select[Any]]) -> Sequence[Any]:
+    """Return the rows of all these queries, which the database sees as of one moment.
+
+    A job that ends meanwhile, or runs again, is so in one table of the two: in READ COMMITTED the
+    second of two statements would see it again, or see it no more. The first query has the types.
+    """
+    return connection.execute(sa.union_all(*queries)).all() if queries else []
 
 
 def pages(ids: Iterable[str]) -> list[list[str]]:

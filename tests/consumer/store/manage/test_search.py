@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,6 +11,7 @@ from coserver_consumer import store
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import fail, retry
 from coserver_consumer.model.outcome import Failed
+from coserver_consumer.store import manage
 from coserver_consumer.store.schema import tables
 
 HOUR = 3_600_000_000  # microseconds
@@ -70,3 +73,42 @@ def test_the_newest_are_counted_by_what_became_of_them(queue, three):
     found = queue.count_newest(most=2, titles=["Feed"])
     assert found.numbers == {(State.SCHEDULED, tried): 1}
     assert found.is_whole == {True: False, False: True}
+
+
+@pytest.fixture
+def meanwhile(queue):
+    """Let something happen to jobs, in another connection, after the first look at them."""
+    other = store.open_engine(queue.engine.url.render_as_string(hide_password=False))
+    awaited = []
+
+    def act(connection, cursor, statement, *_):
+        if awaited and re.search(r"FROM coserver_(job|history)\b", statement):
+            store.write(other, awaited.pop())
+
+    sa.event.listen(queue.engine, "after_cursor_execute", act)
+    yield awaited.append
+    sa.event.remove(queue.engine, "after_cursor_execute", act)
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c: len(manage.find(c)),
+        lambda c: len(manage.find_ids(c, limit=9)),
+        lambda c: sum(each.number for each in manage.count(c)),
+        lambda c: sum(manage.count_newest(c, most=9).numbers.values()),
+        lambda c: sum(sum(states.values()) for states in manage.counts(c).values()),
+    ],
+    ids=["find", "find_ids", "count", "count_newest", "counts"],
+)
+def test_a_job_that_ends_or_runs_again_meanwhile_is_seen_once(queue, meanwhile, look):
+    """The live jobs and the history are seen as of one moment, whatever happens between two."""
+    ending, again = queue.put(), queue.put()
+    queue.cancel(again)
+    for happens in (
+        lambda c: manage.cancel(c, ending),
+        lambda c: manage.retry(c, again),
+    ):
+        meanwhile(happens)
+        assert store.read(queue.engine, look) == 2
