@@ -305,6 +305,14 @@ def test_a_line_is_text(value: Any) -> None:
         current_job.log(value)
 
 
+KEYED = r"can't have a unique key \('k'\)"
+
+
+def make_keyed() -> NewJob:
+    """Return a job with a unique key, which no follow-up can have."""
+    return functions.echo.options(unique="k").job()
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
@@ -318,6 +326,10 @@ def test_a_line_is_text(value: Any) -> None:
         (lambda: queue.group("x"), "^Jobs are given as a list"),
         (lambda: queue.group([queue.job(PATH)], on_success=5), "^5 is no job"),
         (lambda: queue.group([queue.job(PATH)], serial="no"), "^serial is 'no', wanted True"),
+        (lambda: queue.add(PATH, on_failure=make_keyed()), KEYED),
+        (lambda: queue.add_xmlrpc("/plone", "x", on_success=make_keyed()), KEYED),
+        (lambda: functions.echo.options(on_failure=make_keyed()).delay(), KEYED),
+        (lambda: queue.group([queue.job(PATH)], on_failure=make_keyed()), KEYED),
         (lambda: queue.add_xmlrpc("/plone", "x", "abc"), "^args is 'abc', wanted a list"),
         (lambda: queue.add_xmlrpc("/plone", 5), "^5 can't name a method"),
         (lambda: queue.add_xmlrpc("/plone", "x", ["\0"]), "XML-RPC can't bear an argument of x"),

@@ -102,12 +102,27 @@ def _follow(
 ) -> tuple[NewJob | None, NewJob | None]:
     """Return the two as jobs that come after these."""
     if on_success is not None:
+        _refuse_key(on_success)
         on_success = _put_after(on_success, ids)
     if on_failure is not None:
+        _refuse_key(on_failure)
         _refuse_follow_ups(on_failure)
         last = _put_after(on_failure, ids, accepts_failure=True)
         on_failure = replace(last, only_if_failed=True)
     return on_success, on_failure
+
+
+def _refuse_key(job: NewJob) -> None:
+    """Raise ``InvalidJob`` for one that has a unique key: it might be left out without a word."""
+    if job.options.unique is None:
+        return
+    raise InvalidJob(
+        f"Job '{job.title or job.task}' is an on_success or on_failure, so it can't have a unique "
+        f"key ('{job.options.unique}'): while another job held the key it would be left out, and "
+        "nobody would learn how its own job ended; and while it waited, every other job with the "
+        "key would be left out. Leave the key out (unique=None if its task says one), and let the "
+        "follow-up's own code queue a job with the key."
+    )
 
 
 def _refuse_follow_ups(job: NewJob) -> None:

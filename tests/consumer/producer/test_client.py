@@ -98,6 +98,22 @@ def test_a_follow_up_is_one_job_s_and_one_for_a_failure_has_none_itself(client):
         client.add("mail.send", on_success=client.job("mail.send", queue="nobody's"))
 
 
+def test_a_follow_up_has_no_unique_key(client):
+    """It would be lost while another job holds the key, and keep out others while it waits."""
+    keyed, last = client.job("mail.send", unique="k"), client.job("mail.send")
+    parent = client.job("mail.send", on_success=client.job("mail.send", on_failure=keyed))
+    for add in (
+        lambda: client.add("mail.send", on_success=keyed),
+        lambda: client.add("mail.send", on_failure=keyed),
+        lambda: client.chain([parent, last]),
+        lambda: client.group([last], on_success=keyed),
+        lambda: client.group([last], on_failure=keyed),
+    ):
+        with pytest.raises(InvalidJob, match=r"unique key \('k'\).* Leave the key out .*own code"):
+            add()
+    assert client.count() == 0
+
+
 def test_a_job_in_the_callers_transaction_exists_once_that_commits(client, engine):
     """And not at all if it doesn't."""
     with engine.connect() as connection:

@@ -370,8 +370,8 @@ class Machine(RuleBasedStateMachine):
         self._start()
         return consumer
 
-    def _make(self, **values: Any) -> NewJob:
-        unique, unique_for = self.draw(UNIQUE)
+    def _make(self, *, may_be_unique: bool = True, **values: Any) -> NewJob:
+        unique, unique_for = self.draw(UNIQUE) if may_be_unique else (None, None)
         mood = self.draw(st.sampled_from(["", "accepts", "only"])) if values.get("after") else ""
         values.setdefault("expires", self.draw(EXPIRIES))
         return make_new(
@@ -391,8 +391,8 @@ class Machine(RuleBasedStateMachine):
         members = [self._make() for _ in range(self.draw(st.integers(1, 3)))]
         return workflow.group(
             members,
-            on_success=self._make(after=self._parents()),
-            on_failure=self._make(),
+            on_success=self._make(after=self._parents(), may_be_unique=False),
+            on_failure=self._make(may_be_unique=False),
             serial=self.draw(st.booleans()),
         ).jobs
 

@@ -36,8 +36,9 @@ class EagerCalls:
         What follows it is called behind it, as ``make_all`` does.
         """
         job = NewJob(task="call", args=written, options=task.said)
+        _, *following = with_follow_ups([job])
         self._call(job, task, run_as=task.run_as)
-        self._call_each(with_follow_ups([job])[1:])
+        self._call_each(following)
         return job.id
 
     def make_all(self, jobs: Iterable[NewJob]) -> list[str]:
