@@ -126,6 +126,27 @@ def test_the_job_that_does_the_work_is_waited_for(
 
 
 @pytest.mark.usefixtures("_views")
+@pytest.mark.parametrize("with_zodb", [False, True])
+def test_the_jobs_that_do_the_work_of_a_group_are_waited_for(
+    functional: Any, coserver_jobs: InProcessConsumer, *, with_zodb: bool
+) -> None:
+    """One that has a member's key, and one of two members with the same key."""
+    holder = functions.echo.options(unique="held").delay("held")
+    transaction.commit()
+    calls = [functions.echo.options(unique=key).job(key) for key in ("held", "k", "k")]
+    group = queue.group(calls, on_success=functions.echo.job("last"))
+    if with_zodb:
+        functional["portal"].title = "changed"
+    transaction.commit()
+    one = queue.get(group.members[1].id).id
+    assert [queue.get(job.id).id for job in group.members] == [holder, one, one]
+    assert len(coserver_jobs.run()) == 3
+    assert [job.id for job in queue.wait_many(group, 0)] == [holder, one, one]
+    assert [queue.result(job.id)[0] for job in group.members] == [("held",), ("k",), ("k",)]
+    assert queue.get(group.on_success.id).state is State.COMPLETED
+
+
+@pytest.mark.usefixtures("_views")
 def test_a_script_runs_jobs_itself(functional: Any, jobs: Jobs) -> None:
     """In its own thread, through the publisher; then it sees what they did."""
     site = functional["portal"]

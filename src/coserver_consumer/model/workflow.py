@@ -32,6 +32,18 @@ class Group:
         last = [job for job in (self.on_success, self.on_failure) if job is not None]
         return [*self.members, *last]
 
+    def added_as(self, ids: Iterable[str]) -> Group:
+        """Return the group under the ids that its ``jobs`` were added as, in this order.
+
+        That of a member is another job's if that one has its unique key.
+        """
+        names = {job.id: added for job, added in zip(self.jobs, ids, strict=True)}
+        return Group(
+            members=tuple(_rename(job, names) for job in self.members),
+            on_success=self.on_success and _rename(self.on_success, names),
+            on_failure=self.on_failure and _rename(self.on_failure, names),
+        )
+
 
 def chain(jobs: Iterable[NewJob], *, accepts_failure: bool = False) -> list[NewJob]:
     """Return the jobs, each after the one before; raise ``InvalidJob`` for what is no job.
@@ -144,6 +156,12 @@ def _put_after(
     said = job.options
     accepts = said.accepts_failure if accepts_failure is None else accepts_failure
     return replace(job, options=said.change(after=(*said.after, *parents), accepts_failure=accepts))
+
+
+def _rename(job: NewJob, names: Mapping[str, str]) -> NewJob:
+    """Return the job with new ids for itself and for those that it comes after."""
+    parents = dict.fromkeys(names.get(parent, parent) for parent in job.options.after)
+    return replace(job, options=job.options.change(id=names[job.id], after=tuple(parents)))
 
 
 def read_jobs(jobs: Any) -> list[NewJob]:

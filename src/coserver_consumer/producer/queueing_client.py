@@ -165,11 +165,10 @@ class QueueingClient:
     ) -> workflow.Group:
         """Queue jobs with what follows all of them, and return them; see ``workflow.group``.
 
-        Raises as ``add`` does.
+        A member whose unique key another live job holds has that one's id. Raises as ``add`` does.
         """
         made = workflow.group(jobs, on_success=on_success, on_failure=on_failure, serial=serial)
-        self.add_jobs(made.jobs, connection)
-        return made
+        return made.added_as(self.add_jobs(made.jobs, connection))
 
 
 def _find_engine(database: Any) -> Engine:

@@ -164,6 +164,19 @@ def test_of_a_group_the_members_are_waited_for(sqlite_client):
     assert [job.state for job in sqlite_client.wait_many(group, 0)] == [State.CANCELLED] * 2
 
 
+def test_of_a_group_the_job_that_has_a_member_s_key_is_waited_for(client):
+    """It does the member's work; of two members with one key it is one of them."""
+    holder = client.add("a", unique="held")
+    members = [client.job("a", unique=key) for key in ("held", "k", "k")]
+    group = client.group([*members, client.job("a")], on_success=client.job("b"))
+    ids = [job.id for job in group.members]
+    assert ids[:3] == [holder, members[1].id, members[1].id]
+    assert client.get(group.on_success.id).waits_for == 3
+    client.cancel_many(tasks="a")
+    assert [job.id for job in client.wait_many(group, 0)] == ids
+    assert [*group.on_success.options.after] == [*dict.fromkeys(ids)]
+
+
 def test_who_waits_for_a_job_that_is_not_there_learns_it_at_once(client: Client, mail):
     """Also among others that are, and for what can be no id."""
     for unknown in (new_id(), "nonsense"):
