@@ -6,7 +6,7 @@ They are returned in the order in which they are to be added.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -90,15 +90,33 @@ def group(
 def with_follow_ups(jobs: Iterable[NewJob]) -> list[NewJob]:
     """Return the jobs, each with the follow-ups that its options say behind it, and theirs.
 
-    A follow-up runs after its job as that of a group with this one member does.
+    A follow-up runs after its job as that of a group with this one member does. Raises
+    ``InvalidJob`` for what can't be one, and for one that is there twice.
     """
     found: list[NewJob] = []
+    follow_ups: set[str] = set()
     coming = deque(jobs)
     while coming:
         job = coming.popleft()
         found.append(job)
-        coming.extendleft(reversed(_find_follow_ups(job)))
+        ends = _find_follow_ups(job)
+        follow_ups.update(end.id for end in ends)
+        coming.extendleft(reversed(ends))
+    _refuse_shared(found, follow_ups)
     return found
+
+
+def _refuse_shared(jobs: Iterable[NewJob], follow_ups: Collection[str]) -> None:
+    """Raise ``InvalidJob`` if one of the follow-ups is among the jobs twice."""
+    seen: set[str] = set()
+    for job in jobs if follow_ups else ():
+        if job.id in seen and job.id in follow_ups:
+            raise InvalidJob(
+                f"Job '{job.title or job.task}' is an on_success or on_failure, which goes with a "
+                "single job, and would be queued twice. Make one for each job, or queue these as a "
+                "group: what follows a group comes after all of its members."
+            )
+        seen.add(job.id)
 
 
 def _find_follow_ups(job: NewJob) -> list[NewJob]:

@@ -89,13 +89,20 @@ def test_a_job_is_added_with_its_follow_ups_and_theirs(client):
 
 def test_a_follow_up_is_one_job_s_and_one_for_a_failure_has_none_itself(client):
     """It is said in words, and nothing is added."""
-    with pytest.raises(InvalidJob, match="A job can be queued once"):
-        client.add_many("mail.send", [{}, {}], on_success=client.job("mail.send"))
+    last = client.job("mail.send", title="Last")
+    for add in (
+        lambda: client.add_many("mail.send", [{}, {}], on_success=last),
+        lambda: client.add("mail.send", on_success=last, on_failure=last),
+        lambda: client.chain([client.job("mail.send", on_success=last), last]),
+    ):
+        with pytest.raises(InvalidJob, match=r"'Last' is an on_success.* single job.* group"):
+            add()
     doomed = client.job("mail.send", on_success=client.job("mail.send"))
     with pytest.raises(InvalidJob, match="can't have follow-ups of its own"):
         client.add("mail.send", on_failure=doomed)
     with pytest.raises(UnknownQueue):
         client.add("mail.send", on_success=client.job("mail.send", queue="nobody's"))
+    assert client.count() == 0
 
 
 def test_a_follow_up_has_no_unique_key(client):
