@@ -17,7 +17,7 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import NotDone
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
-from coserver_consumer.model.options import read_wait
+from coserver_consumer.model.options import PRIORITY, read_by, read_flag, read_wait
 from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.producer import transactions
@@ -91,8 +91,9 @@ class Client(QueueingClient):
     ) -> State:
         """Cancel a job; return CANCELLED, or RUNNING if its consumer was asked to stop it.
 
-        ``by`` says who wanted it; ``kill``: a running job that doesn't heed it is ended with its
-        process. Raises ``JobNotFound``, and ``WrongState`` for one that ended.
+        ``by`` says who wanted it, in up to 190 characters; ``kill``: a running job that doesn't
+        heed it is ended with its process. Raises ``InvalidJob``, ``JobNotFound``, and
+        ``WrongState`` for one that ended.
         """
         return self._write(
             lambda inside: manage.cancel(inside, job_id, by=by, kill=kill), connection
@@ -104,9 +105,10 @@ class Client(QueueingClient):
         """Cancel the jobs that ``wanted`` lets through, by default of those that wait or run.
 
         They are changed page by page, each page in a transaction of its own. Returns how many were
-        changed, and which weren't, with the reasons. Raises ``InvalidJob`` for a filter that is
-        wrong, and for none without ``all=True``.
+        changed, and which weren't, with the reasons. Raises ``InvalidJob``, before any is changed,
+        for what is wrong, and for no filter without ``all=True``.
         """
+        by, kill = read_by(by), read_flag("kill", kill)
         return self._change_many(
             lambda inside, job_id: manage.cancel(inside, job_id, by=by, kill=kill),
             wanted,
@@ -121,6 +123,7 @@ class Client(QueueingClient):
 
     def retry_many(self, *, by: str | None = None, **wanted: Unpack[ManyFilter]) -> Changes:
         """Run jobs again, by default of those that have failed; see ``cancel_many``."""
+        by = read_by(by)
         return self._change_many(
             lambda inside, job_id: manage.retry(inside, job_id, by=by), wanted, {State.FAILED}
         )
@@ -143,8 +146,9 @@ class Client(QueueingClient):
         self, priority: int, *, by: str | None = None, **wanted: Unpack[ManyFilter]
     ) -> Changes:
         """Give jobs another priority, by default of all that wait; see ``cancel_many``."""
+        number, by = PRIORITY.read("priority", priority), read_by(by)
         return self._change_many(
-            lambda inside, job_id: manage.set_priority(inside, job_id, priority, by=by),
+            lambda inside, job_id: manage.set_priority(inside, job_id, number, by=by),
             wanted,
             WAITING,
         )
@@ -173,6 +177,7 @@ class Client(QueueingClient):
 
         Raises ``UnknownQueue``.
         """
+        by = read_by(by)
         self._known_queues.require([queue])
         return self._change_many(
             lambda inside, job_id: manage.move(inside, job_id, queue, by=by),

@@ -68,6 +68,14 @@ def test_many_are_cancelled_and_run_again(three: list[str], jobs: Jobs) -> None:
         for nothing in ({}, {"site": queue.EVERY_SITE}):
             with pytest.raises(InvalidJob, match=r"Say which jobs.*or all=True"):
                 change(**nothing)
+    for wrong in (
+        lambda: queue.cancel_many(all=True, kill="no"),
+        lambda: queue.cancel_many(text=""),
+    ):
+        with pytest.raises(InvalidJob, match=r"kill is 'no'|text is ''"):
+            wrong()
+    with pytest.raises(InvalidJob, match="priority is 'x'"):
+        queue.set_priority_many("x", text="no such job")  # type: ignore[arg-type]
     assert queue.cancel_many(all=True).changed == 3
     assert queue.count(site=queue.EVERY_SITE, states="ready") == 1
     assert queue.retry_many(states="cancelled", tasks="view").changed == 3

@@ -13,9 +13,10 @@ import click
 
 from coserver_consumer.model.job import Job
 from coserver_consumer.model.moments import write_iso, write_local
-from coserver_consumer.model.texts import make_lines
+from coserver_consumer.model.texts import make_line, make_lines
 
 MAX_RIGID_WIDTH = 24  # characters of a column beside flexible ones
+MAX_USER_CHARS = 150  # of the name of the user of a terminal
 MAX_PADDED_WIDTH = 60  # characters: one long text mustn't make all lines long
 
 
@@ -138,4 +139,4 @@ def job_as_json(job: Job) -> dict[str, Any]:
 
 def who() -> str:
     """Return who does this, for the audit."""
-    return f"{getpass.getuser()} (command line)"
+    return f"{make_line(getpass.getuser(), MAX_USER_CHARS)} (command line)"

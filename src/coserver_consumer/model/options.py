@@ -16,6 +16,7 @@ from typing import Any, Self, TypedDict
 from coserver_consumer.model.errors import InvalidJob
 from coserver_consumer.model.moments import SECOND
 from coserver_consumer.model.queue_name import MAX_QUEUE_NAME_CHARS
+from coserver_consumer.model.texts import make_line
 from coserver_consumer.model.value_types import (
     DAY_S,
     LATEST_US,
@@ -37,6 +38,7 @@ from coserver_consumer.model.value_types import (
 )
 
 MAX_DELAY_S = 36_525 * DAY_S  # a hundred years
+MAX_BY_CHARS = 190  # of who changes something; the audit takes no more
 MAX_TIMEOUT_S = 20 * DAY_S  # what sockets take, in milliseconds of 31 bits, and a little less
 PRIORITY = WholeNumber(least=-1_000_000, most=1_000_000)  # minutes: two years
 
@@ -250,6 +252,14 @@ def read_wait(timeout: Any) -> float | None:
     if timeout is None:
         return None
     return Seconds(least=-MAX_DELAY_S, most=MAX_DELAY_S).read("timeout", timeout)
+
+
+def read_by(name: Any) -> str | None:
+    """Return who changes something, as a line for the audit; raise ``InvalidJob``."""
+    if name is None:
+        return None
+    said = Text(longest=MAX_BY_CHARS).read("by", name)
+    return make_line(said, MAX_BY_CHARS) or None
 
 
 def read_flag(name: str, value: Any) -> bool:

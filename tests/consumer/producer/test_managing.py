@@ -112,6 +112,55 @@ def test_it_must_be_said_which_jobs_are_changed(sqlite_client):
     assert sqlite_client.cancel_many(all=True).changed == 3
 
 
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("x" * 191, "by has 191 characters; the limit is 190"),
+        ("a\0", "by has a NUL"),
+        ("\ud800", "by has a lone surrogate"),
+        (b"jane", "by is b'jane', wanted text"),
+    ],
+)
+def test_who_changes_something_is_named_by_text(sqlite_client, by, said):
+    """Of one job or of many, also where there are none."""
+    client, job_id = sqlite_client, sqlite_client.add("a")
+    changes = [
+        lambda: client.cancel(job_id, by=by),
+        lambda: client.retry(job_id, by=by),
+        lambda: client.set_priority(job_id, 1, by=by),
+        lambda: client.move(job_id, "default", by=by),
+        lambda: client.cancel_many(tasks="none", by=by),
+        lambda: client.retry_many(tasks="none", by=by),
+        lambda: client.set_priority_many(1, tasks="none", by=by),
+        lambda: client.move_many("default", tasks="none", by=by),
+    ]
+    for change in changes:
+        with pytest.raises(InvalidJob, match=said):
+            change()
+    assert client.get(job_id).state is State.READY
+
+
+def test_the_name_of_who_cancels_a_job_is_one_line(sqlite_client):
+    """Its error is shown at terminals and in logs."""
+    job_id = sqlite_client.add("a")
+    sqlite_client.cancel(job_id, by="jane\n\x1b[31m")
+    assert sqlite_client.get(job_id).error == r"cancelled by jane \x1b[31m"
+
+
+def test_a_wrong_argument_of_many_changes_is_refused_once(sqlite_client):
+    """Whether or not there are jobs that it would be for."""
+    job_id = sqlite_client.add("a")
+    for tasks in ("a", "none"):
+        for wrong in ("x", 10**9):
+            with pytest.raises(InvalidJob, match=f"priority is {wrong!r}"):
+                sqlite_client.set_priority_many(wrong, tasks=tasks)
+        with pytest.raises(InvalidJob, match="kill is 'no', wanted True or False"):
+            sqlite_client.cancel_many(tasks=tasks, kill="no")
+    with pytest.raises(InvalidJob, match="kill is 'no'"):
+        sqlite_client.cancel(job_id, kill="no")
+    assert sqlite_client.get(job_id).state is State.READY
+
+
 def test_one_job_is_moved_or_given_a_priority(client, mail, take):
     """At once, or with the caller's transaction."""
     client.move(mail[0], "slow", by="jane")

@@ -47,8 +47,8 @@ def cancel(job_id: str, *, kill: bool = False) -> State:
     """Cancel the job at once, whatever becomes of the current transaction.
 
     Returns CANCELLED, or RUNNING if its consumer was asked to stop; with ``kill`` it ends the
-    process that runs a job which doesn't heed that. Raises ``JobNotFound``, or ``WrongState`` if
-    it has ended.
+    process that runs a job which doesn't heed that. Raises ``InvalidJob``, ``JobNotFound``, or
+    ``WrongState`` if it has ended.
     """
     who, found = current_owner().id, _get_committed(job_id).id
     return write(lambda connection: manage.cancel(connection, found, by=who, kill=kill))

@@ -15,6 +15,7 @@ from collective.coserver.identity.site import find_site, site_path
 from collective.coserver.management.jobs import find_secret
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
+from coserver_consumer.model.options import PRIORITY, read_flag
 from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
 from coserver_consumer.producer.filters import (
     JobFilter,
@@ -54,7 +55,7 @@ def cancel_many(*, kill: bool = False, **wanted: Unpack[ManyFilter]) -> Changes:
     and ``all=True`` if it says nothing else. Returns how many were changed, and which weren't, with
     the reasons. Raises ``InvalidJob`` for a filter that is wrong or missing.
     """
-    who = current_owner().id
+    who, kill = current_owner().id, read_flag("kill", kill)
     return _change_many(
         lambda connection, job_id: manage.cancel(connection, job_id, by=who, kill=kill),
         wanted,
@@ -80,9 +81,9 @@ def retry_many(**wanted: Unpack[ManyFilter]) -> Changes:
 
 def set_priority_many(priority: int, **wanted: Unpack[ManyFilter]) -> Changes:
     """Give jobs another priority, by default of all that wait; see ``cancel_many``."""
-    who = current_owner().id
+    who, number = current_owner().id, PRIORITY.read("priority", priority)
     return _change_many(
-        lambda connection, job_id: manage.set_priority(connection, job_id, priority, by=who),
+        lambda connection, job_id: manage.set_priority(connection, job_id, number, by=who),
         wanted,
         WAITING,
     )

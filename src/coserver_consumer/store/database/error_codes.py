@@ -34,6 +34,7 @@ OUTAGE_POSTGRESQL = (
     "F0",  # configuration file error
     "XX",  # internal error, data or an index corrupted
 )
+TOO_MANY_PARAMETERS = "number of parameters must be between"  # libpq's word, which has no code
 UNREACHABLE_POSTGRESQL = ("08", "57P")  # of these, what says that nobody is there
 ROW_POSTGRESQL = (
     "22",  # data exception: too long, out of range, not JSON, not in the encoding

@@ -117,6 +117,9 @@ def _classify_postgresql(error: BaseException) -> Fault:
         return Fault.ROW if code.startswith(error_codes.ROW_POSTGRESQL) else Fault.BUG
     # Without a code it is the driver's own word. An internal error is an answer that it didn't
     # expect, such as a pooler's for a session that the server has ended.
+    # Values that have no room in one statement it refuses by itself, with the same class.
+    if error_codes.TOO_MANY_PARAMETERS in str(error):
+        return Fault.BUG
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if kinds & {"OperationalError", "InterfaceError", "InternalError"}:
         return Fault.OUTAGE

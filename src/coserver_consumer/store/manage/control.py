@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.errors import WrongState
 from coserver_consumer.model.job import Job, RunKey, State
 from coserver_consumer.model.lifecycle import RETRIABLE, WAITING, describe_cancel
+from coserver_consumer.model.options import read_by, read_flag
 from coserver_consumer.model.texts import make_storable
 from coserver_consumer.store.enqueue.dependencies import forget_parents
 from coserver_consumer.store.enqueue.unique_keys import find_holder
@@ -33,8 +34,10 @@ def cancel(
 
     With ``kill`` the consumer doesn't wait until a running job heeds that, but ends the process
     that runs it. A job in the state unknown is thereby decided not to run.
-    Raise ``JobNotFound``, or ``WrongState`` for a job that has ended or whose request hasn't.
+    Raise ``InvalidJob``, ``JobNotFound``, or ``WrongState`` for a job that has ended or whose
+    request hasn't.
     """
+    by, kill = read_by(by), read_flag("kill", kill)
     job_id, state = lock_state(connection, job_id)
     if state in WAITING:
         end_locked(connection, [job_id], state=State.CANCELLED, error=describe_cancel(by))
@@ -66,10 +69,11 @@ def retry(
 
     An ended one doesn't expire any more.
     ``states`` are those in which whoever asks may have it run. ``renew`` returns the job's new
-    signature: the old one may be too old by now. Raise ``JobNotFound``, or
+    signature: the old one may be too old by now. Raise ``InvalidJob``, ``JobNotFound``, or
     ``WrongState`` if it waits or runs already, never was committed, or its unique key is held by
     another job meanwhile.
     """
+    by = read_by(by)
     job_id, state = lock_state(connection, job_id)
     if state not in states:
         raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")

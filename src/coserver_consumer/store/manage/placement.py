@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from coserver_consumer.model.errors import WrongState
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
-from coserver_consumer.model.options import PRIORITY
+from coserver_consumer.model.options import PRIORITY, read_by
 from coserver_consumer.store.manage.audit import audit
 from coserver_consumer.store.manage.queries import get, lock_state
 from coserver_consumer.store.manage.queues import require_queue
@@ -26,10 +26,10 @@ def set_priority(
 ) -> State:
     """Give a waiting job another priority; return the state it waits in.
 
-    Raises ``InvalidJob`` for what is no priority, ``JobNotFound``, and ``WrongState`` for a job
+    Raises ``InvalidJob`` for what is wrong, ``JobNotFound``, and ``WrongState`` for a job
     that doesn't wait: one that runs, has ended, or whose request hasn't.
     """
-    number = PRIORITY.read("priority", priority)
+    number, by = PRIORITY.read("priority", priority), read_by(by)
     job_id, state = _lock_waiting(connection, job_id, "its priority can be changed")
     _change(connection, job_id, priority=number)
     audit(connection, "set_priority", who=by, job_id=job_id)
@@ -55,9 +55,10 @@ def move(
 ) -> State:
     """Move a waiting job to another queue; return the state it waits in.
 
-    ``sign`` signs a job anew that is signed for the queue it was in. Raises ``UnknownQueue``,
-    ``JobNotFound``, and ``WrongState`` as ``set_priority`` does.
+    ``sign`` signs a job anew that is signed for the queue it was in. Raises ``UnknownQueue``, and
+    ``InvalidJob``, ``JobNotFound``, ``WrongState`` as ``set_priority`` does.
     """
+    by = read_by(by)
     require_queue(connection, queue)
     job_id, state = _lock_waiting(connection, job_id, "it can be moved")
     job = get(connection, job_id)

@@ -77,6 +77,18 @@ def test_without_a_code_it_is_the_drivers_own_word(kind, fault):
     assert classify(kind("said")) is fault
 
 
+def test_more_values_than_a_statement_has_room_for_are_no_outage(engine):
+    """Waiting wouldn't help. MariaDB takes them, and SQLite as it was built."""
+    too_many = sa.select(tables.job.c.id).where(tables.job.c.queue.in_(["a"] * 70_000))
+    found = set()
+    with engine.connect() as connection:
+        try:
+            connection.execute(too_many)
+        except sa.exc.DBAPIError as error:
+            found.add(classify(error))
+    assert found <= {Fault.BUG}
+
+
 def test_every_code_is_in_one_table_only():
     """What is an outage isn't a row's fault."""
     assert error_codes.OUTAGE_MYSQL.isdisjoint(error_codes.ROW_MYSQL)
