@@ -16,11 +16,13 @@ SENTENCES: Mapping[str, str] = {
     "due_now": "It is due now.",
     "again_at": "Attempt ${attempt} failed (${error}); it is tried again at ${time}, in ${length}.",
     "again_now": "Attempt ${attempt} failed (${error}); it is tried again now.",
-    "no_parents": "It waits for other jobs, none of which is known any more: cancel it.",
+    "no_parents": "It waits for other jobs, none of which is known any more: cancel it, and retry "
+    "it then if it is to run all the same.",
     "parent_ended": "It waits for job ${parent}, which ${fate}${others}: run that one again, or "
     "cancel this one.",
     "parent_live": "It waits for job ${parent}, which is ${state}${others}.",
-    "parent_gone": "It waits for job ${parent}, which is gone${others}.",
+    "parent_gone": "It waits for job ${parent}, which is gone${others}: cancel this one, and retry "
+    "it then if it is to run all the same.",
     "unknown_queue": "${text}",
     "paused": "Queue ${queue} is paused: `coserver queues resume ${queue}`.",
     "queue_full": "Queue ${queue} lets ${number} run at once, and so many do.",

@@ -132,6 +132,18 @@ def test_it_waits_for_another(put, why, act, take):
     )
 
 
+def test_it_waits_for_one_that_is_gone(put, why, engine):
+    """Then it would wait for ever, unless somebody does what is said."""
+    parent = put()
+    child = put(after=[parent])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM coserver_job WHERE is_parent")
+    assert why(child) == (
+        f"It waits for job {parent}, which is gone: cancel this one, and retry it then if it is to "
+        "run all the same."
+    )
+
+
 def test_it_may_expire(put, why, engine):
     """Which is said whatever it waits for; once it is overdue, that is why it doesn't run."""
     ready, later = put(expires=3600), put(delay=60, expires=3600)

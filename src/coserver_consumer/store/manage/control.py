@@ -76,7 +76,7 @@ def retry(
     by = read_by(by)
     job_id, state = lock_state(connection, job_id)
     if state not in states:
-        raise WrongState(f"Job {job_id} is {state}; only an ended or scheduled job can be retried.")
+        raise WrongState(_refuse_retry(job_id, state))
     if state is State.SCHEDULED:
         due = sa.update(tables.job).where(tables.job.c.id == job_id)
         connection.execute(due.values(state=State.READY.value, run_at=Now()))
@@ -93,6 +93,16 @@ def retry(
             raise WrongState(f"Job {job_id} can't run again. {why}")
     _sign_anew(connection, job_id, renew)
     audit(connection, "retry", who=by, job_id=job_id)
+
+
+def _refuse_retry(job_id: str, state: State) -> str:
+    """Return why a job in this state can't be retried, and what to do if it is blocked."""
+    if state is State.BLOCKED:
+        return (
+            f"Job {job_id} is blocked: it waits for other jobs. Retry those of them that have not "
+            "been completed; or cancel this one and retry it then, and it waits for none."
+        )
+    return f"Job {job_id} is {state}; only an ended or scheduled job can be retried."
 
 
 def _sign_anew(connection: Connection, job_id: str, renew: Callable[[Job], str | None]) -> None:

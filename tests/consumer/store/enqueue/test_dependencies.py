@@ -218,10 +218,10 @@ def test_a_parent_that_nobody_knows_is_refused(queue, parent):
 
 
 def test_a_blocked_job_can_be_cancelled_and_run_anyway(queue):
-    """People decide."""
+    """People decide. Who only wants to run it again is told so."""
     parent = queue.put()
     child = queue.put(after=(parent,))
-    with pytest.raises(WrongState):
+    with pytest.raises(WrongState, match=r"is blocked.* cancel this one and retry it then"):
         queue.retry(child)
     queue.cancel(child)
     queue.retry(child)

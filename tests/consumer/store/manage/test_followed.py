@@ -155,3 +155,34 @@ def test_a_follow_up_that_is_not_needed_is_cancelled_or_waits(queue):
     queue.end_attempts([complete(job) for job in queue.take(1)])
     assert queue.get(success.id).state is State.READY
     assert queue.get(failure.id).state is State.CANCELLED
+
+
+def test_a_second_end_sets_off_no_follow_up_again(queue):
+    """Of a job that was run again; one that waits for its success goes on waiting, or runs."""
+    success, failure = make_new(), make_new()
+    new = make_new(on_success=success, on_failure=failure, max_attempts=1)
+    parent, *_ = queue.add_many(workflow.with_follow_ups([new]))
+
+    def end(finish: Callable[[Job], Any]) -> tuple[State, State]:
+        """End the parent, then run what follows; return the states of the follow-ups."""
+        queue.end_attempts([finish(job) for job in queue.take(1)])
+        queue.end_attempts([complete(job) for job in queue.take(2)])
+        return queue.get(success.id).state, queue.get(failure.id).state
+
+    assert end(lambda job: fail(job, FAILED)) == (State.BLOCKED, State.COMPLETED)
+    before = queue.get(failure.id)
+    queue.retry(parent)
+    assert end(lambda job: fail(job, FAILED)) == (State.BLOCKED, State.COMPLETED)
+    queue.retry(parent)
+    assert end(complete) == (State.COMPLETED, State.COMPLETED)
+    assert queue.get(failure.id) == before
+
+
+def test_a_job_that_fails_after_a_success_calls_nobody_to_its_aid(queue):
+    """What is for a failure was cancelled by the success, and stays so."""
+    failure = make_new()
+    parent, _ = queue.add_many(workflow.with_follow_ups([make_new(on_failure=failure)]))
+    for ending in (complete, lambda job: fail(job, FAILED)):
+        queue.end_attempts([ending(job) for job in queue.take(1)])
+        assert queue.get(failure.id).state is State.CANCELLED
+        queue.retry(parent)
