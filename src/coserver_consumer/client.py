@@ -42,8 +42,9 @@ class Client(QueueingClient):
     """A queue database. Each call is a transaction of its own, or part of yours.
 
     ``database`` is a URL, or an SQLAlchemy engine of yours; an engine made here is closed by
-    ``close`` or at the end of a ``with``. A ``connection`` of yours is SQLAlchemy's, or one of the
-    driver: psycopg, sqlite3, PyMySQL. It is neither committed nor closed here.
+    ``close`` or at the end of a ``with``, after which the client raises ``ClientClosed``. A
+    ``connection`` of yours is SQLAlchemy's, or one of the driver: psycopg, sqlite3, PyMySQL. It is
+    neither committed nor closed here.
 
     A database that can't be reached, or refuses what it is asked now, is a ``StoreUnavailable``,
     whose ``__cause__`` is SQLAlchemy's error. On a connection of yours, whose transaction is yours
@@ -178,7 +179,7 @@ class Client(QueueingClient):
         Raises ``UnknownQueue``.
         """
         by = read_by(by)
-        self._known_queues.require([queue])
+        self._read(lambda inside: manage.require_queue(inside, queue))
         return self._change_many(
             lambda inside, job_id: manage.move(inside, job_id, queue, by=by),
             wanted,
@@ -259,9 +260,10 @@ class Client(QueueingClient):
         return self._write(work, connection)
 
     def _write(self, work: Callable[[Connection], T], connection: YourConnection | None) -> T:
+        engine = self._engine
         if connection is None:
-            return transactions.write(self._engine, work)
+            return transactions.write(engine, work)
         if isinstance(connection, Connection):
             return work(connection)
-        with store.borrow(self._engine, connection) as inside:
+        with store.borrow(engine, connection) as inside:
             return work(inside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coserver_consumer.model.errors import (
     AddError,
     AmbiguousId,
+    ClientClosed,
     ConfigurationError,
     CoserverError,
     CrossSiteRequest,
@@ -36,6 +37,7 @@ from coserver_consumer.model.errors import (
 __all__ = [
     "AddError",
     "AmbiguousId",
+    "ClientClosed",
     "ConfigurationError",
     "CoserverError",
     "CrossSiteRequest",

@@ -4,6 +4,7 @@ CoserverError
 ├── ConfigurationError      a setting is missing or wrong
 ├── StoreError
 │   ├── SchemaError         the tables are missing or of another version
+│   ├── ClientClosed        a client is asked for something after its close()
 │   ├── TooSlow             an answer would take longer than who asks wants to wait
 │   └── StoreUnavailable    the database can't be reached, or refuses what it is asked now
 ├── AddError                a job can't be queued
@@ -46,6 +47,10 @@ class StoreError(CoserverError):
 
 class SchemaError(StoreError):
     """The tables are missing or of another version; the text names the command that mends it."""
+
+
+class ClientClosed(StoreError):
+    """A client was closed, and with it the connections that it opened; make another one."""
 
 
 class TooSlow(StoreError):

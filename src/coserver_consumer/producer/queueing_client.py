@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from coserver_consumer import store
 from coserver_consumer.model import workflow
-from coserver_consumer.model.errors import ConfigurationError
+from coserver_consumer.model.errors import ClientClosed, ConfigurationError
 from coserver_consumer.model.job import MAX_COUNT
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions, refuse_moot
@@ -47,7 +47,8 @@ class QueueingClient:
     ) -> None:
         self._key = None if key is None else Key.read(key)
         self._owns_engine = isinstance(database, str)
-        self._engine = _find_engine(database)
+        self._found_engine = _find_engine(database)
+        self._is_closed = False
         self._max_payload = MAX_PAYLOAD.read("max_payload", max_payload)
         self._known_queues = KnownQueues(self._engine)
 
@@ -62,11 +63,23 @@ class QueueingClient:
     ) -> None:
         self.close()
 
+    @property
+    def _engine(self) -> Engine:
+        if self._is_closed:
+            raise ClientClosed("This client was closed: make another one, or close it later.")
+        return self._found_engine
+
     def close(self) -> None:
-        """Close the connections that this client opened."""
-        find_notifier(self._engine).flush()
+        """Close the connections that this client opened; a second time nothing is done.
+
+        A client that was made with a URL can't be used afterwards: it raises ``ClientClosed``, and
+        opens no connection that nobody would close. With an engine of yours, which stays open, it
+        goes on.
+        """
+        find_notifier(self._found_engine).flush()
         if self._owns_engine:
-            self._engine.dispose()
+            self._is_closed = True
+            self._found_engine.dispose()
 
     def add(
         self,
@@ -122,9 +135,9 @@ class QueueingClient:
         self, jobs: Iterable[NewJob], connection: YourConnection | None = None
     ) -> list[str]:
         """Queue jobs, all or none; return their ids in that order. Raises as ``add`` does."""
-        new = workflow.read_jobs(jobs)
+        new, engine = workflow.read_jobs(jobs), self._engine
         if connection is not None and not isinstance(connection, Connection):
-            with store.borrow(self._engine, connection) as inside:
+            with store.borrow(engine, connection) as inside:
                 return self.add_jobs(new, inside)
         every = workflow.with_follow_ups(new)
         self._known_queues.require({job.queue for job in every}, connection)
@@ -136,8 +149,8 @@ class QueueingClient:
 
         if connection is not None:
             return work(connection)
-        ids = transactions.write(self._engine, work, in_one=enqueue.is_one_statement(every))
-        notify_of(self._engine, every)
+        ids = transactions.write(engine, work, in_one=enqueue.is_one_statement(every))
+        notify_of(engine, every)
         return ids
 
     def chain(

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from coserver_consumer import Client, store
 from coserver_consumer.errors import (
+    ClientClosed,
     ConfigurationError,
     DidNotComplete,
     InvalidJob,
@@ -55,6 +56,30 @@ def test_a_job_is_added_with_all_that_was_said(client):
     assert (job.priority, job.max_attempts, job.timeout) == (3, 2, 9)
     assert (job.payload, job.title, job.requires) == (b"\x00", "A mail", ("smtp",))
     assert client.add("mail.send", unique="a") == job.id
+
+
+def test_a_closed_client_opens_no_connection_again(sqlite_url):
+    """It says that it was closed, also beside a connection of the caller's."""
+    with Client(sqlite_url) as client:
+        job_id = client.add("a")
+    client.close()
+    engine = store.open_engine(sqlite_url)
+    with engine.connect() as connection:
+        for use in (
+            lambda: client.add("a"),
+            lambda: client.add("a", connection=connection),
+            lambda: client.get(job_id),
+            lambda: client.cancel(job_id, connection=connection),
+            lambda: client.wait(job_id, timeout=0),
+            lambda: client.move_many("default", all=True),
+        ):
+            with pytest.raises(ClientClosed, match="make another one"):
+                use()
+    assert client._found_engine.pool.checkedin() == 0
+    with Client(engine) as lent:
+        lent.get(job_id)
+    assert lent.get(job_id).state is State.READY
+    engine.dispose()
 
 
 def test_many_jobs_are_added_in_their_order(client):

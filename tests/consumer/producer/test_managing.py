@@ -154,6 +154,8 @@ def test_a_wrong_argument_of_many_changes_is_refused_once(sqlite_client):
         for wrong in ("x", 10**9):
             with pytest.raises(InvalidJob, match=f"priority is {wrong!r}"):
                 sqlite_client.set_priority_many(wrong, tasks=tasks)
+        with pytest.raises(InvalidJob, match="queue is 5"):
+            sqlite_client.move_many(5, tasks=tasks)
         with pytest.raises(InvalidJob, match="kill is 'no', wanted True or False"):
             sqlite_client.cancel_many(tasks=tasks, kill="no")
     with pytest.raises(InvalidJob, match="kill is 'no'"):
