@@ -21,7 +21,14 @@ from coserver_consumer.model.options import PRIORITY, read_by, read_flag, read_w
 from coserver_consumer.model.value_types import Span
 from coserver_consumer.model.workflow import Group
 from coserver_consumer.producer import transactions
-from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
+from coserver_consumer.producer.bulk import (
+    Act,
+    Changes,
+    change_all,
+    make_act,
+    notify_of_moved,
+    sum_up,
+)
 from coserver_consumer.producer.filters import (
     JobFilter,
     ManyFilter,
@@ -111,7 +118,7 @@ class Client(QueueingClient):
         """
         by, kill = read_by(by), read_flag("kill", kill)
         return self._change_many(
-            lambda inside, job_id: manage.cancel(inside, job_id, by=by, kill=kill),
+            make_act(manage.cancel, manage.cancel_many, by=by, kill=kill),
             wanted,
             {*WAITING, State.RUNNING},
         )
@@ -126,7 +133,7 @@ class Client(QueueingClient):
         """Run jobs again, by default of those that have failed; see ``cancel_many``."""
         by = read_by(by)
         return self._change_many(
-            lambda inside, job_id: manage.retry(inside, job_id, by=by), wanted, {State.FAILED}
+            make_act(manage.retry, manage.retry_many, by=by), wanted, {State.FAILED}
         )
 
     def set_priority(
@@ -149,7 +156,7 @@ class Client(QueueingClient):
         """Give jobs another priority, by default of all that wait; see ``cancel_many``."""
         number, by = PRIORITY.read("priority", priority), read_by(by)
         return self._change_many(
-            lambda inside, job_id: manage.set_priority(inside, job_id, number, by=by),
+            make_act(manage.set_priority, manage.set_priority_many, priority=number, by=by),
             wanted,
             WAITING,
         )
@@ -181,7 +188,7 @@ class Client(QueueingClient):
         by = read_by(by)
         self._read(lambda inside: manage.require_queue(inside, queue))
         return self._change_many(
-            lambda inside, job_id: manage.move(inside, job_id, queue, by=by),
+            make_act(manage.move, manage.move_many, queue=queue, by=by),
             wanted,
             WAITING,
             moved_to=queue,

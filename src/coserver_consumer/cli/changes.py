@@ -23,7 +23,7 @@ from coserver_consumer.cli.numbers import count_jobs
 from coserver_consumer.cli.output import say, who, write_json
 from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import WAITING
-from coserver_consumer.producer.bulk import Act, Done, change_all, notify_of_moved
+from coserver_consumer.producer.bulk import Act, Done, change_all, make_act, notify_of_moved
 from coserver_consumer.producer.known_queues import KnownQueues
 from coserver_consumer.producer.notifier import find_notifier
 from coserver_consumer.protocol.signing import make_renewal
@@ -84,12 +84,9 @@ def retry_jobs(context: click.Context, /, **given: Any) -> None:
     settings = find_access(context).load()
     renew = make_renewal(lambda: settings.secret_text)
 
-    def act(connection: Connection, job_id: str) -> None:
-        manage.retry(connection, job_id, by=who(), renew=renew)
-
     change = Change(
         verb="Run again",
-        act=act,
+        act=make_act(manage.retry, manage.retry_many, by=who(), renew=renew),
         describe=lambda _: "ready to run again",
         states=[State.FAILED],
     )
@@ -121,13 +118,9 @@ def cancel_jobs(context: click.Context, /, *, kill: bool, **given: Any) -> None:
       coserver jobs cancel --kill 89abcdef
       coserver jobs cancel --queue mail --state scheduled --yes
     """
-
-    def act(connection: Connection, job_id: str) -> State:
-        return manage.cancel(connection, job_id, by=who(), kill=kill)
-
     change = Change(
         verb="Cancel",
-        act=act,
+        act=make_act(manage.cancel, manage.cancel_many, by=who(), kill=kill),
         describe=lambda state: "cancelled" if state is State.CANCELLED else "asked to stop",
         states=(*WAITING, State.RUNNING),
     )
@@ -170,7 +163,7 @@ def _change_named(engine: Engine, change: Change, names: Sequence[str]) -> list[
 
     def work(connection: Connection) -> list[Done]:
         job_ids = dict.fromkeys(manage.find_id(connection, each) for each in names)
-        return [Done(job_id, change.act(connection, job_id)) for job_id in job_ids]
+        return [Done(job_id, change.act.one(connection, job_id)) for job_id in job_ids]
 
     return _notify(engine, change, store.write(engine, work))
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from sqlalchemy import Connection
 
 from coserver_consumer.cli.access import find_access
 from coserver_consumer.cli.changes import Change, change_options, run_change
 from coserver_consumer.cli.completion import complete_queue
 from coserver_consumer.cli.output import who
-from coserver_consumer.model.job import State
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.model.options import PRIORITY
+from coserver_consumer.producer.bulk import make_act
 from coserver_consumer.protocol.proof import make_transfer
 from coserver_consumer.store import manage
 
@@ -42,13 +41,9 @@ def set_priority(context: click.Context, /, *, priority: int, **given: Any) -> N
       coserver jobs priority --to 60 89abcdef
       coserver jobs priority --to -10 --queue mail --since 2h --dry-run
     """
-
-    def act(connection: Connection, job_id: str) -> State:
-        return manage.set_priority(connection, job_id, priority, by=who())
-
     change = Change(
         verb="Set priority",
-        act=act,
+        act=make_act(manage.set_priority, manage.set_priority_many, priority=priority, by=who()),
         describe=lambda _: f"at priority {priority} now",
         states=tuple(WAITING),
     )
@@ -85,12 +80,9 @@ def move_jobs(context: click.Context, /, *, target: str, **given: Any) -> None:
     settings = find_access(context).load()
     sign = make_transfer(lambda: settings.secret_text)
 
-    def act(connection: Connection, job_id: str) -> State:
-        return manage.move(connection, job_id, target, by=who(), sign=sign)
-
     change = Change(
         verb="Move",
-        act=act,
+        act=make_act(manage.move, manage.move_many, queue=target, by=who(), sign=sign),
         describe=lambda _: f"in queue {target} now",
         states=tuple(WAITING),
         moved_to=target,

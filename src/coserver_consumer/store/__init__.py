@@ -16,7 +16,7 @@ from coserver_consumer.store.database.engine import (
     write,
 )
 from coserver_consumer.store.database.external import borrow
-from coserver_consumer.store.database.faults import is_outage, is_refusal
+from coserver_consumer.store.database.faults import is_lock_timeout, is_outage, is_refusal
 from coserver_consumer.store.database.notify import (
     can_listen,
     can_notify,
@@ -39,6 +39,7 @@ __all__ = [
     "check_schema",
     "describe",
     "each_by_itself",
+    "is_lock_timeout",
     "is_outage",
     "is_refusal",
     "listen",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, Unpack
 
 from sqlalchemy import Connection
@@ -16,7 +17,14 @@ from collective.coserver.management.jobs import find_secret
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.model.options import PRIORITY, read_flag
-from coserver_consumer.producer.bulk import Act, Changes, change_all, notify_of_moved, sum_up
+from coserver_consumer.producer.bulk import (
+    Act,
+    Changes,
+    change_all,
+    make_act,
+    notify_of_moved,
+    sum_up,
+)
 from coserver_consumer.producer.filters import (
     JobFilter,
     ManyFilter,
@@ -57,7 +65,7 @@ def cancel_many(*, kill: bool = False, **wanted: Unpack[ManyFilter]) -> Changes:
     """
     who, kill = current_owner().id, read_flag("kill", kill)
     return _change_many(
-        lambda connection, job_id: manage.cancel(connection, job_id, by=who, kill=kill),
+        make_act(manage.cancel, manage.cancel_many, by=who, kill=kill),
         wanted,
         {*WAITING, State.RUNNING},
     )
@@ -72,18 +80,19 @@ def retry_many(**wanted: Unpack[ManyFilter]) -> Changes:
     refuse_cross_site()
     who, renew = current_owner().id, make_renewal(find_secret)
 
-    def act(connection: Connection, job_id: str) -> None:
+    def retry(connection: Connection, job_id: str) -> None:
         require_rerun(manage.get(connection, job_id))
         manage.retry(connection, job_id, by=who, renew=renew)
 
-    return _change_many(act, wanted, {State.FAILED})
+    many = partial(manage.retry_many, by=who, renew=renew, allow=require_rerun)
+    return _change_many(Act(one=retry, many=many), wanted, {State.FAILED})
 
 
 def set_priority_many(priority: int, **wanted: Unpack[ManyFilter]) -> Changes:
     """Give jobs another priority, by default of all that wait; see ``cancel_many``."""
     who, number = current_owner().id, PRIORITY.read("priority", priority)
     return _change_many(
-        lambda connection, job_id: manage.set_priority(connection, job_id, number, by=who),
+        make_act(manage.set_priority, manage.set_priority_many, priority=number, by=who),
         wanted,
         WAITING,
     )
@@ -97,7 +106,7 @@ def move_many(queue: str, **wanted: Unpack[ManyFilter]) -> Changes:
     read(lambda connection: manage.require_queue(connection, queue))
     who, sign = current_owner().id, make_transfer(find_secret)
     return _change_many(
-        lambda connection, job_id: manage.move(connection, job_id, queue, by=who, sign=sign),
+        make_act(manage.move, manage.move_many, queue=queue, by=who, sign=sign),
         wanted,
         WAITING,
         moved_to=queue,

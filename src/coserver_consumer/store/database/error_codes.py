@@ -51,6 +51,7 @@ TOO_SLOW = frozenset(
 )
 TRANSIENT_POSTGRESQL = frozenset({"40001", "40P01"})
 IN_THE_WAY = frozenset({"55P03", "23514"})  # lock_not_available, check_violation
+LOCK_TIMEOUT = frozenset({"55P03", 1205, 3572})  # ER_LOCK_WAIT_TIMEOUT, ER_LOCK_NOWAIT
 
 OUTAGE_MYSQL = frozenset(
     {

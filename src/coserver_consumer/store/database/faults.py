@@ -85,6 +85,11 @@ def is_in_the_way(error: DBAPIError) -> bool:
     return find_code(error.orig) in error_codes.IN_THE_WAY
 
 
+def is_lock_timeout(error: BaseException | None) -> bool:
+    """Return True if others have locked a row or a table for longer than it may be waited for."""
+    return isinstance(error, DBAPIError) and find_code(error.orig) in error_codes.LOCK_TIMEOUT
+
+
 def find_code(original: BaseException | None) -> Code:
     """Return a driver's error's SQLSTATE (PostgreSQL), number (MariaDB, MySQL) or result code."""
     match _find_family(original):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from coserver_consumer.model.errors import StoreUnavailable
 from coserver_consumer.store.database.address import show_address
-from coserver_consumer.store.database.faults import is_outage, is_refusal
+from coserver_consumer.store.database.faults import is_lock_timeout, is_outage, is_refusal
 from coserver_consumer.store.database.redaction import describe
 
 
@@ -31,4 +31,6 @@ def naming_outages(engine: Engine) -> Iterator[None]:
 def name_outage(engine: Engine, error: Exception) -> StoreUnavailable:
     """Return the error to raise for an outage: it says where, and what the database says."""
     how = "refuses that now" if is_refusal(error) else "can't be reached"
+    if is_lock_timeout(error):
+        how += ", since others have locked it for too long; try again"
     return StoreUnavailable(f"{show_address(engine)} {how}: {describe(error)}")

@@ -12,6 +12,13 @@ from coserver_consumer.store.manage.keys import (
     note_key_use,
     revoke_key,
 )
+from coserver_consumer.store.manage.many import (
+    cancel_many,
+    lock_jobs,
+    move_many,
+    retry_many,
+    set_priority_many,
+)
 from coserver_consumer.store.manage.overview import (
     Ended,
     Failure,
@@ -81,6 +88,7 @@ __all__ = [
     "add_queues",
     "attempts",
     "cancel",
+    "cancel_many",
     "children",
     "consumers",
     "count",
@@ -107,7 +115,9 @@ __all__ = [
     "knows_consumer",
     "last_failures",
     "lines",
+    "lock_jobs",
     "move",
+    "move_many",
     "note_key_use",
     "now",
     "pause",
@@ -117,9 +127,11 @@ __all__ = [
     "require_id",
     "require_queue",
     "retry",
+    "retry_many",
     "revoke_key",
     "set_max_running",
     "set_priority",
+    "set_priority_many",
     "set_rate",
     "shorten",
 ]
