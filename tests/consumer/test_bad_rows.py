@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -25,15 +25,17 @@ from coserver_consumer.errors import WrongState
 from coserver_consumer.maintenance.pruner import Pruner
 from coserver_consumer.maintenance.rescuer import rescue_from
 from coserver_consumer.maintenance.resolver import Resolver
+from coserver_consumer.maintenance.teller import Teller
 from coserver_consumer.model.current_job import CurrentJob
 from coserver_consumer.model.indoubt import Decision, Fate, Question
 from coserver_consumer.model.job import Job, State, is_id, new_id
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.model.options import JobOptions
+from coserver_consumer.model.told_event import EventReport
 from coserver_consumer.runtime.database import Database
 from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.settings.settings import Settings
-from coserver_consumer.store import enqueue, maintain, manage
+from coserver_consumer.store import enqueue, finish, maintain, manage
 from coserver_consumer.store.schema import tables
 from coserver_consumer.store.schema.clock import Now
 from coserver_consumer.tasks.context import TaskContext
@@ -82,10 +84,10 @@ class Life:
         worker, registration = self._make_worker()
         worker.start()
         try:
-            wait_for(lambda: self.are_done(good), what="the good jobs to be done", within=60)
-            wait_for(lambda: not self.count_claimable(), what="nothing to be left", within=60)
+            wait_for(lambda: self.are_done(good), what="the good jobs to be done")
+            wait_for(lambda: not self.count_claimable(), what="nothing to be left")
             worker.drain()
-            wait_for(lambda: worker.is_idle, what="the worker to be idle", within=60)
+            wait_for(lambda: worker.is_idle, what="the worker to be idle")
         finally:
             worker.stop()
             registration.unregister()
@@ -99,8 +101,10 @@ class Life:
         self.database.write(lambda c: maintain.rescue(c, max_rescues=most, limit=1000))
         rescue_from(self.database, self.settings, [SOMEBODY])
         self.database.write(maintain.fail_unroutable)
+        self.database.write(finish.expire_overdue)
         Pruner(self.database, keep_days=30).tick()
         Resolver(self.database, say_aborted, older_than=0, wake=lambda: None).tick()
+        Teller(self.database, [(["default"], say_told)], lease=60).tick()
 
     def are_done(self, good: list[str]) -> bool:
         """True if they are completed, each at its first attempt."""
@@ -162,6 +166,11 @@ def say_aborted(questions: list[Question]) -> list[Decision]:
     """Answer as a Zope would in which none of these transactions ever was."""
     assert all(isinstance(question.evidence, dict) for question in questions)
     return [Decision(mark=at.mark, value=at.value, fate=Fate.ABORTED) for at in questions]
+
+
+def say_told(event_ids: Sequence[int]) -> EventReport:
+    """Answer as a Zope whose subscribers have heard of all these events."""
+    return EventReport(told=tuple(event_ids))
 
 
 def note(job: CurrentJob, **arguments: Any) -> int:
