@@ -125,3 +125,15 @@ def test_who_waits_for_a_lock_in_vain_learns_that_it_is_one(client, hasty_engine
     done = bulk.sum_up(bulk.change_all(hasty_engine, {}, act))
     assert (done.changed, done.refused[0].job_id) == (2, ids[-1])
     assert "others have locked it for too long; try again" in done.refused[0].reason
+
+
+def test_signed_jobs_that_run_again_are_signed_anew(client):
+    """Their old signatures may be too old by now; a job without one gets none."""
+    ids = client.add_many("a", [{}] * 3)
+    client.cancel_many(all=True)
+    past = tables.history.c
+    signed = sa.update(tables.history).where(past.id != ids[0]).values(signature="old")
+    store.write(client._engine, lambda connection: connection.execute(signed))
+    act = bulk.make_act(manage.retry, manage.retry_many, renew=lambda job: job.signature and "new")
+    assert bulk.sum_up(bulk.change_all(client._engine, {}, act)).changed == 3
+    assert [client.get(each).signature for each in ids] == [None, "new", "new"]
