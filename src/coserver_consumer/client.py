@@ -112,7 +112,8 @@ class Client(QueueingClient):
     ) -> Changes:
         """Cancel the jobs that ``wanted`` lets through, by default of those that wait or run.
 
-        They are changed page by page, each page in a transaction of its own. Returns how many were
+        Those with the ``ids`` that it names are tried in any state. They are changed page by page,
+        each page in a transaction of its own. Returns how many were
         changed, and which weren't, with the reasons. Raises ``InvalidJob``, before any is changed,
         for what is wrong, and for no filter without ``all=True``.
         """

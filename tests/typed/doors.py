@@ -37,6 +37,7 @@ def use_client(client: Client) -> None:
     assert_type(client.find(states=State.FAILED, queues="mail", since=3600, limit=9), list[Job])
     assert_type(client.count(tasks=["a", "b"], ended_since=timedelta(days=1)), int)
     assert_type(client.cancel_many(queues=["mail"], kill=True), Changes)
+    assert_type(client.cancel_many(ids=client.group([client.job("a")])), Changes)
     assert_type(client.move_many("slow", all=True).refused, tuple[Refusal, ...])
     assert_type(client.set_priority_many(5, owner="jane").changed, int)
     assert_type(client.run_until_empty(tasks="a", max_attempts=1), dict[State, int])

@@ -18,10 +18,12 @@ from coserver_consumer import store
 from coserver_consumer.model.errors import CoserverError, StoreUnavailable
 from coserver_consumer.model.job import State
 from coserver_consumer.producer import transactions
+from coserver_consumer.producer.filters import split_ids
 from coserver_consumer.producer.notifier import find_notifier
 from coserver_consumer.store import manage
 
 PAGE_SIZE = 200  # jobs that are changed in one transaction
+NOT_FOUND = "No job has the id {}, or the filter doesn't let it through."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,18 @@ def change_all(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Don
     """Change the jobs that are wanted, the newest first; yield what came of each.
 
     No job is met twice, whatever state it is in afterwards. A job that is queued meanwhile is left
-    alone. What others have locked is waited for at the end.
+    alone. What others have locked is waited for at the end. Of ids that are wanted each is yielded,
+    also one that no such job has.
     """
+    for part in split_ids(wanted):
+        left = dict.fromkeys(part.get("ids", ()))
+        for done in _change_found(engine, part, act):
+            left.pop(done.job_id, None)
+            yield done
+        yield from [Done(job_id, refusal=NOT_FOUND.format(job_id)) for job_id in left]
+
+
+def _change_found(engine: Engine, wanted: dict[str, Any], act: Act) -> Iterator[Done]:
     before, held = wanted.get("before"), []
     while page := _find_page(engine, wanted | {"before": before}):
         done = _change_page(engine, page, act, skip=True)

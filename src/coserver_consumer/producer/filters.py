@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -14,6 +14,7 @@ from coserver_consumer.model.exception_text import brief
 from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.options import MAX_DELAY_S, read_flag
 from coserver_consumer.model.value_types import (
+    JobIds,
     Moment,
     Seconds,
     Span,
@@ -23,7 +24,9 @@ from coserver_consumer.model.value_types import (
     refuse,
     to_microseconds,
 )
+from coserver_consumer.model.workflow import Group
 from coserver_consumer.store import manage
+from coserver_consumer.store.schema.fragments import pages
 
 MAX_TEXT_CHARS = 1024
 MAX_NAMES = 1_000  # of queues or tasks in one filter
@@ -38,7 +41,8 @@ class JobFilter(TypedDict, total=False):
     ``states``, ``queues``, ``tasks``: one of them, or several. ``owner``: a Plone user's id,
     ``site``: a site's path. ``text`` is looked for in titles, tasks and ids. ``since``: queued then
     or later, ``ended_since``: ended then or later, each a ``datetime`` with a time zone, or how
-    long ago, in seconds or as a ``timedelta``.
+    long ago, in seconds or as a ``timedelta``. ``ids``: those of the jobs, or a group, whose
+    members are meant.
     """
 
     states: State | str | Iterable[State | str] | None
@@ -49,6 +53,7 @@ class JobFilter(TypedDict, total=False):
     text: str | None
     since: datetime | Span | None
     ended_since: datetime | Span | None
+    ids: Group | Iterable[str] | None
 
 
 class ManyFilter(JobFilter, total=False):
@@ -81,13 +86,27 @@ def find_page(
     """
     wanted = more | read_filter(connection, said)
     last = None if before is None else manage.require_id(before)
-    return manage.find(connection, limit=LIMIT.read("limit", limit), before=last, **wanted)
+    most = LIMIT.read("limit", limit)
+    return [
+        job
+        for part in split_ids(wanted)
+        for job in manage.find(connection, limit=most, before=last, **part)
+    ][:most]
 
 
 def count_jobs(connection: Connection, said: Mapping[str, Any], **more: Any) -> int:
     """Return how many jobs there are; ``more`` narrows the filter."""
-    counts = manage.count(connection, **more | read_filter(connection, said))
-    return sum(each.number for each in counts)
+    parts = split_ids(more | read_filter(connection, said))
+    return sum(each.number for part in parts for each in manage.count(connection, **part))
+
+
+def split_ids(wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the filter with so many of its ids at a time as a statement takes, the newest first."""
+    if "ids" not in wanted:
+        yield wanted
+        return
+    for page in pages(sorted(set(wanted["ids"]), reverse=True)):
+        yield wanted | {"ids": page}
 
 
 def read_many(
@@ -95,6 +114,7 @@ def read_many(
 ) -> dict[str, Any]:
     """Return the filter of jobs that are to be changed, by default of those in ``states``.
 
+    Jobs that are named by their ids are in any state: who names one is told why it isn't changed.
     Raises ``InvalidJob`` for one that would let all jobs through, unless it says so.
     """
     said = dict(said)
@@ -104,7 +124,8 @@ def read_many(
             "Say which jobs, such as queues=['mail'], or all=True for all of them: "
             f"{', '.join(sorted(states))}."
         )
-    return {"states": states} | read_filter(connection, said)
+    by_default = {"states": states} if said.get("ids") is None else {}
+    return by_default | read_filter(connection, said)
 
 
 def _to_microseconds(span: timedelta) -> int:
@@ -137,6 +158,13 @@ def _read_text(name: str, value: Any) -> str:
     return text or _refuse_nothing(name, value, "text that isn't empty")
 
 
+def _read_ids(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, Group):
+        return tuple(job.id for job in value.members)
+    ids = JobIds().read(name, value)
+    return ids or _refuse_nothing(name, value, "ids of jobs, or a group")
+
+
 def _read_since(name: str, value: Any) -> int | timedelta:
     """Return the moment in microseconds since the epoch, or the span before now."""
     if isinstance(value, datetime):
@@ -159,4 +187,5 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "text": _read_text,
     "since": _read_since,
     "ended_since": _read_since,
+    "ids": _read_ids,
 }

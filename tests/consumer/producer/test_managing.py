@@ -13,7 +13,7 @@ from coserver_consumer.model.job import State, new_id
 from coserver_consumer.model.lifecycle import complete
 from coserver_consumer.producer import bulk
 from coserver_consumer.store import claim, finish, manage
-from coserver_consumer.store.schema import tables
+from coserver_consumer.store.schema import fragments, tables
 
 
 @pytest.fixture
@@ -59,6 +59,9 @@ def test_jobs_are_found_and_counted_by_filter(client, mail):
         ({"text": ""}, "text is '', wanted text that isn't empty; leave it out for all"),
         ({"states": "ready", "owner": ""}, "owner is ''"),
         ({"site": ""}, "site is ''"),
+        ({"ids": []}, r"ids is \[\], wanted ids of jobs, or a group; leave it out for all"),
+        ({"ids": "abcd"}, "ids is a list, such as"),
+        ({"ids": ["abcd"]}, "ids has 'abcd', which isn't the id of a job"),
         ({"tasks": ["a", ""]}, "tasks is ''"),
         ({"queues": [*map(str, range(1001))]}, "queues has 1001 names; the limit is 1000"),
     ],
@@ -92,6 +95,30 @@ def test_many_are_changed_and_those_that_can_not_be_are_told(
     with engine.connect() as connection:
         moved = connection.execute(sa.select(row.who).where(row.action == "move")).scalars()
         assert list(moved) == ["jane"] * 2
+
+
+def test_many_are_named_by_their_ids(client, mail, monkeypatch):
+    """Each is changed, or told why it wasn't; other filters narrow them."""
+    monkeypatch.setattr(fragments, "MAX_IDS", 2)
+    unknown = new_id()
+    ids = [*mail, mail[0].upper(), unknown]
+    assert client.count(ids=ids) == 3
+    assert [job.id for job in client.find(ids=iter(ids), limit=2)] == mail[:0:-1]
+    client.cancel(mail[0])
+    done = client.set_priority_many(7, ids=ids)
+    assert done.changed == 2
+    assert {each.job_id: each.reason for each in done.refused} == {
+        mail[0]: f"Job {mail[0]} is cancelled; only while a job waits "
+        "(blocked, ready, scheduled) its priority can be changed.",
+        unknown: f"No job has the id {unknown}, or the filter doesn't let it through.",
+    }
+    done = client.move_many("slow", ids=mail, tasks="b")
+    assert (done.changed, {each.job_id for each in done.refused}) == (1, {mail[0], mail[1]})
+    assert client.retry_many(ids=mail[:1], states="failed").changed == 0
+    assert client.retry_many(ids=mail[:1]).changed == 1
+    group = client.group([client.job("a"), client.job("a")], on_failure=client.job("b"))
+    assert client.cancel_many(ids=group).changed == 2
+    assert client.count(states="cancelled") == 2
 
 
 def test_it_must_be_said_which_jobs_are_changed(sqlite_client):

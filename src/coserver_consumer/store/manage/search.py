@@ -41,6 +41,7 @@ class Filter:
     their consumers.
     """
 
+    ids: Sequence[str] = ()
     states: Collection[State] = ()
     queues: Sequence[str] = ()
     tasks: Sequence[str] = ()
@@ -70,6 +71,7 @@ class Filter:
         column = table.c
         found: list[sa.ColumnElement[bool] | None] = [
             *self._is_in_state(table),
+            column.id.in_(self.ids) if self.ids else None,
             column.queue.in_(self.queues) if self.queues else None,
             column.task.in_(self.tasks) if self.tasks else None,
             None if self.owner is None else column.owner == self.owner,
