@@ -14,12 +14,12 @@ Work = Callable[[Connection], T]
 
 
 def read(engine: Engine, work: Work[T]) -> T:
-    """Do as ``store.read``; raise ``StoreUnavailable`` for an outage."""
-    with store.naming_outages(engine):
+    """Do as ``store.read``; raise ``StoreUnavailable`` from what names an outage."""
+    with store.naming_outages(engine, with_cause=True):
         return store.read(engine, work)
 
 
 def write(engine: Engine, work: Work[T], *, in_one: bool = False) -> T:
-    """Do as ``store.write``; raise ``StoreUnavailable`` for an outage."""
-    with store.naming_outages(engine):
+    """Do as ``store.write``; raise ``StoreUnavailable`` from what names an outage."""
+    with store.naming_outages(engine, with_cause=True):
         return store.write(engine, work, in_one=in_one)

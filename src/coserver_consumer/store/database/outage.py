@@ -15,17 +15,18 @@ from coserver_consumer.store.database.redaction import describe
 
 
 @contextmanager
-def naming_outages(engine: Engine) -> Iterator[None]:
-    """Raise ``StoreUnavailable`` from an error by which the database says that it is unavailable.
+def naming_outages(engine: Engine, *, with_cause: bool = False) -> Iterator[None]:
+    """Raise ``StoreUnavailable`` for an error by which the database says that it is unavailable.
 
-    What it says of a row, or of a statement, comes as it is.
+    What it says of a row, or of a statement, comes as it is. ``with_cause``: SQLAlchemy's error is
+    the cause, for programs that look at it; a log shows its traceback then, and the driver's too.
     """
     try:
         yield
     except SQLAlchemyError as error:
         if not is_outage(error):
             raise
-        raise name_outage(engine, error) from error
+        raise name_outage(engine, error) from (error if with_cause else None)
 
 
 def name_outage(engine: Engine, error: Exception) -> StoreUnavailable:
