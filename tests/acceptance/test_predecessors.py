@@ -164,9 +164,9 @@ def test_a_job_finds_what_its_user_may_see(
     installation: Installation, jobs: Jobs, name: str
 ) -> None:
     """A visitor's job doesn't find a private document."""
-    installation.make_document(name=name, delay="3600")
+    jobs.wait_completed(queue_as_before(installation, "objects", name))
     for who, number in ((installation.admin(), 1), (installation.visitor(), 0)):
-        job = jobs.wait_completed(queue_as_before(installation, "search", name, by=who))
+        job = jobs.wait_completed(queue_as_before(installation, "search", f"{name}-a", by=who))
         assert job.result == number
 
 
@@ -174,13 +174,15 @@ def test_a_callback_gets_the_result_or_the_error(
     installation: Installation, jobs: Jobs, name: str
 ) -> None:
     """It is tried again when it fails; what is for the other end never runs."""
-    added, failed = queue_as_before(installation, "callbacks", name)
+    added, failed, blocked = queue_as_before(installation, "callbacks", name)
     assert jobs.wait_completed(added).result == 42
     assert jobs.wait_ended(failed).state is State.FAILED
     wait_for(lambda: notes(installation, f"{name}_failure"), what="the callback of the failure")
     wait_for(lambda: notes(installation, f"{name}_sum"), what="the callback of the sum")
     assert notes(installation, f"{name}_sum") == [["completed", 42, None]]
     assert notes(installation, f"{name}_failure") == [["failed", None, "RuntimeError: FooBar"]]
+    assert jobs.get(blocked).state is State.BLOCKED  # until the failed one is run again
+    store.write(jobs.engine, lambda connection: manage.cancel(connection, blocked))
 
 
 def test_each_site_has_its_own_jobs(

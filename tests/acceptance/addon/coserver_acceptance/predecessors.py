@@ -203,19 +203,24 @@ def queue_delayed(context: Any, name: str, line: str) -> str:
 
 
 def queue_callbacks(context: Any, name: str, line: str) -> list[str]:
-    """Queue a job that is completed and one that fails, each with what follows either end."""
-    follow = note_outcomes.options(queue=line)
+    """Queue a job that is completed and one that fails, each with what follows either end.
+
+    The last id is that of the job which waits for the failed one to be completed.
+    """
+    follow, never = note_outcomes.options(queue=line), note.options(queue=line)
+    blocked = never.job(context, f"{name}_failure", "never")
     return [
         add_numbers.options(
             queue=line,
             on_success=follow.job(context, f"{name}_sum"),
-            on_failure=note.options(queue=line).job(context, f"{name}_sum", "never"),
+            on_failure=never.job(context, f"{name}_sum", "never"),
         ).delay(context, 40, 2),
         fail.options(
             queue=line,
-            on_success=note.options(queue=line).job(context, f"{name}_failure", "never"),
+            on_success=blocked,
             on_failure=follow.job(context, f"{name}_failure"),
         ).delay(context, name),
+        blocked.id,
     ]
 
 
