@@ -34,6 +34,14 @@ def is_anybody_waiting(engine: Engine) -> bool:
         return _count(connection, WAITING) > 0
 
 
+def find_writing(engine: Engine) -> set[int]:
+    """Return InnoDB's ids of the transactions that write on this server, whosever they are."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(REST)
+        query = "SELECT trx_id FROM information_schema.innodb_trx WHERE trx_id > 0"  # 0: only reads
+        return set(connection.exec_driver_sql(query).scalars())
+
+
 def _count(connection: Connection, queries: dict[str, str]) -> int:
     name = connection.dialect.name
     if name == "mysql":

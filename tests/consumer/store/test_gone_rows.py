@@ -20,6 +20,7 @@ from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.store import claim, enqueue, finish, maintain
 from coserver_consumer.store.schema import tables
 from support.databases import only_on
+from support.locks import find_writing
 from support.waiting import wait_for
 
 pytestmark = only_on("mysql")
@@ -50,13 +51,6 @@ def wait_for_older_transactions(engine: Engine) -> None:
     """
     old = find_writing(engine)
     wait_for(lambda: not old & find_writing(engine), what="the transactions of others to end")
-
-
-def find_writing(engine: Engine) -> set[int]:
-    """Return the ids of the transactions that write; those that only read have the id 0."""
-    query = sa.text("SELECT trx_id FROM information_schema.innodb_trx WHERE trx_id > 0")
-    with engine.connect() as connection:
-        return set(connection.scalars(query))
 
 
 @pytest.fixture
