@@ -221,6 +221,10 @@ def test_local_roles_in_a_language_folder_give_no_jobs(people: Instance) -> None
     assert people.browse(f"/plone/de/@@coserver-jobs/{job_id}", login="john").status_code == 404
     assert job_id in people.browse("/plone/de/@@coserver-jobs", login="boss").text
     assert people.browse(f"/plone/de/@@coserver-jobs/{job_id}", login="boss").status_code == 200
+    for name in ("coserver", "coserver-failures"):
+        refused = people.browse(f"/plone/de/@@{name}", login="john")
+        assert "require_login" in refused.headers.get("Location", "")
+        assert people.browse(f"/plone/de/@@{name}", login="boss").status_code == 200
 
 
 @pytest.mark.parametrize("text", [MARKUP, LONG], ids=["markup", "long"])

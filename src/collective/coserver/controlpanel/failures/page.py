@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from zope.i18nmessageid import Message
 
+from collective.coserver.controlpanel.all_jobs import AllJobsPage
 from collective.coserver.controlpanel.failures.error_text import normalize_error
 from collective.coserver.controlpanel.jobs.search import Search, Term
 from collective.coserver.controlpanel.numbers import write_number
-from collective.coserver.controlpanel.page import FAILURES, LIST, OUT_OF_REACH, PanelPage
+from collective.coserver.controlpanel.page import FAILURES, LIST, OUT_OF_REACH
 from collective.coserver.controlpanel.times import DAY, HOUR, Moment, Times, site_zone
 from collective.coserver.database.engine import read, read_within
 from collective.coserver.i18n import _
@@ -46,7 +47,7 @@ class Group:
     last: Moment
 
 
-class FailuresView(PanelPage):
+class FailuresView(AllJobsPage):
     """What failed within a week: a row for each task and error, a number for each span."""
 
     page = FAILURES

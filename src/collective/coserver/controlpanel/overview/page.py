@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from zope.i18nmessageid import Message
 
+from collective.coserver.controlpanel.all_jobs import AllJobsPage
 from collective.coserver.controlpanel.jobs.search import Term
 from collective.coserver.controlpanel.numbers import write_number
 from collective.coserver.controlpanel.overview.warnings import (
@@ -17,7 +18,7 @@ from collective.coserver.controlpanel.overview.warnings import (
     Standing,
     find_warnings,
 )
-from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, OVERVIEW, PanelPage
+from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, OVERVIEW
 from collective.coserver.controlpanel.times import DAY, HOUR, Moment, Times, round_length, site_zone
 from collective.coserver.database.engine import read_within
 from collective.coserver.database.settings import get_settings
@@ -74,7 +75,7 @@ class TaskRow:
     last: Moment
 
 
-class OverviewView(PanelPage):
+class OverviewView(AllJobsPage):
     """What is wrong, what waits where, who works, what fails."""
 
     page = OVERVIEW
