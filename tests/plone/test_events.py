@@ -133,6 +133,25 @@ def test_what_subscribers_write_commits_with_the_attempt(
     assert (site.title, site.description) == ("renamed", "JobStarted JobSucceeded ")
 
 
+def test_what_a_subscriber_refuses_is_not_queued(
+    coserver_jobs: InProcessConsumer, site: Any, subscribe: Callable[..., None]
+) -> None:
+    """Also if whoever queues it goes on: neither it, nor its like, nor what subscribers queued."""
+
+    def refuse(event: Any) -> None:
+        if event.job.title == "refused":
+            functions.echo.options(title="by a subscriber").delay()
+            raise RuntimeError("no room")
+
+    subscribe(refuse, IJobQueued)
+    kept, refused = functions.echo.delay(), functions.echo.options(title="refused").job()
+    for doomed in ([refused], [functions.echo.job(), refused]):
+        with pytest.raises(RuntimeError, match="no room"):
+            queue.chain(doomed)
+    transaction.commit()
+    assert [job.id for job in queue.find(site=queue.EVERY_SITE)] == [kept]
+
+
 def test_a_view_that_answers_an_error_has_not_succeeded(
     coserver_jobs: InProcessConsumer, site: Any, told: Any
 ) -> None:

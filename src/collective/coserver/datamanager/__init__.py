@@ -26,6 +26,7 @@ from collective.coserver.datamanager.draft import preview
 from collective.coserver.datamanager.effect import Effect
 from collective.coserver.datamanager.first import First
 from collective.coserver.datamanager.last import Last
+from collective.coserver.datamanager.savepoint import Savepoint
 from coserver_consumer.model.errors import AddError
 from coserver_consumer.model.new_job import NewJob
 
@@ -37,13 +38,16 @@ TOO_LATE = (
 )
 
 
-def join(*jobs: NewJob) -> None:
-    """Add jobs to what the current transaction queues, all or none.
+def join(*jobs: NewJob) -> Savepoint:
+    """Add jobs to what the current transaction queues, all or none; return the way back.
 
     Raises ``AddError`` when it is too late for the transaction to take a job, and ``InvalidJob`` if
     it has one with the same id already.
     """
-    _open_batch().add(jobs)
+    batch = _open_batch()
+    before = Savepoint(batch)
+    batch.add(jobs)
+    return before
 
 
 def pending() -> tuple[NewJob, ...]:

@@ -88,12 +88,17 @@ def enlist_all(jobs: Iterable[NewJob]) -> list[str]:
     """Add jobs to the current transaction, all or none; return their ids in that order.
 
     Their follow-ups are added as well. Raises ``AddError`` when it is too late for that, or for an
-    id that is in it already, and ``CrossSiteRequest`` if it isn't ours.
+    id that is in it already, ``CrossSiteRequest`` if it isn't ours, and what a subscriber raises
+    who is told of a job: then none is queued, nor what subscribers have queued.
     """
     refuse_cross_site()
     new = list(jobs)
     every = workflow.with_follow_ups(new)
-    join(*every)
-    for job in every:
-        tell_queued(as_staged(job))
+    before = join(*every)
+    try:
+        for job in every:
+            tell_queued(as_staged(job))
+    except BaseException:  # of a job that wasn't queued nothing is to be left for the commit
+        before.rollback()
+        raise
     return [job.id for job in new]
