@@ -174,8 +174,22 @@ def test_a_served_queue_is_left_to_its_consumer(
     wait_for_line(caplog, "Setting 'eager' is on, but consumer worker-7 serves the queue 'video'")
 
 
-def test_what_a_process_left_unfinished_runs_again(site: Any, jobs: Jobs) -> None:
-    """A developer's Zope is restarted often."""
+@pytest.mark.usefixtures("_eager")
+def test_no_other_consumer_takes_back_what_runs(site: Any, jobs: Jobs) -> None:
+    """Zope is a consumer, and names no queue that another eager Zope would leave to it."""
+    job_id = functions.look_for_dead.delay()
+    transaction.commit()
+    assert wait_until(job_id, State.COMPLETED, State.FAILED).state is State.COMPLETED
+    assert queue.result(job_id) == 0
+    assert [(each.queues, each.threads) for each in jobs.consumers()] == [((), 1)]
+
+
+def test_what_a_process_left_unfinished_runs_again(
+    site: Any, jobs: Jobs, environment: pytest.MonkeyPatch
+) -> None:
+    """Once this one can judge whether the other is dead, for which it waits two heartbeats."""
+    environment.setenv("COSERVER_HEARTBEAT_EVERY", "0.1")
+    get_settings.cache_clear()
     lost = functions.echo.delay()
     transaction.commit()
     (claimed,) = store.write(
@@ -189,6 +203,7 @@ def test_what_a_process_left_unfinished_runs_again(site: Any, jobs: Jobs) -> Non
     consumer.start()
     wait_until(lost, State.COMPLETED)
     consumer.stop()
+    assert jobs.consumers() == []
 
 
 @contextmanager

@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from coserver_consumer.inline.interrupt import giving_back
+from coserver_consumer.inline.lease import leased
 from coserver_consumer.inline.worker import Choice, InlineWorker
-from coserver_consumer.maintenance.heartbeat import make_heartbeat
-from coserver_consumer.maintenance.heartbeat_health import HeartbeatHealth
-from coserver_consumer.model.errors import InvalidJob, StoreUnavailable, UnknownTask
+from coserver_consumer.model.errors import InvalidJob, UnknownTask
 from coserver_consumer.model.job import MAX_COUNT, State
 from coserver_consumer.model.value_types import Flag, Seconds, WholeNumber, read_texts
 from coserver_consumer.runtime.database import Database
@@ -25,7 +23,6 @@ from coserver_consumer.settings.settings import Settings
 from coserver_consumer.store import maintain, manage
 from coserver_consumer.tasks.registry import Registry
 
-JOIN_TIMEOUT_S = 5.0  # for a heartbeat that is under way at the end
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 1.0  # between two looks for what is due; they double
 TIMEOUT = Seconds(least=0, most=86_400 * 20)
 NUMBER = WholeNumber(least=1, most=MAX_COUNT)
@@ -90,7 +87,7 @@ def run_until_empty(
     worker = InlineWorker(database, registry, settings, find_id=lambda: registration.id)
     fulfilled = replace(choice, capabilities=info.capabilities)
     with (
-        _leased(database, registration, worker, settings),
+        leased(database, registration, worker.in_flight, settings),
         giving_back(worker.find_run) as check_interrupt,
     ):
         states: dict[str, State] = {}
@@ -102,24 +99,6 @@ def run_until_empty(
 
 def _read_names(name: str, value: Any) -> Sequence[str]:
     return (value,) if isinstance(value, str) else read_texts(name, value)
-
-
-@contextmanager
-def _leased(
-    database: Database, registration: Registration, worker: InlineWorker, settings: Settings
-) -> Iterator[None]:
-    """Be a consumer with a heartbeat; at the end give back what still is claimed."""
-    registration.register()
-    health, every = HeartbeatHealth(settings), settings.heartbeat_every
-    heartbeat = make_heartbeat(database, registration, worker.in_flight, health, every=every)
-    heartbeat.start()
-    try:
-        yield
-    finally:
-        heartbeat.stop()
-        heartbeat.join(JOIN_TIMEOUT_S)
-        with suppress(StoreUnavailable):  # the rescuers do it then
-            registration.unregister()
 
 
 def _run(

@@ -45,9 +45,10 @@ class Loop:
         self._stopped = True
         self.wake()
 
-    def join(self, timeout: float) -> None:
-        """Wait until the current tick is over, at most ``timeout`` seconds."""
+    def join(self, timeout: float) -> bool:
+        """Wait until the current tick is over, at most ``timeout`` seconds; return if it is."""
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopped:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 
 import transaction
 from sqlalchemy import Connection
 
-from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline import logs
 from collective.coserver.inline.runner import InlineRunner
 from coserver_consumer.model.new_job import NewJob
 from coserver_consumer.runtime.loop import Loop
-from coserver_consumer.store import maintain, manage
+from coserver_consumer.store import manage
 
 LOOK_EVERY_S = 1.0  # for jobs that somebody runs again, or that another program has queued
 
@@ -29,6 +29,7 @@ class EagerConsumer:
         self._loop = Loop("eager", every=LOOK_EVERY_S, tick=self._tick)
         self._is_stopped = False
         self._runner: InlineRunner | None = None
+        self._lease = ExitStack()
         self._served: dict[str, str] = {}
         self._left: set[str] = set()
 
@@ -42,11 +43,15 @@ class EagerConsumer:
         self._loop.wake()
 
     def stop(self) -> None:
-        """Begin no further job; wait for the one that runs, for the time of ``grace`` at most."""
+        """Begin no further job; wait for the one that runs, for the time of ``grace`` at most.
+
+        One that runs on ends with the process; others have it when this consumer counts as dead.
+        """
         self._is_stopped = True
         atexit.unregister(self.stop)
         self._loop.stop()
-        self._loop.join(get_settings().grace)
+        if self._loop.join(get_settings().grace):
+            self._lease.close()
 
     def _tick(self) -> None:
         runner, find_served = self._begin(), self._leave_to_consumers
@@ -58,10 +63,11 @@ class EagerConsumer:
         self._tell_left(runner)
 
     def _begin(self) -> InlineRunner:
-        """Return the runner; at first have what an earlier process left unfinished run again."""
+        """Return the runner, which is a consumer from the first time on."""
         if self._runner is None:
-            engine.write(maintain.rescue)
-            self._runner = InlineRunner()
+            runner = InlineRunner()
+            self._lease.enter_context(runner.leased(wake=self._loop.wake))
+            self._runner = runner
         return self._runner
 
     def _leave_to_consumers(self, connection: Connection) -> Collection[str]:

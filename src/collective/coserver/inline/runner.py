@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -10,11 +12,14 @@ from collective.coserver.database import engine
 from collective.coserver.database.settings import get_settings
 from collective.coserver.inline.tasks import REGISTRY, TASKS
 from collective.coserver.services.events.telling import tell
+from coserver_consumer.inline.lease import JOIN_TIMEOUT_S, leased
 from coserver_consumer.inline.worker import Choice, InlineWorker
+from coserver_consumer.maintenance.rescuer import make_rescuer
 from coserver_consumer.maintenance.teller import Teller
-from coserver_consumer.model.job import Job, State, new_id
+from coserver_consumer.model.job import Job, State
 from coserver_consumer.model.lifecycle import WAITING
 from coserver_consumer.runtime.database import Database
+from coserver_consumer.runtime.registration import Registration, describe_consumer
 from coserver_consumer.store import manage
 from coserver_consumer.worker.run import EndedRun
 
@@ -25,10 +30,29 @@ class InlineRunner:
     """Claims jobs and runs them through Zope's publisher, as a consumer's thread does."""
 
     def __init__(self) -> None:
-        own_id = new_id()
+        settings, self._database = get_settings(), Database(engine.get_engine())
+        info = replace(describe_consumer(settings, list(TASKS)), queues=(), threads=1)
+        self._registration = Registration(self._database, info)
         self._worker = InlineWorker(
-            Database(engine.get_engine()), REGISTRY, get_settings(), find_id=lambda: own_id
+            self._database, REGISTRY, settings, find_id=lambda: self._registration.id
         )
+
+    @contextmanager
+    def leased(self, *, wake: Callable[[], None]) -> Iterator[None]:
+        """Be a consumer that others leave its jobs, and take back what dead ones had.
+
+        It names no queue, for such as do are left theirs. ``wake`` is called when there are jobs
+        that were taken back.
+        """
+        settings = get_settings()
+        with leased(self._database, self._registration, self._worker.in_flight, settings) as health:
+            rescuer = make_rescuer(self._database, settings, health, wake=wake)
+            rescuer.start()
+            try:
+                yield
+            finally:
+                rescuer.stop()
+                rescuer.join(JOIN_TIMEOUT_S)
 
     def waiting(self) -> list[Job]:
         """Return the jobs that are committed and haven't run yet, the oldest first."""
