@@ -112,20 +112,22 @@ def test_the_overview_says_what_is_wrong_and_what_mends_it(
     people: Instance, start: Callable
 ) -> None:
     """First that nobody works at all."""
-    for name in ("mail", "feeds"):
+    for name in ("mail", "news feeds"):
         people.jobs.add_queue(name)
-    people.queue(PATH, queue="mail")
-    people.queue(PATH, queue="feeds")
-    write(people, lambda connection: manage.pause(connection, "mail"))
+        people.queue(PATH, queue=name)
+    write(people, lambda connection: manage.pause(connection, "news feeds"))
     [warning] = look(people, OVERVIEW).cssselect(".cs-note")
     assert "no consumer was ever started. Waiting: 2." in words(warning)
-    assert words(warning.cssselect("code")[0]) == "coserver run --queues feeds,mail"
+    assert words(warning.cssselect("code")[0]) == "coserver run --queues 'mail,news feeds'"
     start("mail")
-    unserved, paused = look(people, OVERVIEW).cssselect(".cs-note")
-    assert words(unserved).startswith("No consumer serves the queue feeds. Waiting in it: 1.")
-    assert words(paused).startswith("The queue mail is paused. Waiting in it: 1.")
-    assert words(paused.cssselect("code")[0]) == "coserver queues resume mail"
-    assert listed(people, paused.cssselect("a")[0]) == 1
+    page = look(people, OVERVIEW)
+    unserved, paused = page.cssselect(".cs-note")
+    assert words(unserved).startswith("No consumer serves the queue news feeds. Waiting in it: 1.")
+    assert words(unserved.cssselect("code")[0]) == "coserver run --queues 'news feeds'"
+    assert words(paused).startswith("The queue news feeds is paused. Waiting in it: 1.")
+    assert words(paused.cssselect("code")[0]) == "coserver queues resume 'news feeds'"
+    links = [*unserved.cssselect("a"), *paused.cssselect("a"), *page.cssselect(".cs tbody th a")]
+    assert [listed(people, link) for link in links] == [1, 1, 1, 1]
     gone = sa.update(tables.consumer).values(heartbeat_at=tables.consumer.c.heartbeat_at - 10**10)
     write(people, lambda connection: connection.execute(gone))
     [warning] = look(people, OVERVIEW).cssselect(".cs-note")

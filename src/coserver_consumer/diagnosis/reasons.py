@@ -24,10 +24,10 @@ SENTENCES: Mapping[str, str] = {
     "parent_gone": "It waits for job ${parent}, which is gone${others}: cancel this one, and retry "
     "it then if it is to run all the same.",
     "unknown_queue": "${text}",
-    "paused": "Queue ${queue} is paused: `coserver queues resume ${queue}`.",
+    "paused": "Queue ${queue} is paused: `coserver queues resume ${argument}`.",
     "queue_full": "Queue ${queue} lets ${number} run at once, and so many do.",
     "queue_rate": "Queue ${queue} lets ${number} begin in ${length}, and so many have.",
-    "nobody_serves": "No consumer serves queue ${queue}: `coserver run --queues ${queue}`.",
+    "nobody_serves": "No consumer serves queue ${queue}: `coserver run --queues ${argument}`.",
     "nobody_knows": "No consumer of queue ${queue} knows task '${task}'; they know ${tasks}.",
     "nobody_able": "No consumer of queue ${queue} is capable of ${requires}.",
     "unavailable": "${text}",

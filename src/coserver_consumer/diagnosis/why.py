@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def _why_queue(connection: Connection, job: Job) -> Reason | None:
         return because("unknown_queue", text=str(unknown_queue(job.queue, known)))
     [queue] = claim.read_snapshot(connection, [job.queue]).queues
     if queue.is_paused:
-        return because("paused", queue=job.queue)
+        return because("paused", queue=job.queue, argument=shlex.quote(job.queue))
     if (wait := job.run_at - manage.now(connection)) > 0:
         return because("due_at", time=_time(job.run_at), length=_duration(wait / SECOND))
     running = claim.count_running(connection)[0][job.queue]
@@ -127,7 +128,7 @@ def _why_nobody(job: Job, consumers: Sequence[Consumer]) -> Reason | None:
     """Return what every consumer lacks."""
     serving = [each for each in consumers if job.queue in each.queues]
     if not serving:
-        return because("nobody_serves", queue=job.queue)
+        return because("nobody_serves", queue=job.queue, argument=shlex.quote(job.queue))
     knowing = [each for each in serving if job.task in each.tasks]
     if not knowing:
         return because("nobody_knows", queue=job.queue, task=job.task, tasks=_tasks(serving))

@@ -78,8 +78,13 @@ def test_nobody_knows_its_task_or_is_capable(put, why, consumer):
 def test_its_queue_is_unknown_or_paused(put, why, act, consumer):
     """What comes first is said first."""
     assert why(put(queue="other")).startswith("No queue is called 'other'; known are: default.")
-    act(manage.pause, "default")
-    assert why(put()) == "Queue default is paused: `coserver queues resume default`."
+    act(manage.add_queue, "daily mail")
+    job_id = put(queue="daily mail")
+    command = "`coserver run --queues 'daily mail'`"
+    assert why(job_id) == f"No consumer serves queue daily mail: {command}."
+    act(manage.pause, "daily mail")
+    command = "`coserver queues resume 'daily mail'`"
+    assert why(job_id) == f"Queue daily mail is paused: {command}."
 
 
 def test_rules_of_its_queue(put, why, act, take):

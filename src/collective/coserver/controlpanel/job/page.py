@@ -17,6 +17,7 @@ from collective.coserver.controlpanel.actions import act, find_visible
 from collective.coserver.controlpanel.job.about import find_subject
 from collective.coserver.controlpanel.job.arguments import Argument, hide, list_arguments, show
 from collective.coserver.controlpanel.job.timeline import Event, Story, tell
+from collective.coserver.controlpanel.jobs.search import Term
 from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, PanelPage
 from collective.coserver.controlpanel.reasons import translate_reason
 from collective.coserver.controlpanel.row import Row
@@ -152,8 +153,7 @@ class JobPage(PanelPage):
 
     def search_link(self, word: str, value: str) -> str:
         """Return the address of the list of all jobs of which that is true."""
-        quoted = f'"{value}"' if " " in value else value
-        return self.address(LIST, q=f"{word}:{quoted} state:all")
+        return self.address(LIST, q=f"{Term(word, value)} state:all")
 
     def _look(self, connection: Connection) -> Known:
         job = self.job

@@ -47,6 +47,7 @@ class QueueRow:
     """How a queue stands, as far as jobs of the site are in it."""
 
     name: str
+    link: str
     is_paused: bool
     waiting: Number
     again: Number
@@ -161,6 +162,7 @@ class OverviewView(AllJobsPage):
 
         return QueueRow(
             name=name,
+            link=self.search_link(str(Term("queue", name))),
             is_paused=is_paused,
             waiting=number("state:waiting,planned,again", [each.number for each in waits]),
             again=number("state:again", [each.number for each in waits if _is_again(each)]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from zope.i18nmessageid import Message
 
+from collective.coserver.controlpanel.jobs.search import Term
 from collective.coserver.controlpanel.times import SECOND, round_length
 from collective.coserver.i18n import _
 from coserver_consumer.model.job import State
@@ -62,7 +64,7 @@ def find_warnings(standing: Standing) -> list[PanelWarning]:
 
 def _nobody_lives(standing: Standing) -> PanelWarning:
     number = sum(standing.waiting.values())
-    command = f"coserver run --queues {','.join(sorted(standing.waiting))}"
+    command = f"coserver run --queues {shlex.quote(','.join(sorted(standing.waiting)))}"
     if not standing.dead:
         said = {"number": number}
         text = _(
@@ -95,8 +97,8 @@ def _nobody_serves(standing: Standing) -> Iterator[PanelWarning]:
                 default="No consumer serves the queue ${queue}. Waiting in it: ${number}.",
                 mapping={"queue": queue, "number": number},
             )
-            command = f"coserver run --queues {queue}"
-            yield PanelWarning(text=text, command=command, search=f"queue:{queue}")
+            command = f"coserver run --queues {shlex.quote(queue)}"
+            yield PanelWarning(text=text, command=command, search=str(Term("queue", queue)))
 
 
 def _paused(standing: Standing) -> Iterator[PanelWarning]:
@@ -107,8 +109,8 @@ def _paused(standing: Standing) -> Iterator[PanelWarning]:
                 default="The queue ${queue} is paused. Waiting in it: ${number}.",
                 mapping={"queue": queue, "number": number},
             )
-            command = f"coserver queues resume {queue}"
-            yield PanelWarning(text=text, command=command, search=f"queue:{queue}")
+            command = f"coserver queues resume {shlex.quote(queue)}"
+            yield PanelWarning(text=text, command=command, search=str(Term("queue", queue)))
 
 
 def _unavailable(alive: Iterable[Consumer]) -> Iterator[PanelWarning]:
