@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 from lxml.html import HtmlElement
 
+from collective.coserver.controlpanel.failures import page as failures_page
 from collective.coserver.controlpanel.failures.error_text import normalize_error
+from collective.coserver.controlpanel.overview import page as overview_page
 from coserver_consumer import store
 from coserver_consumer.model import lifecycle
 from coserver_consumer.model.job import State, new_id
@@ -156,6 +158,36 @@ def test_the_same_trouble_is_one_row_of_the_failures(people: Instance) -> None:
     assert [row[2:5] for row in rows] == [["0", "2", "2"], ["0", "1", "1"]]
 
 
+def test_a_number_says_that_it_may_be_higher(
+    people: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the newest jobs are looked at; and a row that isn't shown is counted."""
+    for page in (overview_page, failures_page):
+        monkeypatch.setattr(page, "MOST_COUNTED", 2)
+    monkeypatch.setattr(failures_page, "MOST_GROUPS", 1)
+    for error in ("no ink", "no paper", "no ink"):
+        fail(people, error)
+    for _ in range(3):
+        people.queue(PATH)
+    page = look(people, OVERVIEW)
+    [[row], [failed]] = tables_of(page)
+    assert row[:6] == ["default", "2+", "0+", "0+", "2+", "0+"]
+    assert row[6].endswith(" s or longer")
+    assert failed[1:3] == ["2+", "2+"]
+    assert words(page.cssselect(".cs-note")[0]).endswith(
+        "Waiting: 2+. coserver run --queues default"
+    )
+    page = look(people, FAILURES)
+    [[row]] = tables_of(page)
+    assert row[2:5] == ["1+"] * 3
+    assert "Rows with fewer failures that are left out: 1." in words(page)
+    past = sa.update(tables.history).values(ended_at=tables.history.c.ended_at - 10**12)
+    write(people, lambda connection: connection.execute(past))
+    [empty] = look(people, FAILURES).cssselect(".cs-empty")
+    assert "Of the newest 2 jobs of this site that have ended" in words(empty)
+    assert "Of the newest 2 jobs that have ended" in words(look(people, OVERVIEW))
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -204,10 +236,12 @@ def test_nothing_is_told_in_five_ways(people: Instance, environment: pytest.Monk
 
 
 def test_the_unclear_jobs_wait_for_a_decision(people: Instance) -> None:
-    """The overview leads to them."""
+    """The overview leads to them, however long it has been."""
     fail(people, "x")
     unclear = sa.update(tables.history).values(state=State.UNKNOWN.value)
     write(people, lambda connection: connection.execute(unclear))
+    past = sa.update(tables.history).values(ended_at=tables.history.c.ended_at - 10**12)
+    write(people, lambda connection: connection.execute(past))
     [warning] = look(people, OVERVIEW).cssselect(".cs-note")
     assert "They are: 1." in words(warning)
     assert listed(people, warning.cssselect("a")[0]) == 1

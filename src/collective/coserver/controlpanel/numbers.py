@@ -8,6 +8,7 @@ from typing import Any
 from zope.i18n.locales import LoadLocaleError, locales
 
 FALLBACK = "en"
+MOST_COUNTED = 20_000  # jobs of a site that are looked at: the newest live ones, and ended ones
 
 
 @cache
@@ -21,6 +22,9 @@ def _format_of(language: str) -> Any:
     raise LoadLocaleError(FALLBACK)
 
 
-def write_number(number: int, language: str) -> str:
-    """Return a number with the language's separators between its thousands."""
-    return str(_format_of(language).format(number))
+def write_number(number: int, language: str, *, is_whole: bool = True) -> str:
+    """Return a number with the language's separators between its thousands.
+
+    It has a + if there may be more, since not all were looked at.
+    """
+    return str(_format_of(language).format(number)) + ("" if is_whole else "+")

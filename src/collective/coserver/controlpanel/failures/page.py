@@ -7,34 +7,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from zope.i18nmessageid import Message
 
-from collective.coserver.controlpanel.all_jobs import AllJobsPage
+from collective.coserver.controlpanel.all_jobs import AllJobsPage, Number
 from collective.coserver.controlpanel.failures.error_text import normalize_error
 from collective.coserver.controlpanel.jobs.search import Search, Term
-from collective.coserver.controlpanel.numbers import write_number
-from collective.coserver.controlpanel.page import FAILURES, LIST, OUT_OF_REACH
+from collective.coserver.controlpanel.numbers import MOST_COUNTED, write_number
+from collective.coserver.controlpanel.page import FAILURES, OUT_OF_REACH
 from collective.coserver.controlpanel.times import DAY, HOUR, Moment, Times, site_zone
-from collective.coserver.database.engine import read, read_within
+from collective.coserver.database.engine import read_within
 from collective.coserver.i18n import _
 from collective.coserver.identity.site import site_path
 from coserver_consumer.model.errors import StoreError, TooSlow
+from coserver_consumer.model.job import State
 from coserver_consumer.store import manage
 
 logger = logging.getLogger("collective.coserver")
 
 SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
-MOST = 20_000  # ended jobs that are looked at
 MOST_GROUPS = 100
 PATIENCE_S = 2.0  # that the database has
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """How many jobs failed in a span, and the list of these; none has no link."""
-
-    number: str
-    link: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +36,7 @@ class Group:
 
     task: str
     error: str
-    cells: Sequence[Cell]
+    numbers: Sequence[Number]
     last: Moment
 
 
@@ -53,6 +46,8 @@ class FailuresView(AllJobsPage):
     page = FAILURES
     trouble: Message | None = None
     groups: Sequence[Group] = ()
+    left_out = 0  # groups
+    is_whole = True  # all ended jobs were looked at
 
     def show(self) -> str:
         """Return the page, with as much as can be found out."""
@@ -73,30 +68,42 @@ class FailuresView(AllJobsPage):
         """The heads of the columns, as the search writes them."""
         return list(SPANS)
 
+    @property
+    def most_counted(self) -> str:
+        """So many ended jobs are looked at."""
+        return write_number(MOST_COUNTED, self.language)
+
     def _load(self) -> list[Group]:
-        now = read(manage.now)
-        asked = {"site": site_path(self.site), "since": now - max(SPANS.values()), "most": MOST}
-        found = read_within(PATIENCE_S, lambda connection: manage.failures(connection, **asked))
+        now, found = read_within(PATIENCE_S, self._look)
         times = Times(now=now, zone=site_zone())
         groups = group_failures(found)
+        self.left_out = max(0, len(groups) - MOST_GROUPS)
         first = sorted(groups.items(), key=lambda item: _rank(item[1], now), reverse=True)
         return [
             self._make_group(task, error, moments, times)
             for (task, error), moments in first[:MOST_GROUPS]
         ]
 
+    def _look(self, connection: Connection) -> tuple[int, Sequence[manage.Failure]]:
+        now = manage.now(connection)
+        site, since = site_path(self.site), now - max(SPANS.values())
+        counted = manage.count_newest(
+            connection, site=site, states=[State.FAILED], most=MOST_COUNTED
+        )
+        self.is_whole = counted.is_whole[False]
+        return now, manage.failures(connection, site=site, since=since, most=MOST_COUNTED)
+
     def _make_group(self, task: str, error: str, moments: Sequence[int], times: Times) -> Group:
-        cells = [
-            self._make_cell(task, error, name, sum(at >= times.now - span for at in moments))
+        numbers = [
+            self._count(task, error, name, sum(at >= times.now - span for at in moments))
             for name, span in SPANS.items()
         ]
-        return Group(task=task, error=error, cells=cells, last=times.tell(max(moments)))
+        return Group(task=task, error=error, numbers=numbers, last=times.tell(max(moments)))
 
-    def _make_cell(self, task: str, error: str, span: str, number: int) -> Cell:
+    def _count(self, task: str, error: str, span: str, number: int) -> Number:
         terms = [Term("state", "failed"), Term("task", task), Term("ended", span)]
         terms += [Term("error", error)] if error else []
-        link = self.address(LIST, q=str(Search(tuple(terms)))) if number else ""
-        return Cell(number=write_number(number, self.language), link=link)
+        return self.count(number, str(Search(tuple(terms))), is_whole=self.is_whole)
 
 
 def group_failures(

@@ -16,6 +16,7 @@ from zope.publisher.interfaces import IPublishTraverse
 from collective.coserver.controlpanel.actions import act
 from collective.coserver.controlpanel.jobs.search import Search, Term, WrongTerm, read_search
 from collective.coserver.controlpanel.jobs.tabs import TABS, Tab, write_count
+from collective.coserver.controlpanel.numbers import MOST_COUNTED
 from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, PanelPage
 from collective.coserver.controlpanel.row import Row
 from collective.coserver.controlpanel.states import ALL, OPEN
@@ -31,7 +32,6 @@ from coserver_consumer.store import manage
 logger = logging.getLogger("collective.coserver")
 
 PAGE = 50  # jobs
-MOST_COUNTED = 20_000  # live ones, and as many ended ones
 PATIENCE_S = 2.0  # that the database has for one question
 FAILING = frozenset({State.SCHEDULED, State.READY, State.FAILED})
 AGES = ("1h", "1d", "7d", "30d")

@@ -42,7 +42,7 @@ def write_count(tally: Tally | None, word: str, language: str) -> str:
     number = sum(
         each for (state, tried), each in tally.numbers.items() if kind.has(state, is_tried=tried)
     )
-    return write_number(number, language) + ("" if _is_whole(tally, kind) else "+")
+    return write_number(number, language, is_whole=_is_whole(tally, kind))
 
 
 def _is_whole(tally: Tally, kind: Kind) -> bool:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from zope.i18nmessageid import Message
 
-from collective.coserver.controlpanel.all_jobs import AllJobsPage
+from collective.coserver.controlpanel.all_jobs import AllJobsPage, Number
 from collective.coserver.controlpanel.jobs.search import Term
-from collective.coserver.controlpanel.numbers import write_number
+from collective.coserver.controlpanel.numbers import MOST_COUNTED, write_number
 from collective.coserver.controlpanel.overview.warnings import (
     WAITING,
     PanelWarning,
@@ -22,6 +22,7 @@ from collective.coserver.controlpanel.page import LIST, OUT_OF_REACH, OVERVIEW
 from collective.coserver.controlpanel.times import DAY, HOUR, Moment, Times, round_length, site_zone
 from collective.coserver.database.engine import read_within
 from collective.coserver.database.settings import get_settings
+from collective.coserver.i18n import _
 from collective.coserver.identity.site import site_path
 from coserver_consumer.model.errors import StoreError
 from coserver_consumer.model.job import Job, State
@@ -29,17 +30,8 @@ from coserver_consumer.store import claim, manage
 
 logger = logging.getLogger("collective.coserver")
 
-MOST = 20_000  # live jobs that are looked at, and as many ended ones
 MOST_RUNNING = 100  # jobs that are named
 PATIENCE_S = 2.0  # that the database has for each question
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A number, and the list of the jobs that it counts; none has no link."""
-
-    text: str
-    link: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +88,7 @@ class OverviewView(AllJobsPage):
     @property
     def warnings(self) -> list[PanelWarning]:
         """What is wrong, the worst first."""
-        return [] if self.standing is None else find_warnings(self.standing)
+        return [] if self.standing is None else find_warnings(self.standing, self.language)
 
     @property
     def is_new(self) -> bool:
@@ -136,9 +128,10 @@ class OverviewView(AllJobsPage):
             numbers[each.task] += each.number
         return [self._make_task(task) for task in sorted(numbers, key=numbers.get, reverse=True)]
 
-    def search_link(self, text: str) -> str:
-        """Return the address of the list with a search."""
-        return self.address(LIST, q=text)
+    @property
+    def most_counted(self) -> str:
+        """So many ended jobs are looked at."""
+        return write_number(MOST_COUNTED, self.language)
 
     @property
     def _known(self) -> Standing:
@@ -155,10 +148,10 @@ class OverviewView(AllJobsPage):
         waits = [each for each in live if each.state in WAITING]
         ready = [each.oldest for each in live if each.state is State.READY]
         is_paused = name in self._known.paused
-        oldest = max(0, self._known.now - min(ready)) if ready and not is_paused else None
 
         def number(words: str, counts: Sequence[int]) -> Number:
-            return self._count(sum(counts), f"{words} {Term('queue', name)}")
+            has_all = self._known.has_all_ended if "ended:" in words else self._known.has_all_live
+            return self.count(sum(counts), f"{words} {Term('queue', name)}", is_whole=has_all)
 
         return QueueRow(
             name=name,
@@ -172,24 +165,30 @@ class OverviewView(AllJobsPage):
             ),
             failed=number("state:failed ended:24h", _numbers(ended, State.FAILED)),
             done=number("state:done ended:24h", _numbers(ended, State.COMPLETED)),
-            oldest=None if oldest is None else round_length(oldest),
+            oldest=self._tell_wait(min(ready)) if ready and not is_paused else None,
         )
 
     def _make_task(self, task: str) -> TaskRow:
         mine = [
             each for each in self._known.ended if (each.task, each.state) == (task, State.FAILED)
         ]
-        words = f"state:failed {Term('task', task)}"
+
+        def number(span: str, counts: Sequence[int]) -> Number:
+            words = f"state:failed {Term('task', task)} ended:{span}"
+            return self.count(sum(counts), words, is_whole=self._known.has_all_ended)
+
         return TaskRow(
             task=task,
-            lately=self._count(sum(each.lately for each in mine), f"{words} ended:1h"),
-            day=self._count(sum(each.number for each in mine), f"{words} ended:24h"),
+            lately=number("1h", [each.lately for each in mine]),
+            day=number("24h", [each.number for each in mine]),
             last=self._times.tell(max(each.last for each in mine)),
         )
 
-    def _count(self, number: int, words: str) -> Number:
-        link = self.search_link(words) if number else ""
-        return Number(text=write_number(number, self.language), link=link)
+    def _tell_wait(self, since: int) -> Message:
+        length = round_length(max(0, self._known.now - since))
+        if self._known.has_all_live:
+            return length
+        return _("wait_or_longer", default="${length} or longer", mapping={"length": length})
 
     def _look(self, connection: Connection) -> Standing:
         now = manage.now(connection)
@@ -200,11 +199,18 @@ class OverviewView(AllJobsPage):
             connection, site=site, states=[State.RUNNING], limit=MOST_RUNNING
         )
         self.has_history = bool(manage.find(connection, site=site, limit=1))
+        live = manage.count_live(connection, site=site, most=MOST_COUNTED)
+        unclear = manage.count_newest(
+            connection, site=site, states=[State.UNKNOWN], most=MOST_COUNTED
+        )
         return Standing(
-            live=manage.count_live(connection, site=site, most=MOST),
+            live=live,
+            has_all_live=sum(each.number for each in live) < MOST_COUNTED,
             ended=manage.count_ended(
-                connection, site=site, since=now - DAY, lately=now - HOUR, most=MOST
+                connection, site=site, since=now - DAY, lately=now - HOUR, most=MOST_COUNTED
             ),
+            has_all_ended=unclear.is_whole[False],
+            unclear=sum(unclear.numbers.values()),
             alive=[each for each in known if not each.is_dead(dead_after)],
             dead=[each for each in known if each.is_dead(dead_after)],
             paused=_find_paused(connection),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from zope.i18nmessageid import Message
 
 from collective.coserver.controlpanel.jobs.search import Term
+from collective.coserver.controlpanel.numbers import write_number
 from collective.coserver.controlpanel.times import SECOND, round_length
 from collective.coserver.i18n import _
 from coserver_consumer.model.job import State
@@ -30,11 +31,16 @@ class PanelWarning:
 class Standing:
     """How the jobs of a site, the queues and the consumers stand. ``now`` is the database's time.
 
-    ``paused``: the names of queues in which no job begins.
+    ``ended`` are those of a day, ``unclear`` is the number of those that wait for a decision.
+    ``paused``: the names of queues in which no job begins. ``has_all_live`` and ``has_all_ended``
+    tell whether all such jobs were looked at.
     """
 
     live: Sequence[Live]
+    has_all_live: bool
     ended: Sequence[Ended]
+    has_all_ended: bool
+    unclear: int
     alive: Sequence[Consumer]
     dead: Sequence[Consumer]
     paused: frozenset[str]
@@ -50,20 +56,25 @@ class Standing:
         return found
 
 
-def find_warnings(standing: Standing) -> list[PanelWarning]:
-    """Return what is wrong now."""
-    if standing.waiting and not standing.alive:
-        return [_nobody_lives(standing), *_unclear(standing.ended)]
+def find_warnings(standing: Standing, language: str) -> list[PanelWarning]:
+    """Return what is wrong now, with numbers as the language writes them."""
+    waiting = {
+        queue: write_number(number, language, is_whole=standing.has_all_live)
+        for queue, number in sorted(standing.waiting.items())
+    }
+    if waiting and not standing.alive:
+        number = sum(standing.waiting.values())
+        said = write_number(number, language, is_whole=standing.has_all_live)
+        return [_nobody_lives(standing, said), *_unclear(standing, language)]
     return [
-        *_nobody_serves(standing),
-        *_paused(standing),
+        *_nobody_serves(standing, waiting),
+        *_paused(standing, waiting),
         *_unavailable(standing.alive),
-        *_unclear(standing.ended),
+        *_unclear(standing, language),
     ]
 
 
-def _nobody_lives(standing: Standing) -> PanelWarning:
-    number = sum(standing.waiting.values())
+def _nobody_lives(standing: Standing, number: str) -> PanelWarning:
     command = f"coserver run --queues {shlex.quote(','.join(sorted(standing.waiting)))}"
     if not standing.dead:
         said = {"number": number}
@@ -88,9 +99,9 @@ def _nobody_lives(standing: Standing) -> PanelWarning:
     return PanelWarning(text=text, command=command)
 
 
-def _nobody_serves(standing: Standing) -> Iterator[PanelWarning]:
+def _nobody_serves(standing: Standing, waiting: Mapping[str, str]) -> Iterator[PanelWarning]:
     served = {queue for consumer in standing.alive for queue in consumer.queues}
-    for queue, number in sorted(standing.waiting.items()):
+    for queue, number in waiting.items():
         if queue not in served:
             text = _(
                 "warning_not_served",
@@ -101,8 +112,8 @@ def _nobody_serves(standing: Standing) -> Iterator[PanelWarning]:
             yield PanelWarning(text=text, command=command, search=str(Term("queue", queue)))
 
 
-def _paused(standing: Standing) -> Iterator[PanelWarning]:
-    for queue, number in sorted(standing.waiting.items()):
+def _paused(standing: Standing, waiting: Mapping[str, str]) -> Iterator[PanelWarning]:
+    for queue, number in waiting.items():
         if queue in standing.paused:
             text = _(
                 "warning_paused",
@@ -118,9 +129,9 @@ def _unavailable(alive: Iterable[Consumer]) -> Iterator[PanelWarning]:
         yield PanelWarning(text=text)
 
 
-def _unclear(ended: Iterable[Ended]) -> Iterator[PanelWarning]:
-    number = sum(each.number for each in ended if each.state is State.UNKNOWN)
-    if number:
+def _unclear(standing: Standing, language: str) -> Iterator[PanelWarning]:
+    if standing.unclear:
+        number = write_number(standing.unclear, language, is_whole=standing.has_all_ended)
         text = _(
             "warning_unclear",
             default="Nobody knows any more whether the requests of some jobs have committed: retry "
